@@ -1,0 +1,62 @@
+package pebble
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+)
+
+// death is the one-way switch that an error nobody can repair throws.
+type death struct {
+	once sync.Once
+	dead chan struct{} // closed when err is set
+	err  error
+	tell func(error)
+}
+
+func newDeath(tell func(error)) *death {
+	return &death{dead: make(chan struct{}), tell: tell}
+}
+
+// die sets the error that every later call returns.
+func (d *death) die(err error) {
+	d.once.Do(func() {
+		d.err = fmt.Errorf("%w: %w", errFatal, err)
+		close(d.dead)
+		if d.tell != nil {
+			go d.tell(d.err) // it may close the engine
+		}
+	})
+}
+
+func (d *death) isDead() bool {
+	select {
+	case <-d.dead:
+		return true
+	default:
+		return false
+	}
+}
+
+// logger hands the library's messages to slog.
+type logger struct {
+	log   *slog.Logger
+	death *death
+}
+
+func (l logger) Infof(format string, args ...any)  {} // flushes and compactions: of no use to an operator
+func (l logger) Errorf(format string, args ...any) { l.log.Warn("kv: " + fmt.Sprintf(format, args...)) }
+
+// Fatalf is called where the library can't go on. For a failed commit it
+// expects nothing, and the committer sees the death next; elsewhere (the
+// manifest could not be written) going on would lose data, so the goroutine
+// stays here and the process is for OnFatal to end.
+func (l logger) Fatalf(format string, args ...any) {
+	err := fmt.Errorf(format, args...)
+	l.log.Error("kv: the store has failed", "err", err)
+	l.death.die(err)
+	if !strings.HasPrefix(format, "pebble: fatal commit error") {
+		select {}
+	}
+}

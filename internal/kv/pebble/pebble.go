@@ -1,0 +1,187 @@
+// Package pebble is the embedded kv engine: every batch in one log-structured
+// tree on the local disk.
+//
+// Invariant: one committer goroutine takes all batches in line, checks their
+// conditions in order, writes the good ones as one record, waits for the disk,
+// publishes a snapshot of what is now durable and only then wakes the callers.
+// Readers see published snapshots only. After a failed write or sync the
+// engine is dead: nothing can say what a disk that lost one write still holds.
+//
+// The committer belongs to Engine; Close waits for it.
+package pebble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"tem/internal/kv"
+)
+
+// formatVersion is the on-disk format of new and opened stores. It is raised by
+// hand, never by taking a newer library.
+const formatVersion = pebble.FormatValueSeparation
+
+// separateFrom is the size in octets from which values are kept apart from the
+// keys, so that compactions need not copy message bodies.
+const separateFrom = 1 << 10
+
+// Options say where and how large.
+type Options struct {
+	Dir       string
+	FS        vfs.FS // nil: the real one
+	CacheSize int64  // of blocks, in octets; 0: 128 MiB
+	MemTable  uint64 // in octets; 0: 64 MiB
+	Log       *slog.Logger
+	OnFatal   func(error) // called once, when the engine has died; may be nil
+}
+
+// Engine is a kv.Engine on disk. Its methods may be called concurrently.
+type Engine struct {
+	db      *pebble.DB
+	death   *death
+	wake    chan struct{} // one token: the queue is not empty or closing
+	done    chan struct{} // closed when the committer has ended
+	mu      sync.Mutex
+	queue   []*pending
+	closing bool
+
+	snapMu sync.Mutex
+	snap   *snapshot // what is durable; nil once closed
+}
+
+// Open opens or creates a store.
+func Open(o Options) (*Engine, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	d := newDeath(o.OnFatal)
+	opts := options(o, d)
+	db, err := pebble.Open(o.Dir, opts)
+	opts.Cache.Unref() // the database holds its own reference
+	if err != nil {
+		return nil, fmt.Errorf("open the store in %s: %w", o.Dir, err)
+	}
+	e := &Engine{db: db, death: d, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	e.snap = newSnapshot(db)
+	go e.commitLoop()
+	return e, nil
+}
+
+func options(o Options, d *death) *pebble.Options {
+	opts := &pebble.Options{
+		FS:                          o.FS,
+		FormatMajorVersion:          formatVersion,
+		Cache:                       pebble.NewCache(orElse(o.CacheSize, 128<<20)),
+		MemTableSize:                orElse(o.MemTable, 64<<20),
+		MemTableStopWritesThreshold: 4,
+		Logger:                      logger{o.Log, d},
+	}
+	opts.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionFastest })
+	opts.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {
+		return pebble.ValueSeparationPolicy{
+			Enabled: true, MinimumSize: separateFrom, MaxBlobReferenceDepth: 10, TargetGarbageRatio: 0.2,
+		}
+	}
+	return opts
+}
+
+func orElse[T comparable](v, other T) T {
+	var zero T
+	if v == zero {
+		return other
+	}
+	return v
+}
+
+// Close lets the batches in line finish, then closes the store. It must not be
+// called while a View runs.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	was := e.closing
+	e.closing = true
+	e.mu.Unlock()
+	if was {
+		return nil
+	}
+	e.signal()
+	select {
+	case <-e.done:
+	case <-e.death.dead:
+		// What the failure left locked can't be closed in order; the log is
+		// read again at the next start.
+		return e.death.err
+	}
+	e.publish(nil)
+	return e.db.Close()
+}
+
+// signal leaves the committer a token.
+func (e *Engine) signal() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Submit puts the batch in line.
+func (e *Engine) Submit(b *kv.Batch) kv.Pending {
+	p := &pending{batch: b, done: make(chan struct{}), death: e.death}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closing {
+		p.finish(kv.ErrClosed)
+		return p
+	}
+	e.queue = append(e.queue, p)
+	e.signal()
+	return p
+}
+
+// pending is a batch in line.
+type pending struct {
+	batch *kv.Batch
+	done  chan struct{} // closed when err is set
+	err   error
+	death *death
+}
+
+func (p *pending) finish(err error) {
+	p.err = err
+	close(p.done)
+}
+
+// Wait waits for the disk.
+func (p *pending) Wait(ctx context.Context) error {
+	select {
+	case <-p.done:
+		return p.err
+	default:
+	}
+	select {
+	case <-p.done:
+		return p.err
+	case <-p.death.dead:
+		return p.late()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// late is the outcome when the engine died: it may have been decided just before.
+func (p *pending) late() error {
+	select {
+	case <-p.done:
+		return p.err
+	default:
+		return p.death.err
+	}
+}
+
+// errFatal is what every call returns, wrapped, after the engine has died.
+var errFatal = errors.New("kv: the store has failed and accepts nothing more")

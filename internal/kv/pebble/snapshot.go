@@ -1,0 +1,168 @@
+package pebble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"tem/internal/kv"
+)
+
+// snapshot is a state of the store that is durable. It is closed when the
+// engine and the last reader have let it go.
+type snapshot struct {
+	*pebble.Snapshot
+	refs atomic.Int64
+}
+
+// newSnapshot holds one reference for its publisher.
+func newSnapshot(db *pebble.DB) *snapshot {
+	s := &snapshot{Snapshot: db.NewSnapshot()}
+	s.refs.Store(1)
+	return s
+}
+
+func (s *snapshot) release() {
+	if s.refs.Add(-1) == 0 {
+		s.Snapshot.Close()
+	}
+}
+
+// publish makes s what readers get from now on; nil ends reading.
+func (e *Engine) publish(s *snapshot) {
+	e.snapMu.Lock()
+	old := e.snap
+	e.snap = s
+	e.snapMu.Unlock()
+	if old != nil {
+		old.release()
+	}
+}
+
+// acquire returns the published snapshot with a reference, nil when closed.
+func (e *Engine) acquire() *snapshot {
+	e.snapMu.Lock()
+	defer e.snapMu.Unlock()
+	if e.snap != nil {
+		e.snap.refs.Add(1)
+	}
+	return e.snap
+}
+
+// View runs fn on the newest durable state.
+func (e *Engine) View(ctx context.Context, fn func(kv.Reader) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s := e.acquire()
+	if s == nil {
+		return kv.ErrClosed
+	}
+	defer s.release()
+	r := &reader{ctx: ctx, snap: s}
+	defer r.close()
+	return fn(r)
+}
+
+// reader is one View.
+type reader struct {
+	ctx  context.Context
+	snap *snapshot
+	buf  []byte
+	held []io.Closer // values handed out by Get
+}
+
+func (r *reader) close() {
+	for _, c := range r.held {
+		c.Close()
+	}
+}
+
+func (r *reader) get(p kv.Part, key []byte) ([]byte, io.Closer, error) {
+	r.buf = appendKey(r.buf[:0], p, key)
+	val, closer, err := r.snap.Get(r.buf)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("read a key: %w", err)
+	}
+	return val, closer, nil
+}
+
+// Get keeps the value pinned until the View returns.
+func (r *reader) Get(p kv.Part, key []byte) ([]byte, bool, error) {
+	val, closer, err := r.get(p, key)
+	if closer == nil {
+		return nil, false, err
+	}
+	r.held = append(r.held, closer)
+	return val, true, nil
+}
+
+func (r *reader) GetMulti(p kv.Part, keys [][]byte, fn func(i int, val []byte) error) error {
+	for i, key := range keys {
+		if err := r.getOne(p, key, i, fn); err != nil {
+			return stopped(err)
+		}
+	}
+	return nil
+}
+
+func (r *reader) getOne(p kv.Part, key []byte, i int, fn func(i int, val []byte) error) error {
+	val, closer, err := r.get(p, key)
+	if closer == nil {
+		return err
+	}
+	defer closer.Close()
+	return fn(i, val)
+}
+
+func (r *reader) Scan(p kv.Part, lo, hi []byte, o kv.ScanOptions, fn func(key, val []byte) error) error {
+	it, err := r.snap.NewIter(&pebble.IterOptions{
+		LowerBound: appendKey(nil, p, lo),
+		UpperBound: appendEnd(nil, p, hi),
+	})
+	if err != nil {
+		return fmt.Errorf("scan: %w", err)
+	}
+	err = stopped(r.walk(it, o, fn))
+	return errors.Join(err, it.Close())
+}
+
+// walk visits the keys within the iterator's bounds.
+func (r *reader) walk(it *pebble.Iterator, o kv.ScanOptions, fn func(key, val []byte) error) error {
+	first, next := it.First, it.Next
+	if o.Reverse {
+		first, next = it.Last, it.Prev
+	}
+	n := 0
+	for ok := first(); ok; ok = next() {
+		if n%1024 == 0 && r.ctx.Err() != nil {
+			return r.ctx.Err()
+		}
+		val, err := it.ValueAndErr()
+		if err != nil {
+			return fmt.Errorf("scan: %w", err)
+		}
+		if err := fn(it.Key()[8:], val); err != nil {
+			return err
+		}
+		if n++; n == o.Limit {
+			return nil
+		}
+	}
+	return it.Error()
+}
+
+// stopped turns ErrStop into success.
+func stopped(err error) error {
+	if err == kv.ErrStop {
+		return nil
+	}
+	return err
+}
