@@ -1,0 +1,205 @@
+package line
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	defaultTimeout = 5 * time.Minute
+	defaultMaxLine = 2048
+	closeTimeout   = time.Second            // for the last flush
+	lingerTimeout  = 200 * time.Millisecond // for the peer to read it
+)
+
+// Conn is one end of a dialogue in lines.
+type Conn struct {
+	o    Options
+	side Side
+	peer Side
+	// secret hides what the client side sends from the tap.
+	secret bool
+
+	mu          sync.Mutex // guards what Interrupt and Close share with the owner; never held across I/O
+	nc          net.Conn   // the top layer; only the owner replaces it
+	interrupted bool
+	closed      bool
+
+	tls *tls.ConnectionState
+
+	in   []byte // in[r:w] has been received and not yet read
+	r, w int
+
+	outMu sync.Mutex // held by the owner while it writes, so that Close can tell
+	out   []byte
+	fault error // the first failure of the network
+}
+
+// NewConn puts lines over nc; side is the end that we are.
+func NewConn(nc net.Conn, side Side, o Options) *Conn {
+	o.ReadTimeout = cmp.Or(o.ReadTimeout, defaultTimeout)
+	o.WriteTimeout = cmp.Or(o.WriteTimeout, defaultTimeout)
+	o.MaxLine = cmp.Or(o.MaxLine, defaultMaxLine)
+	c := &Conn{o: o, side: side, peer: Client, nc: nc}
+	if side == Client {
+		c.peer = Server
+	}
+	if o.Tap != nil {
+		c.event(None, Opened, fmt.Appendf(nil, "%s %s", nc.LocalAddr(), nc.RemoteAddr()))
+	}
+	return c
+}
+
+// LocalAddr, RemoteAddr and Session say which connection this is.
+func (c *Conn) LocalAddr() net.Addr  { return c.nc.LocalAddr() }
+func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+func (c *Conn) Session() string      { return c.o.Session }
+
+// Secret, while on, makes the tap see "‹secret n bytes›" for every line and
+// piece of data that the client side sends: for the steps of AUTH after the first.
+func (c *Conn) Secret(on bool) { c.secret = on }
+
+// Note tells the tap something beside the dialogue.
+func (c *Conn) Note(format string, args ...any) {
+	if c.o.Tap != nil {
+		c.event(None, Info, fmt.Appendf(nil, format, args...))
+	}
+}
+
+// tell shows the tap one line or piece of data, without what is secret in it.
+func (c *Conn) tell(from Side, kind Kind, text []byte) {
+	if c.o.Tap == nil {
+		return
+	}
+	if from == Client && c.secret {
+		text = fmt.Appendf(nil, "‹secret %d bytes›", len(text))
+	} else if from == Client && kind == Line && c.o.Redact != nil {
+		text = c.o.Redact(text)
+	}
+	c.event(from, kind, text)
+}
+
+func (c *Conn) event(from Side, kind Kind, text []byte) {
+	c.o.Tap.Event(Event{Time: time.Now(), Session: c.o.Session, From: from, Kind: kind, Text: text})
+}
+
+// Interrupt makes the current and all later reads that need the network
+// return ErrInterrupted. Writing still works.
+func (c *Conn) Interrupt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.interrupted = true
+	c.nc.SetReadDeadline(time.Unix(1, 0))
+}
+
+// expect sets the time by which the peer must have said something.
+func (c *Conn) expect(by time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.interrupted {
+		return ErrInterrupted
+	}
+	return c.nc.SetReadDeadline(by)
+}
+
+// failed is the error to report for a failure of the network.
+func (c *Conn) failed(err error) error {
+	c.mu.Lock()
+	interrupted := c.interrupted
+	c.mu.Unlock()
+	var timeout net.Error
+	if interrupted && errors.As(err, &timeout) && timeout.Timeout() {
+		return ErrInterrupted
+	}
+	return err
+}
+
+// Close flushes what it can within a moment and closes the connection.
+func (c *Conn) Close() error {
+	c.mu.Lock()
+	already := c.closed
+	c.closed = true
+	c.mu.Unlock()
+	if already {
+		return nil
+	}
+	reason := ""
+	if c.outMu.TryLock() { // else the owner is writing, and closing is what ends that
+		if c.fault != nil {
+			reason = c.fault.Error()
+		}
+		c.sayLast()
+		c.outMu.Unlock()
+	}
+	err := c.nc.Close()
+	if c.o.Tap != nil {
+		c.event(None, Closed, []byte(reason))
+	}
+	return err
+}
+
+// sayLast flushes, and gives the peer a moment to read it: closing a TCP
+// connection on which input waits unread would take the output back.
+func (c *Conn) sayLast() {
+	if len(c.out) == 0 || c.fault != nil {
+		return
+	}
+	if c.flushBy(time.Now().Add(closeTimeout)) != nil {
+		return
+	}
+	half, ok := c.nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	c.nc.SetReadDeadline(time.Now().Add(lingerTimeout))
+	io.CopyN(io.Discard, c.nc, maxBuffer)
+}
+
+// StartTLS flushes, then does the handshake of our side. On a server, buffered
+// plaintext input is thrown away first (RFC 3207 §4.2); on a client it is
+// ErrPlaintextAfterTLS.
+func (c *Conn) StartTLS(ctx context.Context, cfg *tls.Config) error {
+	if err := c.Flush(); err != nil {
+		return err
+	}
+	if c.Buffered() > 0 {
+		if c.side == Client {
+			return ErrPlaintextAfterTLS
+		}
+		c.Note("%d octets of plaintext behind STARTTLS thrown away", c.Buffered())
+		c.r, c.w = 0, 0
+	}
+	over := tls.Client
+	if c.side == Server {
+		over = tls.Server
+	}
+	return c.handshake(ctx, over(c.nc, cfg))
+}
+
+func (c *Conn) handshake(ctx context.Context, t *tls.Conn) error {
+	by := time.Now().Add(c.o.ReadTimeout)
+	if err := c.expect(by); err != nil {
+		return err
+	}
+	c.nc.SetWriteDeadline(by)
+	if err := t.HandshakeContext(ctx); err != nil {
+		c.Note("TLS handshake failed: %v", err)
+		return c.failed(fmt.Errorf("TLS handshake: %w", err))
+	}
+	state := t.ConnectionState()
+	c.mu.Lock()
+	c.nc, c.tls = t, &state
+	c.mu.Unlock()
+	c.Note("%s", TLSInfo(&state))
+	return nil
+}
+
+// TLS is the state of the TLS layer, nil in clear.
+func (c *Conn) TLS() *tls.ConnectionState { return c.tls }

@@ -1,0 +1,156 @@
+package line
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Limits bound what a Listener holds.
+type Limits struct {
+	Connections int // in all; 0: no limit
+	PerAddress  int // from one IP address (one /64 for IPv6); 0: no limit
+}
+
+// Listener accepts connections and gives each to Handle in its own goroutine.
+type Listener struct {
+	Net    net.Listener
+	TLS    *tls.Config // not nil: TLS from the first octet
+	Limits Limits
+	// Refuse is the line a connection beyond the limits is sent before it is
+	// closed (in clear listeners only).
+	Refuse  string
+	Options func() Options // called for each connection; sets Session and so on
+	// Handle runs one session; ctx ends when Run's does, after which c is
+	// interrupted, so that the session says goodbye.
+	Handle func(ctx context.Context, c *Conn)
+
+	held held
+}
+
+// Run accepts until ctx ends, then waits for every session to end, and
+// returns nil; or returns why it could not accept any more.
+func (l *Listener) Run(ctx context.Context) error {
+	var sessions sync.WaitGroup
+	defer sessions.Wait()
+	defer context.AfterFunc(ctx, func() { l.Net.Close() })()
+	pause := time.Duration(0)
+	for {
+		nc, err := l.Net.Accept()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				nc.Close()
+			}
+			return nil
+		case err == nil:
+			pause = 0
+		case passing(err):
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			wait(ctx, pause)
+			continue
+		default:
+			return err
+		}
+		from := origin(nc.RemoteAddr())
+		if !l.held.add(from, l.Limits) {
+			l.refuse(nc)
+			continue
+		}
+		sessions.Go(func() {
+			defer l.held.remove(from)
+			l.serve(ctx, nc)
+		})
+	}
+}
+
+// passing reports that a failure to accept is one to wait out.
+func passing(err error) bool {
+	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+func (l *Listener) serve(ctx context.Context, nc net.Conn) {
+	o := Options{}
+	if l.Options != nil {
+		o = l.Options()
+	}
+	c := NewConn(nc, Server, o)
+	defer c.Close()
+	defer context.AfterFunc(ctx, c.Interrupt)()
+	if l.TLS != nil && c.StartTLS(ctx, l.TLS) != nil {
+		return
+	}
+	l.Handle(ctx, c)
+}
+
+func (l *Listener) refuse(nc net.Conn) {
+	if l.TLS == nil && l.Refuse != "" {
+		nc.SetWriteDeadline(time.Now().Add(lingerTimeout))
+		nc.Write([]byte(l.Refuse + "\r\n"))
+	}
+	nc.Close()
+}
+
+// held counts the connections of each origin.
+type held struct {
+	mu   sync.Mutex
+	all  int
+	from map[netip.Prefix]int
+}
+
+func (h *held) add(from netip.Prefix, most Limits) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if most.Connections > 0 && h.all >= most.Connections ||
+		most.PerAddress > 0 && from.IsValid() && h.from[from] >= most.PerAddress {
+		return false
+	}
+	if h.from == nil {
+		h.from = map[netip.Prefix]int{}
+	}
+	h.all++
+	h.from[from]++
+	return true
+}
+
+func (h *held) remove(from netip.Prefix) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.all--
+	if h.from[from]--; h.from[from] == 0 {
+		delete(h.from, from)
+	}
+}
+
+// origin is the network that an address counts for: an IPv4 address, or the
+// /64 that one IPv6 customer commonly has. It is invalid for other networks.
+func origin(a net.Addr) netip.Prefix {
+	t, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.Prefix{}
+	}
+	ip := t.AddrPort().Addr().Unmap()
+	bits := 64
+	if ip.Is4() {
+		bits = 32
+	}
+	p, _ := ip.WithZone("").Prefix(bits)
+	return p
+}

@@ -1,0 +1,144 @@
+package line
+
+import (
+	"bytes"
+	"io"
+	"time"
+)
+
+const (
+	minBuffer = 4 << 10
+	maxBuffer = 64 << 10
+)
+
+// Buffered is the number of octets that can be read without the network.
+func (c *Conn) Buffered() int { return c.w - c.r }
+
+// ReadLine returns the next line without its CRLF, valid until the next read.
+// Pending output is flushed before it waits for the network. A whole line must
+// come within the read time-out, so that a peer that sends an octet at a time
+// gains nothing.
+func (c *Conn) ReadLine() ([]byte, error) {
+	by := time.Time{}
+	seen := 0 // octets after r that hold no LF
+	for {
+		if i := bytes.IndexByte(c.in[c.r+seen:c.w], '\n'); i >= 0 {
+			return c.takeLine(seen + i + 1)
+		}
+		if seen = c.Buffered(); seen >= c.o.MaxLine {
+			return nil, c.skipLine(by)
+		}
+		if by.IsZero() {
+			by = time.Now().Add(c.o.ReadTimeout)
+		}
+		if err := c.fill(by); err != nil {
+			if err == io.EOF && c.Buffered() > 0 {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, err
+		}
+	}
+}
+
+// takeLine consumes a line of n octets with its LF.
+func (c *Conn) takeLine(n int) ([]byte, error) {
+	l := c.in[c.r : c.r+n-1]
+	c.r += n
+	if n > c.o.MaxLine {
+		c.Note("a line of %d octets refused", n)
+		return nil, ErrTooLong
+	}
+	end := bytes.IndexByte(l, '\r')
+	bare := end != len(l)-1 // RFC 5321 §2.3.8: CR and LF only together
+	if end < 0 {
+		bare = true
+	} else if !bare {
+		l = l[:end]
+	}
+	c.tell(c.peer, Line, l)
+	if bare {
+		return l, ErrBareNewline
+	}
+	return l, nil
+}
+
+// skipLine throws away what is left of a line that is too long.
+func (c *Conn) skipLine(by time.Time) error {
+	if by.IsZero() {
+		by = time.Now().Add(c.o.ReadTimeout)
+	}
+	n := 0
+	for {
+		if i := bytes.IndexByte(c.in[c.r:c.w], '\n'); i >= 0 {
+			c.r += i + 1
+			c.Note("a line of %d octets refused", n+i+1)
+			return ErrTooLong
+		}
+		n += c.Buffered()
+		c.r = c.w
+		if err := c.fill(by); err != nil {
+			return err
+		}
+	}
+}
+
+// Read reads raw octets (literals, BDAT chunks) after whatever lines were read; the tap sees them as Data.
+func (c *Conn) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if c.Buffered() == 0 {
+		if err := c.fill(time.Now().Add(c.o.ReadTimeout)); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, c.in[c.r:c.w])
+	c.r += n
+	c.tell(c.peer, Data, p[:n])
+	return n, nil
+}
+
+// fill gets at least one more octet from the network, after what is pending
+// was flushed.
+func (c *Conn) fill(by time.Time) error {
+	if err := c.Flush(); err != nil {
+		return err
+	}
+	c.makeRoom()
+	for {
+		if err := c.expect(by); err != nil {
+			return err
+		}
+		n, err := c.nc.Read(c.in[c.w:])
+		c.w += n
+		if n > 0 {
+			return nil
+		}
+		if err != nil {
+			return c.fail(err)
+		}
+	}
+}
+
+// makeRoom moves what is unread to the front of the buffer, and doubles the
+// buffer when the last read filled it.
+func (c *Conn) makeRoom() {
+	filled := c.w == len(c.in)
+	n := copy(c.in, c.in[c.r:c.w])
+	c.r, c.w = 0, n
+	if !filled || n < len(c.in) && len(c.in) >= maxBuffer {
+		return
+	}
+	bigger := make([]byte, max(minBuffer, 2*len(c.in)))
+	copy(bigger, c.in[:n])
+	c.in = bigger
+}
+
+// fail remembers the first failure of the network, for the tap.
+func (c *Conn) fail(err error) error {
+	err = c.failed(err)
+	if c.fault == nil && err != io.EOF && err != ErrInterrupted {
+		c.fault = err
+	}
+	return err
+}
