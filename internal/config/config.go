@@ -1,0 +1,161 @@
+// Package config is the one description of a server: its struct is the
+// configuration file, and the tags of its fields are the reference.
+//
+// Invariant: a Config that Load returned is complete and checked; an unknown
+// key or an unusable value is an error that names the file and the line.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// Config is everything about a server that an operator may say. People,
+// aliases, groups and domains are not here: they live in the store.
+type Config struct {
+	Hostname     string   `toml:"hostname" doc:"The name of this machine in the DNS, as it greets others: mail.example.com."`
+	Data         string   `toml:"data" doc:"The directory of the store. One server uses it at a time."`
+	InsecureAuth string   `toml:"insecure_auth" doc:"\"loopback\" lets passwords be sent without TLS by programs on this machine; \"\" by nobody."`
+	TLS          TLS      `toml:"tls" doc:"The certificate that every protocol shows."`
+	Listen       Listen   `toml:"listen" doc:"Addresses to listen on, by protocol; [] turns one off."`
+	Limits       Limits   `toml:"limits" doc:"Bounds on what one message, session or address may take."`
+	Outbound     Outbound `toml:"outbound" doc:"How mail leaves."`
+	Log          Log      `toml:"log" doc:"What is written to standard error."`
+}
+
+// TLS names certificate files.
+type TLS struct {
+	Cert string `toml:"cert" doc:"PEM file with the certificate and its chain. Read again on SIGHUP."`
+	Key  string `toml:"key" doc:"PEM file with the private key."`
+}
+
+// Listen has the addresses of each protocol.
+type Listen struct {
+	SMTP        []string `toml:"smtp" doc:"Mail from other servers, STARTTLS."`
+	Submission  []string `toml:"submission" doc:"Mail from our people, STARTTLS and AUTH required."`
+	Submissions []string `toml:"submissions" doc:"The same with TLS from the first octet."`
+	POP3        []string `toml:"pop3" doc:"POP3 with STLS."`
+	POP3S       []string `toml:"pop3s" doc:"POP3 with TLS from the first octet."`
+	IMAP        []string `toml:"imap" doc:"IMAP with STARTTLS."`
+	IMAPS       []string `toml:"imaps" doc:"IMAP with TLS from the first octet."`
+}
+
+// Limits bound what others can make the server do.
+type Limits struct {
+	Message               Size     `toml:"message" doc:"Largest message."`
+	Recipients            int      `toml:"recipients" doc:"Recipients of one message."`
+	Connections           int      `toml:"connections" doc:"Connections at once on one port."`
+	ConnectionsPerAddress int      `toml:"connections_per_address" doc:"Connections at once from one address on one port; 0 for no limit."`
+	SMTPTimeout           Duration `toml:"smtp_timeout" doc:"Longest silence of an SMTP client (RFC 5321 §4.5.3.2.7)."`
+	POP3Timeout           Duration `toml:"pop3_timeout" doc:"Longest silence of a POP3 client (RFC 1939 §3: at least 10m)."`
+	IMAPTimeout           Duration `toml:"imap_timeout" doc:"Longest silence of an IMAP client (RFC 9051 §5.4: at least 30m)."`
+	Drain                 Duration `toml:"drain" doc:"How long a stopping server waits for sessions to end."`
+}
+
+// Outbound says how mail leaves.
+type Outbound struct {
+	DNS      []string       `toml:"dns" doc:"Name servers to ask (address:port); [] takes those of the system."`
+	Port     int            `toml:"port" doc:"Port of other mail servers."`
+	Ports    map[string]int `toml:"ports" doc:"Another port for mail servers by name, for laboratories on one machine."`
+	Lifetime Duration       `toml:"lifetime" doc:"How long to try before the sender gets the message back."`
+	Workers  int            `toml:"workers" doc:"Messages on their way at once."`
+}
+
+// Log says what is logged.
+type Log struct {
+	Level string `toml:"level" doc:"debug, info, warn or error."`
+	JSON  bool   `toml:"json" doc:"One JSON object a line instead of key=value text."`
+}
+
+// Default is the configuration of a server that was told nothing but its name.
+func Default() Config {
+	return Config{
+		Data: "/var/lib/tem",
+		Listen: Listen{
+			SMTP: []string{":25"}, Submission: []string{":587"}, Submissions: []string{":465"},
+			POP3: []string{":110"}, POP3S: []string{":995"}, IMAP: []string{":143"}, IMAPS: []string{":993"},
+		},
+		Limits: Limits{
+			Message: 50 << 20, Recipients: 1000,
+			Connections: 10000, ConnectionsPerAddress: 100,
+			SMTPTimeout: Duration(5 * time.Minute), POP3Timeout: Duration(10 * time.Minute),
+			IMAPTimeout: Duration(30 * time.Minute), Drain: Duration(20 * time.Second),
+		},
+		Outbound: Outbound{Port: 25, Lifetime: Duration(5 * 24 * time.Hour), Workers: 20},
+		Log:      Log{Level: "info"},
+	}
+}
+
+// Load reads and checks a configuration file. Relative paths in it are taken
+// from the file's own directory.
+func Load(file string) (Config, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return Config{}, fmt.Errorf("read the configuration: %w", err)
+	}
+	c := Default()
+	if err := decode(file, text, &c); err != nil {
+		return Config{}, err
+	}
+	dir := filepath.Dir(file)
+	for _, p := range []*string{&c.Data, &c.TLS.Cert, &c.TLS.Key} {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(dir, *p)
+		}
+	}
+	if err := c.Check(); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", file, err)
+	}
+	return c, nil
+}
+
+func decode(file string, text []byte, c *Config) error {
+	err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(c)
+	var strict *toml.StrictMissingError
+	if errors.As(err, &strict) {
+		e := strict.Errors[0]
+		line, _ := e.Position()
+		return fmt.Errorf("%s:%d: unknown key %q; `tem config reference` lists all keys", file, line, strings.Join(e.Key(), "."))
+	}
+	var de *toml.DecodeError
+	if errors.As(err, &de) {
+		line, column := de.Position()
+		return fmt.Errorf("%s:%d:%d: %s", file, line, column, strings.TrimPrefix(de.Error(), "toml: "))
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
+}
+
+// Check says what is wrong with the values.
+func (c *Config) Check() error {
+	switch {
+	case c.Hostname == "":
+		return errors.New(`hostname is missing: write hostname = "mail.example.com", the name of this machine in the DNS`)
+	case strings.ContainsAny(c.Hostname, " /:@"):
+		return fmt.Errorf("hostname = %q is not a host name", c.Hostname)
+	case c.Data == "":
+		return errors.New("data is missing: name a directory for the store")
+	case c.InsecureAuth != "" && c.InsecureAuth != "loopback":
+		return fmt.Errorf("insecure_auth = %q: it may be \"loopback\" or \"\"", c.InsecureAuth)
+	case (c.TLS.Cert == "") != (c.TLS.Key == ""):
+		return errors.New("tls: cert and key go together; one of them is missing")
+	case c.TLS.Cert == "" && len(c.Listen.Submissions)+len(c.Listen.POP3S)+len(c.Listen.IMAPS) > 0:
+		return errors.New("tls.cert and tls.key are missing; submissions, pop3s and imaps need them (or set these three to [] under [listen])")
+	case c.Limits.Message <= 0 || c.Limits.Recipients < 100:
+		// RFC 5321 §4.5.3.1.8: at least 100 recipients.
+		return errors.New("limits: message must be above 0 and recipients at least 100")
+	case c.Outbound.Port < 1 || c.Outbound.Port > 65535:
+		return fmt.Errorf("outbound.port = %d: a port is 1 to 65535", c.Outbound.Port)
+	}
+	var level levelText
+	return level.UnmarshalText([]byte(c.Log.Level))
+}

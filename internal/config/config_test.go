@@ -1,0 +1,109 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func load(t *testing.T, text string) (Config, error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "tem.toml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(file)
+	return c, err
+}
+
+const six = `hostname = "mail.example.com"
+data = "data"
+
+[tls]
+cert = "cert.pem"
+key = "/etc/key.pem"
+`
+
+func TestSixLinesMakeAServer(t *testing.T) {
+	t.Parallel()
+	c, err := load(t, six)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !filepath.IsAbs(c.Data) || !filepath.IsAbs(c.TLS.Cert) || c.TLS.Key != "/etc/key.pem" {
+		t.Errorf("paths: %q %q %q", c.Data, c.TLS.Cert, c.TLS.Key)
+	}
+	if c.Listen.SMTP[0] != ":25" || c.Limits.Message != 50<<20 {
+		t.Errorf("defaults are missing: %+v", c)
+	}
+}
+
+func TestMistakesAreNamed(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ text, want string }{
+		"unknown key":   {six + "[limits]\nmesage = \"1M\"\n", `tem.toml:8: unknown key "limits.mesage"`},
+		"syntax":        {"hostname = \n", "tem.toml:1"},
+		"no hostname":   {"data = \"x\"\n", "hostname is missing"},
+		"half a pair":   {"hostname = \"a.b\"\n[tls]\ncert = \"c\"\n", "cert and key go together"},
+		"no tls":        {"hostname = \"a.b\"\n", "tls.cert and tls.key are missing"},
+		"size":          {six + "[limits]\nmessage = \"1Q\"\n", `is not a size`},
+		"duration":      {six + "[outbound]\nlifetime = \"soon\"\n", "is not a duration"},
+		"level":         {six + "[log]\nlevel = \"loud\"\n", "it may be debug"},
+		"insecure auth": {strings.Replace(six, "\n", "\ninsecure_auth = \"yes\"\n", 1), "insecure_auth"},
+		"recipients":    {six + "[limits]\nrecipients = 1\n", "at least 100"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := load(t, tc.text)
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want %q in it", err, tc.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "\n") {
+				t.Errorf("more than one line: %q", err)
+			}
+		})
+	}
+}
+
+// The reference, with its comment marks taken away, is a file that gives the defaults.
+func TestReferenceIsTheDefaults(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	if err := WriteReference(&b); err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	for line := range strings.Lines(b.String()) {
+		if key, _, ok := strings.Cut(strings.TrimPrefix(line, "# "), " = "); ok && !strings.Contains(key, " ") {
+			line = strings.TrimPrefix(line, "# ")
+		}
+		text.WriteString(line)
+	}
+	full := strings.Replace(text.String(), `hostname = ""`, `hostname = "h.example"`, 1)
+	full = strings.NewReplacer(`cert = ""`, `cert = "c"`, `key = ""`, `key = "k"`).Replace(full)
+	c, err := load(t, full)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, full)
+	}
+	if c.Limits != Default().Limits || c.Outbound.Lifetime != Default().Outbound.Lifetime {
+		t.Errorf("got %+v", c)
+	}
+}
+
+func TestValues(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]Size{"10": 10, "1k": 1024, "50M": 50 << 20, "2GiB": 2 << 30} {
+		var s Size
+		if err := s.UnmarshalText([]byte(text)); err != nil || s != want {
+			t.Errorf("%s: %d, %v", text, s, err)
+		}
+	}
+	for text, want := range map[string]time.Duration{"5d": 120 * time.Hour, "90s": 90 * time.Second} {
+		var d Duration
+		if err := d.UnmarshalText([]byte(text)); err != nil || time.Duration(d) != want {
+			t.Errorf("%s: %v, %v", text, d, err)
+		}
+	}
+}

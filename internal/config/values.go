@@ -1,0 +1,97 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Size is a number of octets, written as 50M, 2G, 100K or plain digits.
+type Size int64
+
+const sizeUnits = "KMGT"
+
+// UnmarshalText reads a size.
+func (s *Size) UnmarshalText(text []byte) error {
+	t := strings.ToUpper(strings.TrimSpace(string(text)))
+	t = strings.TrimSuffix(strings.TrimSuffix(t, "B"), "I")
+	shift := 0
+	if t != "" {
+		if i := strings.IndexByte(sizeUnits, t[len(t)-1]); i >= 0 {
+			shift, t = 10*(i+1), t[:len(t)-1]
+		}
+	}
+	n, err := strconv.ParseInt(t, 10, 64)
+	if err != nil || n < 0 || n > 1<<62>>shift {
+		return fmt.Errorf("%q is not a size; write 50M, 2G or a number of octets", text)
+	}
+	*s = Size(n << shift)
+	return nil
+}
+
+// String is the size in its largest whole unit.
+func (s Size) String() string {
+	for i := len(sizeUnits); i > 0; i-- {
+		if unit := int64(1) << (10 * i); int64(s) >= unit && int64(s)%unit == 0 {
+			return strconv.FormatInt(int64(s)/unit, 10) + sizeUnits[i-1:i]
+		}
+	}
+	return strconv.FormatInt(int64(s), 10)
+}
+
+// Duration is a time span, written as 30s, 5m, 12h or 5d.
+type Duration time.Duration
+
+// UnmarshalText reads a duration.
+func (d *Duration) UnmarshalText(text []byte) error {
+	t := string(text)
+	if days, ok := strings.CutSuffix(t, "d"); ok {
+		n, err := strconv.Atoi(days)
+		if err == nil && n >= 0 && n < 36500 {
+			*d = Duration(time.Duration(n) * 24 * time.Hour)
+			return nil
+		}
+	}
+	v, err := time.ParseDuration(t)
+	if err != nil || v < 0 {
+		return fmt.Errorf("%q is not a duration; write 30s, 5m, 12h or 5d", t)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// String is the duration in its largest whole unit.
+func (d Duration) String() string {
+	v := time.Duration(d)
+	for _, u := range []struct {
+		unit time.Duration
+		name string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "m"}} {
+		if v >= u.unit && v%u.unit == 0 {
+			return strconv.FormatInt(int64(v/u.unit), 10) + u.name
+		}
+	}
+	return v.String()
+}
+
+// levelText checks a log level.
+type levelText struct{ slog.Level }
+
+func (l *levelText) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "debug", "info", "warn", "error":
+		return l.Level.UnmarshalText(text)
+	}
+	return fmt.Errorf("log.level = %q: it may be debug, info, warn or error", text)
+}
+
+// SlogLevel is the level for log/slog. The configuration was checked.
+func (l Log) SlogLevel() slog.Level {
+	var t levelText
+	if t.UnmarshalText([]byte(l.Level)) != nil {
+		return slog.LevelInfo
+	}
+	return t.Level
+}

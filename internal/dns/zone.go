@@ -1,0 +1,111 @@
+package dns
+
+import (
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+const (
+	defaultTTL  = 300 // seconds, of records that name none
+	negativeTTL = 10  // of "there is none": a lab's zone changes with every start
+)
+
+// zone holds the records of each name, in canonical form. A name that only
+// lies above others has an empty list.
+type zone map[string][]dns.RR
+
+// parseZone reads master-file lines (RFC 1035 §5.1).
+func parseZone(lines []string) (zone, error) {
+	z := zone{}
+	p := dns.NewZoneParser(strings.NewReader(strings.Join(lines, "\n")+"\n"), ".", "")
+	p.SetDefaultTTL(defaultTTL)
+	for rr, ok := p.Next(); ok; rr, ok = p.Next() {
+		z.add(rr)
+	}
+	if err := p.Err(); err != nil {
+		return nil, fmt.Errorf("zone record: %w", err)
+	}
+	return z, nil
+}
+
+// add puts a record under its name and makes the names above it exist (RFC 8020 §2).
+func (z zone) add(rr dns.RR) {
+	name := dns.CanonicalName(rr.Header().Name)
+	z[name] = append(z[name], rr)
+	for above := range upwards(name) {
+		if _, exists := z[above]; !exists {
+			z[above] = nil
+		}
+	}
+}
+
+// upwards gives a name and the names above it, up to the root.
+func upwards(name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for off, end := 0, name == "."; !end; off, end = dns.NextLabel(name, off) {
+			if !yield(name[off:]) {
+				return
+			}
+		}
+		yield(".")
+	}
+}
+
+// answer fills in a reply the way RFC 1034 §4.3.2 tells an authority to.
+func (z zone) answer(reply *dns.Msg, q dns.Question) {
+	name := dns.CanonicalName(q.Name)
+	for range maxAliases {
+		records, exists := z[name]
+		if !exists {
+			reply.Rcode = dns.RcodeNameError
+			break
+		}
+		found, alias := pick(records, q.Qtype)
+		reply.Answer = append(reply.Answer, found...)
+		if alias == "" {
+			break
+		}
+		name = alias
+	}
+	if len(reply.Answer) == 0 || reply.Rcode == dns.RcodeNameError {
+		reply.Ns = append(reply.Ns, z.authority(name)) // RFC 2308 §3
+	}
+}
+
+// pick returns the records that answer a question of the kind, and the name
+// to go on with when the only one is an alias.
+func pick(records []dns.RR, kind uint16) (found []dns.RR, alias string) {
+	for _, rr := range records {
+		if rr.Header().Rrtype == kind || kind == dns.TypeANY {
+			found = append(found, rr)
+		}
+	}
+	if len(found) > 0 {
+		return found, ""
+	}
+	for _, rr := range records {
+		if c, ok := rr.(*dns.CNAME); ok {
+			return []dns.RR{c}, dns.CanonicalName(c.Target)
+		}
+	}
+	return nil, ""
+}
+
+// authority is the SOA of the closest zone above name, or one made up for the root.
+func (z zone) authority(name string) dns.RR {
+	for above := range upwards(name) {
+		for _, rr := range z[above] {
+			if soa, ok := rr.(*dns.SOA); ok {
+				return soa
+			}
+		}
+	}
+	return &dns.SOA{
+		Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: negativeTTL},
+		Ns:  "localhost.", Mbox: "hostmaster.localhost.",
+		Serial: 1, Refresh: 3600, Retry: 600, Expire: 86400, Minttl: negativeTTL,
+	}
+}
