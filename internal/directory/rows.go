@@ -1,0 +1,121 @@
+package directory
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"tem/internal/address"
+	"tem/internal/kv"
+	"tem/internal/sasl"
+)
+
+// The rows of partition kv.Directory: one letter, then the domain or the
+// address's key. Those that the index holds sort before the credentials.
+const (
+	accountRow    = 'a' // + address key: accountValue
+	domainRow     = 'd' // + domain: empty
+	listRow       = 'l' // + address key: listValue
+	nextRow       = 'n' // next account id, 8 bytes big endian; ids are never used twice
+	credentialRow = 'p' // + address key: credentialValue
+	versionRow    = 'v' // number of changes so far, 8 bytes big endian
+)
+
+var (
+	nextKey    = []byte{nextRow}
+	versionKey = []byte{versionRow}
+)
+
+func rowKey(row byte, name string) []byte { return append([]byte{row}, name...) }
+
+// key is the form under which an address is looked up.
+func key(a address.Address) string {
+	if a.Local == "" {
+		return "@" + a.Domain
+	}
+	return a.Key()
+}
+
+// addressValue is an address as rows have it: [local, domain].
+type addressValue [2]string
+
+func toValue(a address.Address) addressValue { return addressValue{a.Local, a.Domain} }
+func (v addressValue) address() (a address.Address) {
+	return address.Address{Local: v[0], Domain: v[1]}
+}
+
+type accountValue struct {
+	ID       kv.Part      `json:"id"`
+	Address  addressValue `json:"address"`
+	Name     string       `json:"name,omitempty"`
+	Quota    int64        `json:"quota,omitempty"`
+	Disabled bool         `json:"disabled,omitempty"`
+	Created  time.Time    `json:"created"`
+}
+
+type listValue struct {
+	Address addressValue   `json:"address"`
+	Members []addressValue `json:"members"`
+	Group   bool           `json:"group,omitempty"`
+}
+
+// credentialValue is what is kept instead of a password.
+type credentialValue struct {
+	Argon2id string            `json:"argon2id"` // PHC string
+	SCRAM    sasl.SCRAMSecrets `json:"scram_sha_256"`
+}
+
+// String keeps the secrets out of whatever is printed by accident.
+func (credentialValue) String() string { return "[credentials]" }
+
+func encodeAccount(a Account) []byte {
+	return encode(accountValue{a.ID, toValue(a.Address), a.Name, a.Quota, a.Disabled, a.Created.UTC()})
+}
+
+func decodeAccount(val []byte) (Account, error) {
+	var v accountValue
+	err := json.Unmarshal(val, &v)
+	return Account{v.ID, v.Address.address(), v.Name, v.Quota, v.Disabled, v.Created}, err
+}
+
+func encodeList(l List) []byte {
+	v := listValue{Address: toValue(l.Address), Members: make([]addressValue, len(l.Members)), Group: l.Group}
+	for i, m := range l.Members {
+		v.Members[i] = toValue(m)
+	}
+	return encode(v)
+}
+
+func decodeList(val []byte) (List, error) {
+	var v listValue
+	err := json.Unmarshal(val, &v)
+	l := List{Address: v.Address.address(), Members: make([]address.Address, len(v.Members)), Group: v.Group}
+	for i, m := range v.Members {
+		l.Members[i] = m.address()
+	}
+	return l, err
+}
+
+func decodeCredentials(val []byte) (c credentialValue, err error) {
+	if json.Unmarshal(val, &c) != nil || c.SCRAM.Iterations == 0 {
+		return c, errors.New("stored credentials are damaged") // what is in them is nobody's business
+	}
+	return c, nil
+}
+
+// encode is for the value types above, which always can be written.
+func encode(v any) []byte {
+	val, _ := json.Marshal(v)
+	return val
+}
+
+func encodeNumber(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+func decodeNumber(val []byte) (uint64, error) {
+	if len(val) != 8 {
+		return 0, fmt.Errorf("number of %d bytes, want 8", len(val))
+	}
+	return binary.BigEndian.Uint64(val), nil
+}
