@@ -1,0 +1,106 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"tem/internal/directory"
+	"tem/internal/kv"
+	"tem/internal/mail"
+	"tem/internal/message/dsn"
+)
+
+// maxHops is how many servers a message may have come through (RFC 5321 §6.3).
+const maxHops = 100
+
+// Accept stores body for all recipients in one commit; durable when it
+// returns a 250. Recipients that became undeliverable since Check are reported to the sender; if
+// none is left the refusal is returned.
+func (d *Delivery) Accept(ctx context.Context, e *Envelope, body *mail.Body) dsn.Status {
+	status, err := d.accept(ctx, e, body, nil)
+	if err != nil {
+		return d.trouble(fmt.Errorf("accept %s: %w", body.ID, err))
+	}
+	return status
+}
+
+// accept is Accept with rows to be written in the same commit, if also is not
+// nil. Nothing was written unless the status is OK and there is no error.
+func (d *Delivery) accept(ctx context.Context, e *Envelope, body *mail.Body, also func(*kv.Batch)) (dsn.Status, error) {
+	if n, err := hops(ctx, body); err != nil {
+		return dsn.Status{}, err
+	} else if n > maxHops {
+		d.logRefused(e, body, looping)
+		return looping, nil
+	}
+	p, err := d.plan(ctx, e)
+	if err != nil {
+		return dsn.Status{}, err
+	}
+	for !p.empty() {
+		queued, err := d.commit(ctx, e, body, p, also)
+		if err == nil {
+			d.logAccepted(e, body, p, queued)
+			return dsn.Status{Reply: 250, Code: dsn.Code{2, 0, 0}, Text: "queued as " + body.ID.String()}, nil
+		}
+		if !p.dropFull(err, body.Size) {
+			return dsn.Status{}, err
+		}
+	}
+	d.logRefused(e, body, p.refusal())
+	return p.refusal(), nil
+}
+
+// commit writes a plan and returns the number of queue rows.
+func (d *Delivery) commit(ctx context.Context, e *Envelope, body *mail.Body, p *plan, also func(*kv.Batch)) (int, error) {
+	jobs := p.jobs(e, body)
+	_, err := d.o.Mail.Deliver(ctx, body, p.targets(), func(b *kv.Batch) {
+		for _, j := range jobs {
+			d.o.Queue.Add(b, j)
+		}
+		if also != nil {
+			also(b)
+		}
+	})
+	if err != nil {
+		return 0, fmt.Errorf("store message: %w", err)
+	}
+	if len(jobs) > 0 {
+		d.o.Queue.Wake()
+	}
+	return len(jobs), nil
+}
+
+// dropFull takes the account that err says is over its quota out of the plan;
+// false if err is about something else.
+func (p *plan) dropFull(err error, size int64) bool {
+	var problem *mail.Error
+	if !errors.As(err, &problem) || problem.Kind != mail.OverQuota {
+		return false
+	}
+	return p.refuseAccount(problem.Account, func(a directory.Account) dsn.Status {
+		if a.Quota > 0 && size > a.Quota {
+			return tooLarge
+		}
+		return full
+	})
+}
+
+// logAccepted writes the mail log's line about a message that is ours now.
+func (d *Delivery) logAccepted(e *Envelope, body *mail.Body, p *plan, queued int) {
+	d.o.Log.Info("accepted", "id", body.ID, "from", e.ReturnPath.String(), "to", len(e.Recipients),
+		"size", body.Size, "placed", len(p.local), "queued", queued)
+	for _, r := range p.refused {
+		d.o.Log.Info("refused", "id", body.ID, "from", e.ReturnPath.String(), "to", r.Address, "reply", r.Status.String())
+	}
+}
+
+func (d *Delivery) logRefused(e *Envelope, body *mail.Body, why dsn.Status) {
+	d.o.Log.Info("refused", "id", body.ID, "from", e.ReturnPath.String(), "to", len(e.Recipients),
+		"size", body.Size, "reply", why.String())
+}
+
+// domainOf is what follows the last @ of an address.
+func domainOf(a string) string { return a[strings.LastIndexByte(a, '@')+1:] }

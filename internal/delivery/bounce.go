@@ -1,0 +1,74 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+
+	"tem/internal/address"
+	"tem/internal/kv"
+	"tem/internal/mail"
+	"tem/internal/message/dsn"
+	"tem/internal/queue"
+)
+
+// nullPath is the Return-Path line of a report (RFC 3464 §2: the null path).
+const nullPath = "Return-Path: <>\r\n"
+
+// Bounce makes a report and accepts it: the queue's way of ending a job.
+// queue.ErrNoReport says that the sender can't be told: unknown, or the
+// mailbox full. Nothing was written then, for a report about a report would
+// only start a loop (RFC 5321 §6.1).
+func (d *Delivery) Bounce(ctx context.Context, j *queue.Job, failed []queue.Recipient, delayed bool, done func(b *kv.Batch)) error {
+	sender, err := address.Parse(j.ReturnPath)
+	if err != nil || sender.IsNull() {
+		return fmt.Errorf("%w: return path <%s>", queue.ErrNoReport, j.ReturnPath)
+	}
+	report, err := d.report(ctx, j, failed, delayed)
+	if err != nil {
+		return fmt.Errorf("report on %s: %w", j.ID, err)
+	}
+	e := &Envelope{Recipients: []address.Address{sender}, Submitted: true, UTF8: !sender.ASCII(), EightBit: true, Skip: int64(len(nullPath))}
+	status, err := d.accept(ctx, e, report, done)
+	switch {
+	case err != nil:
+		return fmt.Errorf("report on %s: %w", j.ID, err)
+	case !status.OK():
+		return fmt.Errorf("%w: %s", queue.ErrNoReport, status)
+	}
+	return nil
+}
+
+// report writes the message that tells a sender about recipients (RFC 3464).
+func (d *Delivery) report(ctx context.Context, j *queue.Job, about []queue.Recipient, delayed bool) (*mail.Body, error) {
+	header, err := d.quote(ctx, j)
+	if err != nil {
+		return nil, err
+	}
+	r := dsn.Report{
+		From: "MAILER-DAEMON@" + d.o.Hostname, To: j.ReturnPath, Host: d.o.Hostname, QueueID: j.Body.String(),
+		Arrived: j.Created, Now: d.o.Now(), Delayed: delayed, Until: j.Expires, Header: header,
+	}
+	for _, a := range about {
+		r.Recipients = append(r.Recipients, dsn.ReportRecipient{Address: a.Address, Original: a.Original, Status: a.Status})
+	}
+	spool := d.o.Mail.NewSpool(ctx)
+	if _, err := spool.Write([]byte(nullPath)); err != nil {
+		spool.Abort()
+		return nil, err
+	}
+	if err := r.Build(spool); err != nil {
+		spool.Abort()
+		return nil, err
+	}
+	return spool.Finish()
+}
+
+// quote returns the header of a job's message, as it is sent.
+func (d *Delivery) quote(ctx context.Context, j *queue.Job) ([]byte, error) {
+	body, err := d.o.Mail.OpenBody(ctx, j.Body)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	return readHeader(body, j.Skip)
+}

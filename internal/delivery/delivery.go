@@ -1,0 +1,51 @@
+// Package delivery is the one door into the store: whoever accepts a message,
+// from the network, a person, or a bounce, hands it to Accept.
+//
+// Invariant: when Accept returns without an error, every recipient is a mailbox
+// row or a queue row, all written in one commit.
+//
+// It starts no goroutines.
+package delivery
+
+import (
+	"log/slog"
+	"time"
+
+	"tem/internal/address"
+	"tem/internal/directory"
+	"tem/internal/mail"
+	"tem/internal/queue"
+)
+
+// Options for New.
+type Options struct {
+	Hostname  string
+	Directory *directory.Directory
+	Mail      *mail.Store
+	Queue     *queue.Queue
+	Log       *slog.Logger // the mail log: one line per accept
+	Now       func() time.Time
+}
+
+// Delivery is safe for concurrent use.
+type Delivery struct{ o Options }
+
+// New returns the door to the store that o names.
+func New(o Options) *Delivery {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Delivery{o}
+}
+
+// Envelope is what a message travels in.
+type Envelope struct {
+	ReturnPath address.Address
+	Recipients []address.Address
+	// Submitted: from one of our people (may go anywhere); else only to local domains.
+	Submitted bool
+	UTF8      bool
+	EightBit  bool
+	// Skip: octets of the body that belong to local delivery only (the Return-Path line).
+	Skip int64
+}

@@ -1,0 +1,213 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"tem/internal/kv"
+	"tem/internal/message/dsn"
+)
+
+// attempt tries one job and records what came of it. It returns when the job
+// is due again, zero if it is gone.
+func (q *Queue) attempt(ctx context.Context, id string) time.Time {
+	s, err := q.load(ctx, id)
+	if err != nil {
+		return q.trouble(err)
+	}
+	statuses := q.deliver(ctx, &s.Job)
+	now := q.o.Now()
+	keep := context.WithoutCancel(ctx) // what happened is written down even when Run is ending
+	for first := true; ; first = false {
+		j := s.Job
+		j.Recipients = slices.Clone(s.Recipients)
+		tried := j.record(statuses, now)
+		j.Next = q.next(&j, now)
+		if first {
+			q.logOutcomes(&j, tried, now)
+		}
+		if err = q.settle(keep, s, &j, now); err == nil {
+			return j.due()
+		}
+		if !errors.Is(err, kv.ErrConflict) { // else it was retried or dropped by hand in the meantime
+			next := q.trouble(err)
+			if !sleep(ctx, recovery) {
+				return next
+			}
+		}
+		if s, err = q.load(keep, id); err != nil {
+			return q.trouble(err)
+		}
+	}
+}
+
+// sleep waits for d; false if ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// trouble logs why a job could not be read or written and says when to look
+// again. A job that is gone is no trouble: it was dropped.
+func (q *Queue) trouble(err error) time.Time {
+	if errors.Is(err, ErrNotFound) {
+		return time.Time{}
+	}
+	q.o.Log.Error("queue: attempt not recorded", "err", err)
+	return q.o.Now().Add(recovery)
+}
+
+// deliver hands the recipients that are left to the transport.
+func (q *Queue) deliver(ctx context.Context, j *Job) []dsn.Status {
+	to := j.pending()
+	if len(to) == 0 {
+		return nil
+	}
+	statuses := q.o.Transport.Deliver(ctx, j, to)
+	for len(statuses) < len(to) {
+		statuses = append(statuses, dsn.Status{Code: dsn.Code{4, 3, 0}, Text: "no outcome known"})
+	}
+	return statuses
+}
+
+// pending are the recipients that still have to be tried.
+func (j *Job) pending() []Recipient { return j.only(func(r *Recipient) bool { return !r.Done }) }
+
+func (j *Job) only(want func(*Recipient) bool) (list []Recipient) {
+	for i := range j.Recipients {
+		if want(&j.Recipients[i]) {
+			list = append(list, j.Recipients[i])
+		}
+	}
+	return list
+}
+
+// over reports that nothing is left to do for a job.
+func (j *Job) over() bool {
+	return !slices.ContainsFunc(j.Recipients, func(r Recipient) bool { return !r.Done || r.failed() })
+}
+
+func (j *Job) due() time.Time {
+	if j.over() {
+		return time.Time{}
+	}
+	return j.Next
+}
+
+// record notes one status for each pending recipient, in order, and returns
+// these recipients as they are now.
+func (j *Job) record(statuses []dsn.Status, now time.Time) (tried []Recipient) {
+	j.Attempts++
+	for i := range j.Recipients {
+		r := &j.Recipients[i]
+		if r.Done {
+			continue
+		}
+		r.Status = statuses[len(tried)]
+		j.Last = r.Status.String()
+		if !r.Status.OK() && !r.Status.Permanent() && !now.Before(j.Expires) {
+			r.Status = expired(r.Status)
+		}
+		r.Done = r.Status.OK() || r.Status.Permanent() || r.Status.Code == codeExpired
+		tried = append(tried, *r)
+	}
+	return tried
+}
+
+var codeExpired = dsn.Code{4, 4, 7} // RFC 3463 §3.5
+
+// expired is the final status of a recipient that could not be reached in time.
+func expired(last dsn.Status) dsn.Status {
+	return dsn.Status{Code: codeExpired, Text: "delivery time expired; last: " + last.String(), Remote: last.Remote}
+}
+
+// settle commits a job after an attempt, together with the report that its
+// sender is due, if any.
+func (q *Queue) settle(ctx context.Context, old stored, j *Job, now time.Time) error {
+	if failed := j.only((*Recipient).failed); len(failed) > 0 {
+		return q.report(ctx, old, j, failed, false)
+	}
+	if pending := j.pending(); len(pending) > 0 && !j.Warned && now.Sub(j.Created) >= warnAfter {
+		return q.report(ctx, old, j, pending, true)
+	}
+	return q.save(ctx, old, j)
+}
+
+func (q *Queue) save(ctx context.Context, old stored, j *Job) error {
+	var b kv.Batch
+	q.replace(&b, old, j)
+	return kv.Commit(ctx, q.o.KV, &b)
+}
+
+// report tells the sender about recipients and commits the job, marked as
+// having done so, with the report. If the report can't be made now the job is
+// saved without the mark and comes back for it.
+func (q *Queue) report(ctx context.Context, old stored, j *Job, about []Recipient, delayed bool) error {
+	told := *j
+	told.markTold(delayed)
+	err := ErrNoReport
+	if j.ReturnPath != "" { // RFC 5321 §4.5.5: no report about a report
+		err = q.o.Bounce(ctx, j, about, delayed, func(b *kv.Batch) { q.replace(b, old, &told) })
+	}
+	switch {
+	case err == nil:
+		*j = told
+		return nil
+	case errors.Is(err, kv.ErrConflict):
+		return err
+	case errors.Is(err, ErrNoReport):
+		q.o.Log.Warn("no report", "id", j.ID, "from", j.ReturnPath, "recipients", len(about), "delayed", delayed, "why", err)
+		*j = told
+	default:
+		q.o.Log.Error("queue: report not made", "id", j.ID, "err", err)
+	}
+	return q.save(ctx, old, j)
+}
+
+// markTold notes that the sender knows of the delay, or of the failed recipients.
+func (j *Job) markTold(delayed bool) {
+	if delayed {
+		j.Warned = true
+		return
+	}
+	j.Recipients = slices.Clone(j.Recipients)
+	for i := range j.Recipients {
+		r := &j.Recipients[i]
+		r.Reported = r.Reported || r.failed()
+	}
+}
+
+// logOutcomes writes the mail log: one line for each recipient tried.
+func (q *Queue) logOutcomes(j *Job, tried []Recipient, now time.Time) {
+	for _, r := range tried {
+		q.o.Log.Info(outcome(&r),
+			slog.String("id", j.ID),
+			slog.String("to", r.Address),
+			slog.String("domain", j.Domain),
+			slog.String("remote", r.Status.Remote),
+			slog.String("reply", r.Status.String()),
+			slog.Int("tries", j.Attempts),
+			slog.Duration("delay", now.Sub(j.Created)),
+		)
+	}
+}
+
+func outcome(r *Recipient) string {
+	switch {
+	case r.Status.OK():
+		return "delivered"
+	case r.Status.Permanent():
+		return "failed"
+	case r.Done:
+		return "expired"
+	default:
+		return "deferred"
+	}
+}

@@ -1,0 +1,128 @@
+// Package queue holds what still has to leave: one row for each message and
+// destination, its schedule and its final status.
+//
+// Invariant: a row leaves the queue only in the commit that records its end:
+// delivered, reported to the sender, or dropped by hand. Everything that
+// changes a row asserts what it read, so an attempt, a retry and a drop may
+// race; a crash only makes a row due again.
+//
+// Run owns one goroutine for the schedule and one for each attempt, and waits
+// for them. No job has two attempts at once.
+package queue
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"tem/internal/blob"
+	"tem/internal/kv"
+	"tem/internal/mail"
+	"tem/internal/message/dsn"
+)
+
+var (
+	// ErrNotFound: no job has that id.
+	ErrNotFound = errors.New("not in the queue")
+	// ErrNoReport, returned by Options.Bounce, says that nobody can be told
+	// (null return path, unknown sender); the job ends all the same.
+	ErrNoReport = errors.New("nobody to report to")
+)
+
+// Recipient is one address that the message must still reach, or has.
+type Recipient struct {
+	Address  string
+	Original string     // as the sender gave it, when an alias changed it
+	Status   dsn.Status // of the last attempt; zero: not tried
+	Done     bool       // no more attempts
+	Reported bool       // Done without success, and the sender was told
+}
+
+// failed: given up, and the sender does not know yet.
+func (r *Recipient) failed() bool { return r.Done && !r.Status.OK() && !r.Reported }
+
+// Job is one message for one destination domain. One that is added with
+// recipients that are Done without success has these reported, not tried.
+type Job struct {
+	ID         string // queue id of the message, "-", number: unique
+	Body       blob.ID
+	Skip       int64 // octets at the start of the body that are not sent (our Return-Path line)
+	Size       int64 // of what is sent
+	ReturnPath string
+	Domain     string
+	Recipients []Recipient
+	UTF8       bool // needs SMTPUTF8
+	EightBit   bool
+	Created    time.Time
+	Expires    time.Time
+	Next       time.Time
+	Attempts   int
+	Warned     bool   // a delay report was sent
+	Last       string // last outcome in one line
+}
+
+// Transport is a way out of the queue. It returns one status for each
+// recipient that is not Done, in order.
+type Transport interface {
+	Deliver(ctx context.Context, j *Job, to []Recipient) []dsn.Status
+}
+
+// Options for New.
+type Options struct {
+	KV        kv.Engine
+	Mail      *mail.Store
+	Transport Transport
+	// Bounce hands a report on failed or delayed recipients to delivery, in one
+	// commit with the rows that done adds. ErrNoReport: nothing was committed
+	// and there is nobody to tell.
+	Bounce   func(ctx context.Context, j *Job, failed []Recipient, delayed bool, done func(b *kv.Batch)) error
+	Log      *slog.Logger
+	Now      func() time.Time
+	Retry    func(attempt int) time.Duration // nil: the default schedule
+	Lifetime time.Duration                   // 0: five days
+	Workers  int                             // 0: 20
+}
+
+// Queue is safe for concurrent use.
+type Queue struct {
+	o    Options
+	wake chan struct{} // holds at most one notice that there is something new
+	// refer and release are those of o.Mail: a job keeps its message's body.
+	refer, release func(b *kv.Batch, body blob.ID, owner []byte)
+}
+
+// New returns a queue over the rows that o.KV holds.
+func New(o Options) *Queue {
+	o.Lifetime = cmp.Or(o.Lifetime, 5*24*time.Hour) // RFC 5321 §4.5.4.1: at least four or five days
+	o.Workers = cmp.Or(o.Workers, 20)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Queue{o: o, wake: make(chan struct{}, 1), refer: o.Mail.Refer, release: o.Mail.Release}
+}
+
+// Add writes a job's rows into b and fills in Created, Expires and Next; Wake after the commit makes Run look.
+func (q *Queue) Add(b *kv.Batch, j *Job) {
+	now := q.o.Now()
+	if j.Created.IsZero() {
+		j.Created = now
+	}
+	if j.Expires.IsZero() {
+		j.Expires = j.Created.Add(q.o.Lifetime)
+	}
+	if j.Next.IsZero() {
+		j.Next = now
+	}
+	j.write(b)
+	q.refer(b, j.Body, j.owner())
+}
+
+// Wake makes Run look for new rows.
+func (q *Queue) Wake() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,584 @@
+package queue
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tem/internal/blob"
+	"tem/internal/kv"
+	"tem/internal/kv/memory"
+	"tem/internal/message/dsn"
+)
+
+var (
+	delivered = dsn.Status{Reply: 250, Code: dsn.Code{2, 0, 0}, Text: "ok", Remote: "mx"}
+	later     = dsn.Status{Reply: 451, Code: dsn.Code{4, 7, 1}, Text: "greylisted", Remote: "mx"}
+	never     = dsn.Status{Reply: 550, Code: dsn.Code{5, 1, 1}, Text: "no such user", Remote: "mx"}
+)
+
+// lab is a queue whose transport and bounces are functions of the test. Its
+// clock is that of the synctest bubble it lives in.
+type lab struct {
+	*Queue
+	t       *testing.T
+	kv      kv.Engine
+	log     *bytes.Buffer
+	started time.Time
+	deliver func(j *Job, to []Recipient) []dsn.Status
+	bounce  func(failed []Recipient, delayed bool) error
+
+	mu       sync.Mutex
+	attempts []time.Duration // since the start of the lab
+	reports  []string
+	refs     map[string]int // owners of bodies
+	stop     func() error
+}
+
+// Deliver is Transport.
+func (l *lab) Deliver(_ context.Context, j *Job, to []Recipient) []dsn.Status {
+	l.mu.Lock()
+	l.attempts = append(l.attempts, time.Since(l.started))
+	l.mu.Unlock()
+	return l.deliver(j, to)
+}
+
+func newLab(t *testing.T, deliver func(j *Job, to []Recipient) []dsn.Status) *lab {
+	l := &lab{
+		t: t, kv: memory.New(), log: new(bytes.Buffer), started: time.Now(),
+		deliver: deliver,
+		bounce:  func([]Recipient, bool) error { return nil },
+		refs:    map[string]int{},
+	}
+	l.restart()
+	return l
+}
+
+// restart makes a new queue on the same rows, as after a crash.
+func (l *lab) restart() {
+	l.Queue = New(Options{
+		KV: l.kv, Transport: l, Bounce: l.report,
+		Log: slog.New(slog.NewTextHandler(l.log, nil)),
+	})
+	l.refer = func(b *kv.Batch, _ blob.ID, owner []byte) { b.Set(kv.Bodies, owner, []byte{1}) }
+	l.release = func(b *kv.Batch, _ blob.ID, owner []byte) { b.Delete(kv.Bodies, owner) }
+}
+
+func (l *lab) report(ctx context.Context, j *Job, about []Recipient, delayed bool, done func(*kv.Batch)) error {
+	if err := l.bounce(about, delayed); err != nil {
+		return err
+	}
+	var b kv.Batch
+	done(&b)
+	if err := kv.Commit(ctx, l.kv, &b); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range about {
+		l.reports = append(l.reports, fmt.Sprintf("%v %s delayed=%v: %s", time.Since(l.started), r.Address, delayed, r.Status))
+	}
+	return nil
+}
+
+// run starts Run; the function it returns ends it.
+func (l *lab) run() (stop func()) {
+	ctx, cancel := context.WithCancel(l.t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- l.Run(ctx) }()
+	return func() {
+		cancel()
+		if err := <-ended; err != nil {
+			l.t.Errorf("Run: %v", err)
+		}
+	}
+}
+
+// add queues a message for the given addresses of one domain.
+func (l *lab) add(id, returnPath string, to ...string) {
+	l.t.Helper()
+	j := &Job{ID: id, Body: blob.ID{1, 2, 3}, ReturnPath: returnPath, Size: 100}
+	for _, a := range to {
+		j.Recipients = append(j.Recipients, Recipient{Address: a})
+		_, j.Domain, _ = strings.Cut(a, "@")
+	}
+	l.addJob(j)
+}
+
+func (l *lab) addJob(j *Job) {
+	l.t.Helper()
+	var b kv.Batch
+	l.Add(&b, j)
+	if err := kv.Commit(l.t.Context(), l.kv, &b); err != nil {
+		l.t.Fatal(err)
+	}
+	l.Wake()
+}
+
+// rows counts what is left in the store: job, schedule and body rows.
+func (l *lab) rows() int {
+	n := 0
+	err := l.kv.View(l.t.Context(), func(r kv.Reader) error {
+		count := func(_, _ []byte) error { n++; return nil }
+		return errors.Join(
+			r.Scan(kv.Queue, nil, nil, kv.ScanOptions{}, count),
+			r.Scan(kv.Bodies, nil, nil, kv.ScanOptions{}, count))
+	})
+	if err != nil {
+		l.t.Error(err)
+	}
+	return n
+}
+
+func (l *lab) wantEmpty() {
+	l.t.Helper()
+	if n := l.rows(); n != 0 {
+		l.t.Errorf("%d rows left in the store, want none", n)
+	}
+}
+
+func (l *lab) wantAttempts(n int) {
+	l.t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.attempts) != n {
+		l.t.Errorf("%d attempts (%v), want %d", len(l.attempts), l.attempts, n)
+	}
+}
+
+func (l *lab) wantReports(want ...string) {
+	l.t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !slices.Equal(l.reports, want) {
+		l.t.Errorf("reports:\n%s\nwant:\n%s", strings.Join(l.reports, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// all answers every recipient with the same status.
+func all(s dsn.Status) func(*Job, []Recipient) []dsn.Status {
+	return func(_ *Job, to []Recipient) []dsn.Status { return slices.Repeat([]dsn.Status{s}, len(to)) }
+}
+
+func TestDelivered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, all(delivered))
+		l.add("A-1", "me@hanoi.example", "you@saigon.example")
+		defer l.run()()
+		synctest.Wait()
+		l.wantAttempts(1)
+		l.wantReports()
+		l.wantEmpty()
+		for _, want := range []string{
+			"msg=delivered", "id=A-1", "to=you@saigon.example", "domain=saigon.example",
+			"remote=mx", `reply="250 2.0.0 ok"`, "tries=1", "delay=0s",
+		} {
+			if !strings.Contains(l.log.String(), want) {
+				t.Errorf("log %q lacks %s", l.log, want)
+			}
+		}
+	})
+}
+
+func TestEachRecipientHasItsOwnEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var asked [][]string
+		l := newLab(t, func(_ *Job, to []Recipient) []dsn.Status {
+			var names []string
+			var out []dsn.Status
+			for _, r := range to {
+				names = append(names, r.Address)
+				s := map[string]dsn.Status{"a@x": delivered, "b@x": later, "c@x": never}[r.Address]
+				if len(to) == 1 {
+					s = delivered
+				}
+				out = append(out, s)
+			}
+			asked = append(asked, names)
+			return out
+		})
+		l.add("A-1", "me@hanoi.example", "a@x", "b@x", "c@x")
+		defer l.run()()
+		synctest.Wait()
+		l.wantReports("0s c@x delayed=false: 550 5.1.1 no such user")
+		j, err := l.Show(t.Context(), "a")
+		if err != nil || j.Attempts != 1 || len(j.pending()) != 1 || !j.Recipients[2].Reported {
+			t.Errorf("job %+v, %v", j, err)
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if got := fmt.Sprint(asked); got != "[[a@x b@x c@x] [b@x]]" {
+			t.Errorf("asked for %s", got)
+		}
+		l.wantEmpty()
+	})
+}
+
+func TestFiveDays(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, all(later))
+		l.add("A-1", "me@hanoi.example", "you@saigon.example")
+		defer l.run()()
+		time.Sleep(6 * 24 * time.Hour)
+		synctest.Wait()
+		l.wantReports(
+			"4h0m0s you@saigon.example delayed=true: 451 4.7.1 greylisted",
+			"120h0m0s you@saigon.example delayed=false: 4.4.7 delivery time expired; last: 451 4.7.1 greylisted")
+		l.wantEmpty()
+		least := time.Duration(0)
+		for i, at := range l.attempts[:7] {
+			if at < least || at > least+least/10 {
+				t.Errorf("attempt %d after %v, want %v to a tenth more", i+1, at, least)
+			}
+			least += defaultRetry(i + 1)
+			least = min(least, 4*time.Hour)
+		}
+		if n := len(l.attempts); n < 34 || n > 37 {
+			t.Errorf("%d attempts in five days, want about 36", n)
+		}
+		if !strings.Contains(l.log.String(), "msg=expired") {
+			t.Errorf("no line about the expiry in the log")
+		}
+	})
+}
+
+func TestNoReportToNullPath(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, all(never))
+		l.add("A-1", "", "you@saigon.example")
+		defer l.run()()
+		synctest.Wait()
+		l.wantReports()
+		l.wantEmpty()
+		if !strings.Contains(l.log.String(), `msg="no report" id=A-1`) {
+			t.Errorf("log %q does not say that nobody was told", l.log)
+		}
+	})
+}
+
+func TestNobodyToTell(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, all(never))
+		l.bounce = func([]Recipient, bool) error { return fmt.Errorf("%w: unknown sender", ErrNoReport) }
+		l.add("A-1", "gone@hanoi.example", "you@saigon.example")
+		defer l.run()()
+		synctest.Wait()
+		l.wantEmpty()
+	})
+}
+
+func TestReportIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, all(never))
+		l.bounce = func([]Recipient, bool) error {
+			if time.Since(l.started) < 3*time.Minute {
+				return errors.New("disk full")
+			}
+			return nil
+		}
+		l.add("A-1", "me@hanoi.example", "you@saigon.example")
+		defer l.run()()
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		l.wantAttempts(1) // the peer is not bothered again
+		if len(l.reports) != 1 {
+			t.Errorf("reports %v, want one", l.reports)
+		}
+		l.wantEmpty()
+	})
+}
+
+func TestAlreadyFailedIsOnlyReported(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, all(delivered))
+		l.addJob(&Job{ID: "A-1", ReturnPath: "me@x", Recipients: []Recipient{{Address: "full@y", Status: never, Done: true}}})
+		defer l.run()()
+		synctest.Wait()
+		l.wantAttempts(0)
+		l.wantReports("0s full@y delayed=false: 550 5.1.1 no such user")
+		l.wantEmpty()
+	})
+}
+
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, nil)
+		l.deliver = func(_ *Job, to []Recipient) []dsn.Status { return []dsn.Status{delivered, later} }
+		l.add("A-1", "me@hanoi.example", "a@x", "b@x")
+		stop := l.run()
+		synctest.Wait()
+		stop()
+		if got := l.rows(); got != 3 {
+			t.Fatalf("%d rows after the first attempt, want job, schedule and body", got)
+		}
+		l.restart()
+		l.deliver = func(_ *Job, to []Recipient) []dsn.Status {
+			if len(to) != 1 || to[0].Address != "b@x" {
+				t.Errorf("sent again to %v", to)
+			}
+			return []dsn.Status{delivered}
+		}
+		defer l.run()()
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		l.wantAttempts(2)
+		l.wantEmpty()
+	})
+}
+
+func TestRetry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, all(later))
+		l.add("A-1", "me@hanoi.example", "a@x")
+		l.add("A-2", "me@hanoi.example", "a@y")
+		l.add("B-1", "me@hanoi.example", "a@x")
+		defer l.run()()
+		synctest.Wait()
+		l.wantAttempts(3)
+		for _, c := range []struct {
+			ids []string
+			n   int
+		}{{[]string{"a"}, 2}, {[]string{"B-1"}, 1}, {nil, 3}} {
+			l.attempts = nil
+			if n, err := l.Retry(t.Context(), c.ids...); n != c.n || err != nil {
+				t.Errorf("Retry(%v) = %d, %v; want %d", c.ids, n, err, c.n)
+			}
+			synctest.Wait()
+			l.wantAttempts(c.n)
+		}
+		if _, err := l.Retry(t.Context(), "C"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("Retry of an unknown id: %v", err)
+		}
+		if jobs, err := l.List(t.Context()); err != nil || len(jobs) != 3 || jobs[0].ID != "A-1" || jobs[0].Attempts != 3 {
+			t.Errorf("List: %+v, %v", jobs, err)
+		}
+		if _, err := l.Show(t.Context(), "A"); err == nil {
+			t.Error("Show of a message with two jobs chose one")
+		}
+	})
+}
+
+func TestDrop(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, all(later))
+		l.add("A-1", "me@hanoi.example", "a@x")
+		defer l.run()()
+		synctest.Wait()
+		if n, err := l.Drop(t.Context(), "A-1"); n != 1 || err != nil {
+			t.Errorf("Drop = %d, %v", n, err)
+		}
+		l.wantEmpty()
+		time.Sleep(time.Hour)
+		l.wantAttempts(1)
+		l.wantReports()
+	})
+}
+
+// TestRaceWithAttempt lets an administrator act while an attempt is under way.
+func TestRaceWithAttempt(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		act      func(l *lab) (int, error)
+		outcome  dsn.Status
+		left     int
+		attempts int
+	}{
+		"drop, delivered":  {func(l *lab) (int, error) { return l.Drop(t.Context()) }, delivered, 0, 1},
+		"drop, failed":     {func(l *lab) (int, error) { return l.Drop(t.Context()) }, never, 0, 1},
+		"drop, deferred":   {func(l *lab) (int, error) { return l.Drop(t.Context()) }, later, 0, 1},
+		"retry, delivered": {func(l *lab) (int, error) { return l.Retry(t.Context()) }, delivered, 0, 1},
+		"retry, deferred":  {func(l *lab) (int, error) { return l.Retry(t.Context()) }, later, 3, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := newLab(t, func(*Job, []Recipient) []dsn.Status {
+					time.Sleep(30 * time.Second)
+					return []dsn.Status{c.outcome}
+				})
+				l.add("A-1", "me@hanoi.example", "a@x")
+				defer l.run()()
+				time.Sleep(time.Second)
+				if n, err := c.act(l); n != 1 || err != nil {
+					t.Errorf("%d, %v", n, err)
+				}
+				time.Sleep(40 * time.Second)
+				synctest.Wait()
+				l.wantAttempts(c.attempts)
+				if got := l.rows(); got != c.left {
+					t.Errorf("%d rows left, want %d", got, c.left)
+				}
+				if c.outcome == never {
+					l.wantReports() // dropped without a report
+				}
+			})
+		})
+	}
+}
+
+// TestLimits watches how many attempts run at once, in all and for one domain.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		running, most, busiest, jobs := map[string]int{}, map[string]int{}, 0, map[string]int{}
+		l := newLab(t, nil)
+		l.deliver = func(j *Job, _ []Recipient) []dsn.Status {
+			l.mu.Lock()
+			running[j.Domain]++
+			running[""]++
+			jobs[j.ID]++
+			most[j.Domain] = max(most[j.Domain], running[j.Domain])
+			busiest = max(busiest, running[""])
+			l.mu.Unlock()
+			time.Sleep(time.Second)
+			l.mu.Lock()
+			running[j.Domain]--
+			running[""]--
+			l.mu.Unlock()
+			return []dsn.Status{delivered}
+		}
+		const domains, each = 8, 100 // more of each than a lane holds
+		for i := range domains * each {
+			l.add(fmt.Sprintf("A-%d", i), "me@x", fmt.Sprintf("u@d%d.example", i%domains))
+		}
+		defer l.run()()
+		time.Sleep(domains * each / 20 * time.Second)
+		synctest.Wait()
+		l.wantEmpty()
+		if len(jobs) != domains*each || len(l.attempts) != domains*each {
+			t.Errorf("%d attempts for %d jobs", len(l.attempts), len(jobs))
+		}
+		if busiest != 20 {
+			t.Errorf("%d attempts at once, want 20", busiest)
+		}
+		for d, n := range most {
+			if n > perDomain {
+				t.Errorf("%d attempts at once to %s", n, d)
+			}
+		}
+	})
+}
+
+// TestSlowDomainHoldsNobodyUp has more due jobs for a dead domain than there is room for.
+func TestSlowDomainHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var at time.Duration
+		l := newLab(t, nil)
+		l.deliver = func(j *Job, _ []Recipient) []dsn.Status {
+			if j.Domain == "dead" {
+				time.Sleep(time.Minute)
+				return []dsn.Status{later}
+			}
+			at = time.Since(l.started)
+			return []dsn.Status{delivered}
+		}
+		for i := range 3 * laneRoom {
+			l.add(fmt.Sprintf("A-%d", i), "me@x", "u@dead")
+		}
+		stop := l.run()
+		time.Sleep(time.Second)
+		l.add("B-1", "me@x", "u@alive")
+		synctest.Wait()
+		if at != time.Second {
+			t.Errorf("the other domain had its mail after %v", at)
+		}
+		stop()
+	})
+}
+
+// TestStop ends Run while an attempt takes too long.
+func TestStop(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, nil)
+		l.o.Transport = transportFunc(func(ctx context.Context) []dsn.Status {
+			<-ctx.Done()
+			return []dsn.Status{later}
+		})
+		l.add("A-1", "me@x", "u@y")
+		stop := l.run()
+		synctest.Wait()
+		stop()
+		if took := time.Since(l.started); took != grace {
+			t.Errorf("Run ended after %v, want %v", took, grace)
+		}
+		if j, err := l.Show(t.Context(), "A-1"); err != nil || j.Attempts != 1 {
+			t.Errorf("the attempt was not recorded: %+v, %v", j, err)
+		}
+	})
+}
+
+type transportFunc func(ctx context.Context) []dsn.Status
+
+func (f transportFunc) Deliver(ctx context.Context, _ *Job, _ []Recipient) []dsn.Status {
+	return f(ctx)
+}
+
+func TestMissingStatusIsTemporary(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, func(*Job, []Recipient) []dsn.Status { return nil })
+		l.add("A-1", "me@x", "u@y")
+		defer l.run()()
+		synctest.Wait()
+		if j, err := l.Show(t.Context(), "A-1"); err != nil || len(j.pending()) != 1 {
+			t.Errorf("%+v, %v", j, err)
+		}
+	})
+}
+
+// failing is an engine that can't write for a while.
+type failing struct {
+	kv.Engine
+	until time.Time
+}
+
+func (f failing) Submit(b *kv.Batch) kv.Pending {
+	if time.Now().Before(f.until) {
+		return noSpace{}
+	}
+	return f.Engine.Submit(b)
+}
+
+type noSpace struct{}
+
+func (noSpace) Wait(context.Context) error { return errors.New("no space left") }
+
+// TestOutcomeOutlivesDiskTrouble sends once although the outcome can be
+// written only later.
+func TestOutcomeOutlivesDiskTrouble(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, all(delivered))
+		l.add("A-1", "me@x", "u@y")
+		l.o.KV = failing{l.kv, time.Now().Add(150 * time.Second)}
+		defer l.run()()
+		time.Sleep(149 * time.Second)
+		if l.rows() != 3 {
+			t.Errorf("%d rows, want the job as it was", l.rows())
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		l.wantAttempts(1)
+		l.wantEmpty()
+	})
+}

@@ -1,0 +1,104 @@
+package transport
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"tem/internal/dns"
+	"tem/internal/message/dsn"
+)
+
+// peer is one address of one host.
+type peer struct {
+	name    string // of the host, as MX has it
+	address string // host:port to connect to
+}
+
+// route returns the hosts that take mail for a domain, in the order to try
+// them, or why there are none (RFC 5321 §5.1).
+func (r *Remote) route(ctx context.Context, domain string) ([]string, dsn.Status) {
+	if strings.HasPrefix(domain, "[") {
+		return []string{domain}, dsn.Status{}
+	}
+	found, err := r.Resolver.MX(ctx, domain)
+	switch {
+	case errors.Is(err, dns.ErrNotFound):
+		found = []dns.MX{{Host: domain}} // the implicit MX
+	case err != nil:
+		return nil, dnsTrouble(err)
+	case len(found) == 1 && found[0].Host == ".":
+		return nil, dsn.Status{Reply: 556, Code: dsn.Code{5, 1, 10}, Text: "domain " + domain + " takes no mail (null MX)"} // RFC 7505 §4.1
+	}
+	hosts := r.order(found)
+	if len(hosts) == 0 {
+		// Mail for a domain that points at us but isn't ours would come straight back.
+		return nil, dsn.Status{Code: dsn.Code{5, 4, 6}, Text: "routing loop: the mail exchanger of " + domain + " is this server"}
+	}
+	return hosts, dsn.Status{}
+}
+
+// order sorts mail exchangers by preference, shuffles equals, and leaves out
+// those that are no closer than ourselves (RFC 5321 §5.1).
+func (r *Remote) order(found []dns.MX) []string {
+	found = slices.Clone(found)
+	rand.Shuffle(len(found), func(i, j int) { found[i], found[j] = found[j], found[i] })
+	slices.SortStableFunc(found, func(a, b dns.MX) int { return cmp.Compare(a.Preference, b.Preference) })
+	ours := slices.IndexFunc(found, func(m dns.MX) bool { return strings.EqualFold(m.Host, r.Hostname) })
+	var hosts []string
+	for _, m := range found {
+		if ours >= 0 && m.Preference >= found[ours].Preference {
+			break
+		}
+		if m.Host != "." { // RFC 7505 §3: means nothing beside others
+			hosts = append(hosts, m.Host)
+		}
+	}
+	return hosts
+}
+
+// peers returns the addresses of a host or why there are none.
+func (r *Remote) peers(ctx context.Context, host string) ([]peer, dsn.Status) {
+	addrs, err := r.addresses(ctx, host)
+	switch {
+	case errors.Is(err, dns.ErrNotFound):
+		return nil, dsn.Status{Code: dsn.Code{5, 1, 2}, Text: "host " + host + " not found: no such domain or no address"}
+	case err != nil:
+		return nil, dnsTrouble(err)
+	}
+	port := strconv.Itoa(cmp.Or(r.Ports[host], r.Port, 25))
+	list := make([]peer, len(addrs))
+	for i, a := range addrs {
+		list[i] = peer{host, net.JoinHostPort(a.String(), port)}
+	}
+	return list, dsn.Status{}
+}
+
+// addresses looks a host up, or reads an address literal (RFC 5321 §4.1.3).
+func (r *Remote) addresses(ctx context.Context, host string) ([]netip.Addr, error) {
+	literal, ok := strings.CutPrefix(host, "[")
+	if !ok {
+		return r.Resolver.Addresses(ctx, host)
+	}
+	literal = strings.TrimSuffix(literal, "]")
+	if len(literal) > 5 && strings.EqualFold(literal[:5], "IPv6:") {
+		literal = literal[5:]
+	}
+	a, err := netip.ParseAddr(literal)
+	if err != nil {
+		return nil, fmt.Errorf("address literal %s: %w", host, dns.ErrNotFound)
+	}
+	return []netip.Addr{a}, nil
+}
+
+// dnsTrouble is the status while nobody can say where mail should go.
+func dnsTrouble(err error) dsn.Status {
+	return dsn.Status{Code: dsn.Code{4, 4, 3}, Text: "name server trouble: " + err.Error()} // RFC 3463 §3.5
+}
