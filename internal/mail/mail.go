@@ -1,0 +1,156 @@
+// Package mail is the store: accounts' mailboxes, messages, flags and the
+// change log that every view of them is read from.
+//
+// Invariant: every change of an account is one kv commit that raises the
+// account's modseq by one and leaves one change-log row; whoever has seen
+// everything up to a modseq learns the rest from Changes.
+package mail
+
+import (
+	"time"
+
+	"tem/internal/blob"
+	"tem/internal/kv"
+)
+
+type (
+	UID       uint32
+	ModSeq    uint64
+	MailboxID uint32
+	EmailID   uint64
+	ThreadID  uint64
+)
+
+// Kind sorts errors by what a client can do about them.
+type Kind uint8
+
+const (
+	Internal Kind = iota // our fault; try later
+	NotFound             // no such mailbox or message
+	Exists               // the name is taken
+	Invalid              // the request makes no sense
+	OverQuota
+	LimitReached // too many mailboxes, keywords, ...
+	HasChildren
+	Busy
+)
+
+// Error is what the store says to a session. Text is for the client, Err for the log.
+type Error struct {
+	Kind    Kind
+	Text    string
+	Account kv.Part
+	Err     error
+}
+
+func (e *Error) Error() string {
+	if e.Err != nil {
+		return e.Text + ": " + e.Err.Error()
+	}
+	return e.Text
+}
+func (e *Error) Unwrap() error { return e.Err }
+
+// Flags are system flags in the low bits and keywords by number above
+// (bit FirstKeyword+n is keyword n of the mailbox).
+type Flags uint64
+
+const (
+	Seen Flags = 1 << iota
+	Answered
+	Flagged
+	Deleted
+	Draft
+	FirstKeyword = 8 // bit number
+	MaxKeywords  = 56
+)
+
+// Target is one mailbox that a message goes into.
+type Target struct {
+	Account  kv.Part
+	Mailbox  string // "" is INBOX; a missing one other than INBOX is *Error NotFound
+	Flags    Flags  // system flags only
+	Keywords []string
+	Received time.Time // IMAP's internal date; zero: now
+}
+
+// Placed is where a message ended up.
+type Placed struct {
+	Account     kv.Part
+	Mailbox     MailboxID
+	UIDValidity uint32
+	UID         UID
+	EmailID     EmailID
+}
+
+// Quota is an account's usage and limits (0: none).
+type Quota struct{ Bytes, Messages, BytesLimit, MessagesLimit int64 }
+
+// Mailbox is what is known of a mailbox at one moment.
+type Mailbox struct {
+	ID            MailboxID
+	Name          string // UTF-8, "/" between levels; INBOX in capitals
+	UIDValidity   uint32
+	UIDNext       UID
+	HighestModSeq ModSeq
+	Messages      uint32
+	Unseen        uint32
+	DeletedCount  uint32
+	Size          int64
+	Subscribed    bool
+	SpecialUse    string   // "\\Sent", "\\Trash", …; "" for none
+	Keywords      []string // by number
+}
+
+// Item is one message as a session's view holds it.
+type Item struct {
+	UID    UID
+	Flags  Flags
+	ModSeq ModSeq
+}
+
+// Delta is what happened in a mailbox after a modseq.
+type Delta struct {
+	Mailbox Mailbox // HighestModSeq is the next since
+	Changed []Item  // new or with new flags, in UID order, as they are now
+	Gone    []UID   // expunged, in UID order
+	Deleted bool    // the mailbox itself is gone
+}
+
+// Meta is what is kept of a message beside its flags; it never changes.
+type Meta struct {
+	UID       UID
+	Email     EmailID
+	Thread    ThreadID
+	Body      blob.ID
+	Size      int64
+	Received  time.Time // internal date
+	Sent      time.Time
+	Envelope  []byte // IMAP wire text, see message.Index
+	Structure []byte
+	BasicBody []byte
+	Parts     []byte // message.DecodePart
+	Preview   string
+	Attached  bool
+
+	hashes  []uint64 // of the Message-IDs it is known by, for threading
+	subject uint64   // hash of the base subject
+}
+
+// FlagOp says how StoreFlags combines.
+type FlagOp uint8
+
+const (
+	SetFlags FlagOp = iota
+	AddFlags
+	RemoveFlags
+)
+
+// Copied pairs source with destination UIDs (COPYUID).
+type Copied struct {
+	UIDValidity uint32
+	From, To    []UID
+}
+
+// Query is one search condition; see search.go for the kinds.
+type Query interface{ query() }

@@ -1,0 +1,179 @@
+package mail
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+)
+
+// errRow is what a damaged row gives.
+var errRow = errors.New("mail: damaged row")
+
+// decoder takes fields off a row; after a failure it gives zeros and keeps err.
+type decoder struct {
+	b   []byte
+	err error
+}
+
+func (d *decoder) uint() uint64 {
+	v, n := binary.Uvarint(d.b)
+	return advance(d, v, n)
+}
+
+func (d *decoder) int() int64 {
+	v, n := binary.Varint(d.b)
+	return advance(d, v, n)
+}
+
+func advance[T uint64 | int64](d *decoder, v T, n int) T {
+	if n <= 0 || d.err != nil {
+		d.err, d.b = errRow, nil
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+// bytes gives a field with its length in front; it points into the row.
+func (d *decoder) bytes() []byte { return d.take(d.uint()) }
+
+func (d *decoder) take(n uint64) []byte {
+	if d.err != nil || n > uint64(len(d.b)) {
+		d.err, d.b = errRow, nil
+		return nil
+	}
+	v := d.b[:n:n]
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) uint64() uint64 {
+	if b := d.take(8); b != nil {
+		return binary.BigEndian.Uint64(b)
+	}
+	return 0
+}
+
+// time is seconds since 1970 and minutes east of Greenwich.
+func (d *decoder) time() time.Time {
+	at, zone := time.Unix(d.int(), 0), d.int()
+	if zone == 0 {
+		return at.UTC()
+	}
+	return at.In(time.FixedZone("", int(zone)*60))
+}
+
+func appendTime(dst []byte, t time.Time) []byte {
+	_, zone := t.Zone()
+	return binary.AppendVarint(binary.AppendVarint(dst, t.Unix()), int64(zone/60))
+}
+
+func appendBytes[T []byte | string](dst []byte, v T) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(v))), v...)
+}
+
+func appendUints(dst []byte, vs ...uint64) []byte {
+	for _, v := range vs {
+		dst = binary.AppendUvarint(dst, v)
+	}
+	return dst
+}
+
+// state is the account's row.
+type state struct {
+	modseq       ModSeq
+	nextMailbox  MailboxID
+	nextEmail    EmailID
+	nextValidity uint32 // UIDVALIDITY of the next mailbox
+	quota        Quota
+}
+
+func (s *state) append(dst []byte) []byte {
+	q := &s.quota
+	return appendUints(dst, uint64(s.modseq), uint64(s.nextMailbox), uint64(s.nextEmail), uint64(s.nextValidity),
+		uint64(q.Bytes), uint64(q.Messages), uint64(q.BytesLimit), uint64(q.MessagesLimit))
+}
+
+func decodeState(row []byte) (s state, err error) {
+	d := &decoder{b: row}
+	s.modseq, s.nextMailbox = ModSeq(d.uint()), MailboxID(d.uint())
+	s.nextEmail, s.nextValidity = EmailID(d.uint()), uint32(d.uint())
+	q := &s.quota
+	q.Bytes, q.Messages = int64(d.uint()), int64(d.uint())
+	q.BytesLimit, q.MessagesLimit = int64(d.uint()), int64(d.uint())
+	return s, d.err
+}
+
+func (m *Mailbox) append(dst []byte) []byte {
+	dst = appendUints(dst, uint64(m.UIDValidity), uint64(m.UIDNext), uint64(m.HighestModSeq),
+		uint64(m.Messages), uint64(m.Unseen), uint64(m.DeletedCount), uint64(m.Size))
+	dst = appendBytes(appendBytes(dst, m.Name), m.SpecialUse)
+	dst = binary.AppendUvarint(dst, uint64(len(m.Keywords)))
+	for _, k := range m.Keywords {
+		dst = appendBytes(dst, k)
+	}
+	return dst
+}
+
+func decodeMailbox(key, row []byte) (m Mailbox, err error) {
+	d := &decoder{b: row}
+	m.ID = MailboxID(binary.BigEndian.Uint32(key[1:]))
+	m.UIDValidity, m.UIDNext, m.HighestModSeq = uint32(d.uint()), UID(d.uint()), ModSeq(d.uint())
+	m.Messages, m.Unseen, m.DeletedCount = uint32(d.uint()), uint32(d.uint()), uint32(d.uint())
+	m.Size = int64(d.uint())
+	m.Name, m.SpecialUse = string(d.bytes()), string(d.bytes())
+	for range min(d.uint(), MaxKeywords) {
+		m.Keywords = append(m.Keywords, string(d.bytes()))
+	}
+	return m, d.err
+}
+
+// append writes the row of a message; the UID is in the key.
+func (m *Meta) append(dst []byte) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, uint64(m.Email))
+	dst = binary.BigEndian.AppendUint64(dst, uint64(m.Thread))
+	dst = append(dst, m.Body[:]...)
+	dst = binary.AppendUvarint(dst, uint64(m.Size))
+	dst = appendTime(appendTime(dst, m.Received), m.Sent)
+	attached := byte(0)
+	if m.Attached {
+		attached = 1
+	}
+	dst = append(dst, attached, byte(len(m.hashes)))
+	dst = binary.BigEndian.AppendUint64(dst, m.subject)
+	for _, h := range m.hashes {
+		dst = binary.BigEndian.AppendUint64(dst, h)
+	}
+	dst = appendBytes(appendBytes(dst, m.Envelope), m.Structure)
+	return appendBytes(appendBytes(appendBytes(dst, m.BasicBody), m.Parts), m.Preview)
+}
+
+// decode fills m; its slices point into the row.
+func (m *Meta) decode(uid UID, row []byte) error {
+	d := &decoder{b: row}
+	m.UID, m.Email, m.Thread = uid, EmailID(d.uint64()), ThreadID(d.uint64())
+	copy(m.Body[:], d.take(16))
+	m.Size, m.Received, m.Sent = int64(d.uint()), d.time(), d.time()
+	var counts [2]byte
+	copy(counts[:], d.take(2))
+	m.Attached = counts[0] != 0
+	m.subject, m.hashes = d.uint64(), m.hashes[:0]
+	for range counts[1] {
+		m.hashes = append(m.hashes, d.uint64())
+	}
+	m.Envelope, m.Structure, m.BasicBody, m.Parts = d.bytes(), d.bytes(), d.bytes(), d.bytes()
+	m.Preview = string(d.bytes())
+	return d.err
+}
+
+func (i Item) append(dst []byte) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, uint64(i.ModSeq))
+	return binary.BigEndian.AppendUint64(dst, uint64(i.Flags))
+}
+
+func decodeItem(uid UID, row []byte) (Item, error) {
+	if len(row) != 16 {
+		return Item{}, errRow
+	}
+	return Item{uid, Flags(binary.BigEndian.Uint64(row[8:])), ModSeq(binary.BigEndian.Uint64(row))}, nil
+}

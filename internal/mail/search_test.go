@@ -1,0 +1,55 @@
+package mail
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+func TestSearch(t *testing.T) {
+	t.Parallel()
+	s := testStore(t)
+	at := func(d int) time.Time { return time.Date(2026, 3, d, 23, 30, 0, 0, time.FixedZone("", 7*3600)) }
+	deliver(t, s, text("Straße", 100), Target{Account: alice, Received: at(1), Flags: Seen})
+	deliver(t, s, text("tea", 5000), Target{Account: alice, Received: at(2), Keywords: []string{"Work"}})
+	deliver(t, s, "Subject: none\r\nX-Tag: blue\r\n\r\nCà phê\r\n", Target{Account: alice, Received: at(3), Flags: Seen | Flagged})
+	a := s.Account(alice)
+	m, items := listed(t, a, inbox)
+	for _, tt := range []struct {
+		name string
+		q    Query
+		want []UID
+	}{
+		{"all", All{}, []UID{1, 2, 3}},
+		{"uids", UIDs{{2, 2}, {3, 9}}, []UID{2, 3}},
+		{"flag", HasFlag(Seen), []UID{1, 3}},
+		{"two flags", HasFlag(Seen | Flagged), []UID{3}},
+		{"not", Not{HasFlag(Seen)}, []UID{2}},
+		{"keyword", Keyword("work"), []UID{2}},
+		{"unknown keyword", Keyword("other"), nil},
+		{"larger", Larger(4000), []UID{2}},
+		{"smaller", Smaller(60), []UID{3}},
+		{"before", Before{at(2)}, []UID{1}},
+		{"on, whatever the zone", On{time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)}, []UID{2}},
+		{"since", Since{at(2)}, []UID{2, 3}},
+		{"sent on, else internal date", SentOn{at(3)}, []UID{3}},
+		{"sent before", SentBefore{at(2)}, []UID{1, 2}},
+		{"sent since", SentSince{at(1)}, []UID{1, 2, 3}},
+		{"field", Field{"subject", "STRASSE"}, []UID{1}},
+		{"field exists", Field{"x-tag", ""}, []UID{3}},
+		{"body", BodyText("CÀ PHÊ"), []UID{3}},
+		{"body decomposed", BodyText("ca\u0300 phe\u0302"), []UID{3}},
+		{"body is not header", BodyText("straße"), nil},
+		{"text in header", AnyText("blue"), []UID{3}},
+		{"text in body", AnyText("word"), []UID{1, 2}},
+		{"modseq", ModSeqSince(items[1].ModSeq), []UID{2, 3}},
+		{"and", And{BodyText("word"), HasFlag(Seen)}, []UID{1}},
+		{"empty and", And{}, []UID{1, 2, 3}},
+		{"or", Or{Keyword("Work"), AnyText("phê")}, []UID{2, 3}},
+	} {
+		got, err := a.Search(t.Context(), m.ID, tt.q)
+		if err != nil || fmt.Sprint(got) != fmt.Sprint(tt.want) {
+			t.Errorf("%s: %v, %v; want %v", tt.name, got, err, tt.want)
+		}
+	}
+}

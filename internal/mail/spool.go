@@ -1,0 +1,248 @@
+package mail
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"tem/internal/blob"
+	"tem/internal/kv"
+	"tem/internal/message"
+)
+
+// Spool takes a message's bytes as they come: in memory up to InlineMax, then in a blob.
+type Spool struct {
+	s   *Store
+	ctx context.Context
+	id  blob.ID
+	n   int64
+	buf []byte      // what has come, while it is small
+	w   blob.Writer // takes everything once it is not
+	err error
+}
+
+var _ io.Writer = (*Spool)(nil)
+
+var errSpoolEnded = errors.New("mail: the spool has ended")
+
+// NewSpool starts a body with a fresh id.
+func (s *Store) NewSpool(ctx context.Context) *Spool {
+	return &Spool{s: s, ctx: ctx, id: blob.NewID(s.Now())}
+}
+
+// ID is the id the body will have.
+func (sp *Spool) ID() blob.ID { return sp.id }
+
+// Size is how many octets have been written.
+func (sp *Spool) Size() int64 { return sp.n }
+
+// Write appends to the body.
+func (sp *Spool) Write(p []byte) (int, error) {
+	if sp.err != nil {
+		return 0, sp.err
+	}
+	if sp.w == nil && sp.n+int64(len(p)) > sp.s.InlineMax {
+		sp.overflow()
+	}
+	if sp.err != nil {
+		return 0, sp.err
+	}
+	sp.n += int64(len(p))
+	if sp.w == nil {
+		sp.buf = append(sp.buf, p...)
+		return len(p), nil
+	}
+	n, err := sp.w.Write(p)
+	sp.err = err
+	return n, err
+}
+
+// overflow moves what has come into a blob.
+func (sp *Spool) overflow() {
+	if sp.w, sp.err = sp.s.Blobs.Create(sp.ctx, sp.id); sp.err != nil {
+		sp.w = nil
+		return
+	}
+	_, sp.err = sp.w.Write(sp.buf)
+	sp.buf = nil
+}
+
+// Finish makes a large body durable and indexes the message. The Spool can't be used after it.
+func (sp *Spool) Finish() (*Body, error) {
+	if sp.err != nil {
+		err := sp.err
+		sp.Abort()
+		return nil, internal(err)
+	}
+	w := sp.w
+	sp.w, sp.err = nil, errSpoolEnded
+	body := &Body{ID: sp.id, Size: sp.n, s: sp.s, inline: sp.buf, isInline: w == nil}
+	if w != nil {
+		if err := w.Close(); err != nil {
+			return nil, internal(err)
+		}
+	}
+	if err := body.index(sp.ctx); err != nil {
+		return nil, internal(fmt.Errorf("index body %s: %w", sp.id, err))
+	}
+	return body, nil
+}
+
+// Abort leaves nothing behind. It does nothing after Finish.
+func (sp *Spool) Abort() {
+	if sp.w != nil {
+		sp.w.Abort()
+	}
+	sp.w, sp.buf, sp.err = nil, nil, errSpoolEnded
+}
+
+// Body is a finished message, not yet referred to by anything: Deliver does that.
+type Body struct {
+	ID   blob.ID
+	Size int64
+
+	s        *Store
+	inline   []byte
+	isInline bool
+	meta     Meta // without account, UID and dates of arrival
+	thread   []uint64
+}
+
+// Open gives the body's bytes.
+func (b *Body) Open(ctx context.Context) (blob.Reader, error) {
+	if b.isInline {
+		return inlineReader{bytes.NewReader(b.inline)}, nil
+	}
+	return b.s.OpenBody(ctx, b.ID)
+}
+
+type inlineReader struct{ *bytes.Reader }
+
+func (inlineReader) Close() error { return nil }
+
+// OpenBody gives the bytes of a stored body.
+func (s *Store) OpenBody(ctx context.Context, id blob.ID) (blob.Reader, error) {
+	var data []byte
+	found := false
+	err := s.view(ctx, func(r kv.Reader) error {
+		val, ok, err := r.Get(kv.Bodies, bodyKey(id))
+		data, found = bytes.Clone(val), ok
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if found {
+		return inlineReader{bytes.NewReader(data)}, nil
+	}
+	r, err := s.Blobs.Open(ctx, id)
+	if errors.Is(err, blob.ErrNotFound) {
+		return nil, &Error{Kind: NotFound, Text: "no such message body", Err: fmt.Errorf("body %s: %w", id, err)}
+	}
+	return r, internal(err)
+}
+
+// OpenMessage gives one message's bytes.
+func (a *Account) OpenMessage(ctx context.Context, m *Meta) (blob.Reader, error) {
+	return a.s.OpenBody(ctx, m.Body)
+}
+
+// index computes once what every delivery of the body shares.
+func (b *Body) index(ctx context.Context) error {
+	r, err := b.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	x, err := message.Parse(io.NewSectionReader(r, 0, b.Size))
+	if err != nil {
+		return err
+	}
+	b.meta = Meta{
+		Body: b.ID, Size: b.Size, Sent: x.Sent, Envelope: x.Envelope, Structure: x.Structure, BasicBody: x.BasicBody,
+		Parts: x.Root.AppendBinary(nil), Preview: preview(r, x.Root), Attached: x.HasAttachment, subject: hash(x.BaseSubject),
+	}
+	b.meta.hashes, b.thread = threadHashes(x)
+	return nil
+}
+
+// maxReferences bounds how many Message-IDs are looked up for threading.
+const maxReferences = 20
+
+// threadHashes returns the Message-IDs under which later messages find this
+// one (its own, and the first of its thread, so that siblings meet when their
+// parent is not here) and those under which it looks for its thread.
+func threadHashes(x *message.Index) (own, look []uint64) {
+	refs := append(append([]string(nil), x.References...), x.InReplyTo...)
+	if x.MessageID != "" {
+		own = append(own, hash(x.MessageID))
+	}
+	if len(refs) > 0 && refs[0] != x.MessageID {
+		own = append(own, hash(refs[0]))
+	}
+	if len(refs) > maxReferences {
+		refs = append(refs[:1:1], refs[len(refs)-maxReferences+1:]...)
+	}
+	for _, id := range refs {
+		look = append(look, hash(id))
+	}
+	if x.MessageID != "" {
+		look = append(look, hash(x.MessageID))
+	}
+	return own, look
+}
+
+// hash is 64-bit FNV-1a.
+func hash(s string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * 1099511628211
+	}
+	return h
+}
+
+// previewSize is the length of a preview in characters; the others are how many
+// octets are read for it, of plain text and of HTML.
+const (
+	previewSize = 200
+	previewRead = 600
+	previewHTML = 4096
+)
+
+// preview is the beginning of the first text part on one line.
+func preview(r io.ReaderAt, root *message.Part) string {
+	var text *message.Part
+	root.Walk(func(_ []int, p *message.Part) bool {
+		if text == nil && p.Type == "text" && p.Message == nil && !p.IsAttachment() {
+			text = p
+		}
+		return text == nil
+	})
+	if text == nil {
+		return ""
+	}
+	n := previewRead
+	if text.Subtype == "html" {
+		n = previewHTML
+	}
+	data := make([]byte, n)
+	n, _ = io.ReadFull(message.Text(r, text), data)
+	s := strings.ToValidUTF8(string(data[:n]), "") // a character may be cut
+	if text.Subtype == "html" {
+		s = message.HTMLText(s)
+	}
+	return shorten(strings.Join(strings.Fields(s), " "), previewSize)
+}
+
+// shorten cuts after n characters.
+func shorten(s string, n int) string {
+	for i := range s {
+		if n--; n < 0 {
+			return s[:i]
+		}
+	}
+	return s
+}

@@ -1,0 +1,224 @@
+package mail
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"tem/internal/kv"
+)
+
+// maxTries bounds how often a commit is built anew after a conflict.
+const maxTries = 20
+
+// edit is one account's share of a commit under construction.
+type edit struct {
+	s       *Store
+	a       *account
+	b       *kv.Batch
+	next    *cache
+	modseq  ModSeq                 // of this commit
+	dirty   bool                   // something changed
+	removed bool                   // the account is gone
+	boxes   map[MailboxID]*Mailbox // as they become; nil: deleted
+	log     map[MailboxID]*logEntry
+}
+
+// update builds one commit over some accounts, submits it under their locks and
+// waits for it without them. build may be called more than once. Whoever is to
+// see what was submitted before but is not yet durable calls settle first.
+func (s *Store) update(ctx context.Context, ids []kv.Part, build func(b *kv.Batch, edits []*edit) error) error {
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	accts := make([]*account, len(ids))
+	for i, id := range ids {
+		accts[i] = s.acquire(id)
+		defer s.release(accts[i])
+	}
+	for range maxTries {
+		err := s.try(ctx, accts, build)
+		if !errors.Is(err, kv.ErrConflict) {
+			return internal(err)
+		}
+	}
+	return fail(Busy, "the account is being changed too often")
+}
+
+func (s *Store) try(ctx context.Context, accts []*account, build func(b *kv.Batch, edits []*edit) error) error {
+	b := new(kv.Batch)
+	edits, pending, err := s.submit(ctx, b, accts, build)
+	if err != nil || pending == nil {
+		return err
+	}
+	// The outcome must be known: it takes no longer than the disk does.
+	if err := pending.Wait(context.WithoutCancel(ctx)); err != nil {
+		for _, e := range edits {
+			e.drop()
+		}
+		return err
+	}
+	for _, e := range edits {
+		e.announce()
+	}
+	return nil
+}
+
+// submit holds the locks of all accounts, in the order of their ids.
+func (s *Store) submit(ctx context.Context, b *kv.Batch, accts []*account, build func(b *kv.Batch, edits []*edit) error) ([]*edit, kv.Pending, error) {
+	edits := make([]*edit, len(accts))
+	for i, a := range accts {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if err := s.load(ctx, a); err != nil {
+			return nil, nil, err
+		}
+		edits[i] = s.edit(a, b)
+	}
+	if err := build(b, edits); err != nil {
+		return nil, nil, err
+	}
+	for _, e := range edits {
+		e.seal()
+	}
+	if len(b.Ops) == 0 {
+		return nil, nil, nil
+	}
+	p := s.KV.Submit(b)
+	for _, e := range edits {
+		e.install(p)
+	}
+	return edits, p, nil
+}
+
+func (s *Store) edit(a *account, b *kv.Batch) *edit {
+	next := *a.cache
+	e := &edit{s: s, a: a, b: b, next: &next, modseq: a.cache.state.modseq + 1,
+		boxes: make(map[MailboxID]*Mailbox), log: make(map[MailboxID]*logEntry)}
+	if a.cache.row == nil {
+		e.writeAll()
+	}
+	return e
+}
+
+// writeAll writes the rows of a new account.
+func (e *edit) writeAll() {
+	for id := range e.next.boxes {
+		e.box(id)
+	}
+	for name := range e.next.subs {
+		e.b.Set(e.a.id, subscribeKey(name), nil)
+	}
+}
+
+// settle waits until everything submitted before is durable, so that rows read
+// now are the newest. The caller holds the account's lock.
+func (e *edit) settle(ctx context.Context) error {
+	if e.a.last == nil {
+		return nil
+	}
+	err := e.a.last.Wait(ctx)
+	if err != nil && ctx.Err() == nil {
+		e.a.cache = nil
+	}
+	return err
+}
+
+// box returns a mailbox to be changed; nil if there is none.
+func (e *edit) box(id MailboxID) *Mailbox {
+	if m, ok := e.boxes[id]; ok {
+		return m
+	}
+	old := e.next.boxes[id]
+	if old == nil {
+		return nil
+	}
+	m := *old
+	e.boxes[id] = &m
+	e.dirty = true
+	return &m
+}
+
+func (e *edit) entry(id MailboxID) *logEntry {
+	l := e.log[id]
+	if l == nil {
+		l = new(logEntry)
+		e.log[id] = l
+	}
+	return l
+}
+
+// seal adds the account's own rows and the condition that nobody else changed them.
+func (e *edit) seal() {
+	if e.removed {
+		e.b.Assert(e.a.id, stateKey, e.a.cache.row)
+		return
+	}
+	if !e.dirty {
+		return
+	}
+	for id, m := range e.boxes {
+		e.entry(id)
+		if m == nil {
+			e.b.Delete(e.a.id, mailboxKey(id))
+			continue
+		}
+		m.HighestModSeq = e.modseq
+		e.b.Set(e.a.id, mailboxKey(id), m.append(make([]byte, 0, 64)))
+	}
+	e.next.state.modseq = e.modseq
+	e.next.row = e.next.state.append(make([]byte, 0, 48))
+	e.b.Assert(e.a.id, stateKey, e.a.cache.row)
+	e.b.Set(e.a.id, stateKey, e.next.row)
+	e.b.Set(e.a.id, changeKey(e.modseq), appendLog(nil, e.log))
+}
+
+// install makes the account's cache what the submitted commit will have made it.
+func (e *edit) install(p kv.Pending) {
+	if e.removed {
+		e.a.cache, e.a.last = nil, p
+		return
+	}
+	if !e.dirty {
+		return
+	}
+	for id, m := range e.boxes {
+		if m == nil {
+			delete(e.next.boxes, id)
+		} else {
+			e.next.boxes[id] = m
+		}
+	}
+	e.a.cache, e.a.last = e.next, p
+}
+
+// drop forgets the cache after a commit that failed, unless it was dropped and
+// loaded again meanwhile.
+func (e *edit) drop() {
+	e.a.mu.Lock()
+	defer e.a.mu.Unlock()
+	if e.a.cache != nil && e.a.cache.state.modseq >= e.modseq || e.removed {
+		e.a.cache, e.a.last = nil, nil
+	}
+}
+
+// announce tells everybody of a durable commit.
+func (e *edit) announce() {
+	if !e.dirty && !e.removed {
+		return
+	}
+	e.a.exists.Store(!e.removed)
+	if e.removed {
+		e.a.forgetDurable()
+	} else {
+		e.a.noteDurable(e.modseq, e.boxes)
+	}
+	if e.s.Bus != nil {
+		e.s.Bus.Publish(e.a.id)
+	}
+}
+
+func (a *account) forgetDurable() {
+	a.seenMu.Lock()
+	defer a.seenMu.Unlock()
+	clear(a.durable)
+	clear(a.at)
+}

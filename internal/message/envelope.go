@@ -1,0 +1,130 @@
+package message
+
+import (
+	"strconv"
+
+	"golang.org/x/net/idna"
+)
+
+// maxAddresses is how many addresses of one field an envelope shows.
+const maxAddresses = 10000
+
+// appendEnvelope writes ENVELOPE (RFC 9051 §7.5.2).
+func (f *fields) appendEnvelope(dst []byte) []byte {
+	dst = append(dst, '(')
+	dst = f.appendText(dst, fDate)
+	dst = f.appendText(append(dst, ' '), fSubject)
+	from := len(dst) + 1
+	dst = appendAddresses(append(dst, ' '), f.value(fFrom))
+	end := len(dst)
+	for _, i := range [...]int{fSender, fReplyTo, fTo, fCc, fBcc} {
+		at := len(dst)
+		dst = appendAddresses(append(dst, ' '), f.value(i))
+		if (i == fSender || i == fReplyTo) && string(dst[at:]) == " NIL" {
+			dst = append(dst[:at+1], dst[from:end]...) // defaults to From
+		}
+	}
+	dst = f.appendText(append(dst, ' '), fInReplyTo)
+	dst = f.appendText(append(dst, ' '), fMessageID)
+	return append(dst, ')')
+}
+
+// appendText writes one unstructured value: NIL if absent, "" if empty.
+func (f *fields) appendText(dst []byte, i int) []byte {
+	if f[i] == nil {
+		return append(dst, "NIL"...)
+	}
+	return appendString(dst, f.value(i))
+}
+
+// appendAddresses writes a list of address structures, NIL for none.
+func appendAddresses(dst []byte, value string) []byte {
+	n := 0
+	for a := range addresses(value) {
+		if n == 0 {
+			dst = append(dst, '(')
+		}
+		if n++; n <= maxAddresses || a.kind == groupEnd {
+			dst = a.append(dst)
+		}
+	}
+	if n == 0 {
+		return append(dst, "NIL"...)
+	}
+	return append(dst, ')')
+}
+
+// append writes one address structure. A missing domain must not look like a
+// group (NIL host), so it has a name that no host can have.
+func (a addr) append(dst []byte) []byte {
+	switch a.kind {
+	case groupStart:
+		dst = appendString(append(dst, "(NIL NIL "...), a.name)
+		return append(dst, " NIL)"...)
+	case groupEnd:
+		return append(dst, "(NIL NIL NIL NIL)"...)
+	}
+	if a.local == "" {
+		a.local = "MISSING_MAILBOX"
+	}
+	if a.domain == "" {
+		a.domain = "MISSING_DOMAIN"
+	}
+	dst = appendNString(append(dst, '('), a.name)
+	dst = appendNString(append(dst, ' '), a.route)
+	dst = appendString(append(dst, ' '), a.local)
+	dst = appendString(append(dst, ' '), asciiDomain(a.domain))
+	return append(dst, ')')
+}
+
+// asciiDomain is a domain with A-labels, as it is if that can't be.
+func asciiDomain(domain string) string {
+	if isASCII(domain) {
+		return domain
+	}
+	if a, err := idna.Punycode.ToASCII(domain); err == nil {
+		return a
+	}
+	return domain
+}
+
+// appendNString writes NIL for an empty string.
+func appendNString(dst []byte, s string) []byte {
+	if s == "" {
+		return append(dst, "NIL"...)
+	}
+	return appendString(dst, s)
+}
+
+// appendString writes a quoted string of 7-bit text: what is not ASCII becomes
+// RFC 2047 words, CR, LF and NUL are left out (RFC 9051 §4.3).
+func appendString(dst []byte, s string) []byte {
+	if !isASCII(s) {
+		s = encodeAll(toUTF8(s))
+	}
+	dst = append(dst, '"')
+	for i := range len(s) {
+		switch c := s[i]; c {
+		case '\r', '\n', 0:
+		case '"', '\\':
+			dst = append(dst, '\\', c)
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return append(dst, '"')
+}
+
+// appendNumber writes a number with a space before it.
+func appendNumber(dst []byte, n int64) []byte {
+	return strconv.AppendInt(append(dst, ' '), n, 10)
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}

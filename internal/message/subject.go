@@ -1,0 +1,107 @@
+package message
+
+import "strings"
+
+// BaseSubject is the subject without reply and forward marks (RFC 5256 §2.1);
+// s may have encoded words. Reply adds "Re: " to it.
+func BaseSubject(s string) string {
+	s = collapse(DecodeWords(s)) // (1)
+	for {
+		s = dropTrailers(s) // (2)
+		s = dropPrefixes(s) // (3) to (5)
+		in, ok := cutForward(s)
+		if !ok {
+			return s // (7)
+		}
+		s = in // (6)
+	}
+}
+
+// Reply is the subject of an answer to a message with subject s.
+func Reply(s string) string {
+	if base := BaseSubject(s); base != "" {
+		return "Re: " + base
+	}
+	return "Re:"
+}
+
+// collapse makes all runs of white space one space.
+func collapse(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// dropTrailers takes off subj-trailer: "(fwd)" or white space.
+func dropTrailers(s string) string {
+	for {
+		s = strings.TrimRight(s, " ")
+		n := len(s) - len("(fwd)")
+		if n < 0 || !strings.EqualFold(s[n:], "(fwd)") {
+			return s
+		}
+		s = s[:n]
+	}
+}
+
+// dropPrefixes takes off subj-leader and, while something stays, subj-blob.
+func dropPrefixes(s string) string {
+	for {
+		s = strings.TrimLeft(s, " ")
+		n := leaderLength(s)
+		if n == 0 {
+			if n = blobLength(s); n == len(s) {
+				return s
+			}
+		}
+		if n == 0 {
+			return s
+		}
+		s = s[n:]
+	}
+}
+
+// leaderLength is the length of (*subj-blob subj-refwd) at the beginning of s, 0 if there is none.
+func leaderLength(s string) int {
+	i := 0
+	for n := blobLength(s); n > 0; n = blobLength(s[i:]) {
+		i += n
+	}
+	n := refwdLength(s[i:])
+	if n == 0 {
+		return 0
+	}
+	return i + n
+}
+
+// refwdLength is the length of subj-refwd: "re", "fw" or "fwd", a blob, a colon.
+func refwdLength(s string) int {
+	for _, mark := range [...]string{"re", "fwd", "fw"} {
+		if len(s) < len(mark) || !strings.EqualFold(s[:len(mark)], mark) {
+			continue
+		}
+		i := len(s) - len(strings.TrimLeft(s[len(mark):], " "))
+		i += blobLength(s[i:])
+		if i < len(s) && s[i] == ':' {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// blobLength is the length of subj-blob, [text] and white space behind it; 0 if there is none.
+func blobLength(s string) int {
+	if s == "" || s[0] != '[' {
+		return 0
+	}
+	i := strings.IndexAny(s[1:], "[]") + 1
+	if i == 0 || s[i] != ']' {
+		return 0
+	}
+	return len(s) - len(strings.TrimLeft(s[i+1:], " "))
+}
+
+// cutForward takes "[fwd:" and "]" off.
+func cutForward(s string) (string, bool) {
+	const head = "[fwd:"
+	if len(s) <= len(head) || !strings.EqualFold(s[:len(head)], head) || !strings.HasSuffix(s, "]") {
+		return s, false
+	}
+	return s[len(head) : len(s)-1], true
+}
