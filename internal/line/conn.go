@@ -148,7 +148,7 @@ func (c *Conn) Close() error {
 // sayLast flushes, and gives the peer a moment to read it: closing a TCP
 // connection on which input waits unread would take the output back.
 func (c *Conn) sayLast() {
-	if len(c.out) == 0 || c.fault != nil {
+	if len(c.out) == 0 {
 		return
 	}
 	if c.flushBy(time.Now().Add(closeTimeout)) != nil {

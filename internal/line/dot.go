@@ -9,9 +9,10 @@ import (
 // DotReader returns a reader of dot-stuffed text (RFC 5321 §4.5.2, RFC 1939 §3)
 // that ends at CRLF.CRLF, which it consumes and does not return. With strict,
 // a bare CR or LF makes it return ErrBareNewline, but only once the end was
-// reached, so that the dialogue stays in step; and a dot behind anything but a
-// clean CRLF never ends the text, so that nobody who sees line ends
-// differently can hide a second message in it. The tap sees the text as Data.
+// reached, so that the dialogue stays in step; and ErrAmbiguousEnd when the
+// line before the final dot holds a bare CR, so that others may have seen no
+// end there: what follows can't be trusted to be commands. The tap sees the
+// text as Data.
 func (c *Conn) DotReader(strict bool) io.Reader {
 	return &dotReader{c: c, strict: strict, bol: true}
 }
@@ -24,6 +25,7 @@ type dotReader struct {
 	bol     bool
 	cr, odd bool
 	bare    bool // a bare CR or LF has been seen
+	murky   bool // the last whole line held a bare CR
 	end     error
 }
 
@@ -101,8 +103,8 @@ func (d *dotReader) follow(chunk []byte) {
 	d.bare = d.bare || d.odd
 	if lf {
 		d.bare = d.bare || !d.cr
-		d.bol = d.cr && !(d.strict && d.odd)
-		d.cr, d.odd = false, false
+		d.bol = d.cr
+		d.murky, d.cr, d.odd = d.odd, false, false
 	}
 }
 
@@ -117,7 +119,10 @@ func (d *dotReader) fill() {
 func (d *dotReader) finish() {
 	d.c.tell(d.c.peer, Line, []byte("."))
 	d.end = io.EOF
-	if d.strict && d.bare {
+	switch {
+	case d.strict && d.murky:
+		d.end = ErrAmbiguousEnd
+	case d.strict && d.bare:
 		d.end = ErrBareNewline
 	}
 }

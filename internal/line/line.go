@@ -12,6 +12,7 @@ package line
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -22,6 +23,9 @@ var (
 	// ErrBareNewline: the line holds a CR or LF that is not part of a CRLF. The
 	// line, ended by the first LF, is returned beside it, for protocols that are lenient.
 	ErrBareNewline = errors.New("line: bare CR or LF")
+	// ErrAmbiguousEnd: the text ended in a way that not every server takes for
+	// an end, so what follows may be text smuggled as commands.
+	ErrAmbiguousEnd = fmt.Errorf("%w before the final dot", ErrBareNewline)
 	// ErrInterrupted: Interrupt was called; the session should say goodbye and end.
 	ErrInterrupted = errors.New("line: interrupted")
 	// ErrPlaintextAfterTLS: bytes came in clear behind the command that starts TLS.

@@ -112,7 +112,8 @@ func TestDotReader(t *testing.T) {
 		{"LF . LF", "a\n.\nb\r\n.\r\n", "a\n.\nb\r\n", ErrBareNewline},
 		{"CR . CR", "a\r.\rb\r\nc\r\n.\r\n", "a\r.\rb\r\nc\r\n", ErrBareNewline},
 		{"CRLF . CR", "a\r\n.\rb\r\nc\r\n.\r\n", "a\r\n\rb\r\nc\r\n", ErrBareNewline},
-		{"CR CRLF . CRLF", "a\r\r\n.\r\nb\r\n.\r\n", "a\r\r\n.\r\nb\r\n", ErrBareNewline},
+		{"CR CRLF . CRLF", "a\r\r\n.\r\n", "a\r\r\n", ErrAmbiguousEnd},
+		{"CR CRLF b CRLF . CRLF", "a\r\r\nb\r\n.\r\n", "a\r\r\nb\r\n", ErrBareNewline},
 		{"CRLF . CR CRLF", "a\r\n.\r\r\nb\r\n.\r\n", "a\r\n\r\r\nb\r\n", ErrBareNewline},
 		{"NUL", "a\x00\r\n.\r\n", "a\x00\r\n", nil},
 	} {
@@ -227,7 +228,7 @@ func TestTimeoutAndInterrupt(t *testing.T) {
 func TestPrinter(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	p := &Printer{W: &out, MaxData: 30}
+	p := &Printer{W: &out, MaxData: 29}
 	s := &script{in: []string{"EHLO a\r\nAUTH PLAIN xyz\r\nc2VjcmV0\r\nDATA\r\nI love ", "Computer Network\r\n\x1b[2J and much more\r\n.\r\n"}}
 	c := NewConn(s, Server, Options{Tap: p, Redact: func(l []byte) []byte {
 		return bytes.ReplaceAll(l, []byte("xyz"), []byte("‹secret›"))

@@ -1,0 +1,204 @@
+package pop3server
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"strings"
+
+	"tem/internal/address"
+	"tem/internal/directory"
+	"tem/internal/sasl"
+	"tem/internal/wire/pop3"
+)
+
+// capa lists what holds in this state (RFC 2449 §5).
+func (x *session) capa(context.Context, pop3.Command) error {
+	x.ok("this is what I can do")
+	for _, l := range x.capabilities() {
+		x.conn.WriteLine(l)
+	}
+	x.conn.WriteLine(".")
+	return nil
+}
+
+func (x *session) capabilities() []string {
+	l := []string{
+		"TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "UTF8", "EXPIRE NEVER", "IMPLEMENTATION Tem",
+	}
+	if x.mayLogin() {
+		l = append(l, "USER", "SASL "+strings.Join(sasl.Mechanisms(), " "))
+	}
+	if x.mayStartTLS() { // RFC 2595 §4: present and permitted in the current state
+		l = append(l, "STLS")
+	}
+	return l
+}
+
+func (x *session) mayLogin() bool {
+	return x.conn.TLS() != nil || x.server.o.InsecureAuth(x.conn.RemoteAddr())
+}
+
+func (x *session) mayStartTLS() bool {
+	return x.server.o.TLS != nil && x.conn.TLS() == nil && x.drop == nil && !x.utf8
+}
+
+// startTLS is STLS. What came in clear behind it is thrown away, and so is
+// what was said before. RFC 2595 §4
+func (x *session) startTLS(ctx context.Context, _ pop3.Command) error {
+	switch {
+	case x.conn.TLS() != nil:
+		return &pop3.Error{Text: "TLS is on already"}
+	case x.utf8:
+		return &pop3.Error{Text: "STLS must come before UTF8"} // RFC 6856 §2.1
+	case x.server.o.TLS == nil:
+		return &pop3.Error{Text: "TLS is not available here"}
+	}
+	x.ok("begin TLS")
+	x.user = ""
+	if err := x.conn.StartTLS(ctx, x.server.o.TLS); err != nil {
+		return errors.Join(errLost, err)
+	}
+	return nil
+}
+
+// utf8Mode is UTF8. RFC 6856 §2.1
+func (x *session) utf8Mode(context.Context, pop3.Command) error {
+	x.utf8 = true
+	x.ok("UTF-8 from here on")
+	return nil
+}
+
+// errClear refuses a login whose password anyone on the way could read.
+var errClear = &pop3.Error{Code: pop3.CodeAuth, Text: "a password in clear is not taken here: use STLS first, or port 995"}
+
+// errCredentials does not say which of the two was wrong. RFC 1939 §7
+var errCredentials = &pop3.Error{Code: pop3.CodeAuth, Text: "wrong name or password"}
+
+func (x *session) name(_ context.Context, c pop3.Command) error {
+	if !x.mayLogin() {
+		return errClear
+	}
+	x.user = c.Arg
+	x.ok("and the password?")
+	return nil
+}
+
+func (x *session) password(ctx context.Context, c pop3.Command) error {
+	if !x.mayLogin() {
+		return errClear
+	}
+	if x.user == "" {
+		return &pop3.Error{Text: "PASS wants USER first"}
+	}
+	login := x.user
+	x.user = "" // RFC 1939 §7: after a failure the client starts over with USER
+	principal, err := x.server.o.Auth.VerifyPassword(ctx, login, c.Arg)
+	if err != nil {
+		return x.refusedLogin(login, err)
+	}
+	return x.login(ctx, principal)
+}
+
+func (x *session) refusedLogin(login string, err error) error {
+	switch {
+	case errors.Is(err, sasl.ErrFailed):
+		x.log.Info("pop3 login refused", "login", login)
+		return errCredentials
+	case errors.Is(err, sasl.ErrMalformed):
+		return &pop3.Error{Text: "the response does not fit the mechanism"}
+	}
+	return err
+}
+
+// auth runs one SASL exchange. RFC 5034 §4
+func (x *session) auth(ctx context.Context, c pop3.Command) error {
+	if !x.mayLogin() {
+		return errClear
+	}
+	if c.Arg == "" {
+		return x.listMechanisms()
+	}
+	m, err := sasl.NewServer(c.Arg, x.server.o.Auth)
+	if err != nil {
+		return &pop3.Error{Text: "mechanism not supported; CAPA lists those that are"}
+	}
+	if err := x.exchange(ctx, m, c.Initial); err != nil {
+		return x.refusedLogin("", err)
+	}
+	return x.login(ctx, m.Principal())
+}
+
+// QUIRK(Outlook): AUTH alone lists the mechanisms, as a draft of RFC 1734 had it.
+func (x *session) listMechanisms() error {
+	x.ok("mechanisms")
+	for _, m := range sasl.Mechanisms() {
+		x.conn.WriteLine(m)
+	}
+	x.conn.WriteLine(".")
+	return nil
+}
+
+// exchange sends challenges until m is content.
+func (x *session) exchange(ctx context.Context, m sasl.Server, response []byte) error {
+	x.conn.Secret(true)
+	defer x.conn.Secret(false)
+	for {
+		challenge, done, err := m.Next(ctx, response)
+		if err != nil || done && len(challenge) == 0 {
+			return err
+		}
+		x.conn.WriteLine("+ " + base64.StdEncoding.EncodeToString(challenge))
+		if response, err = x.response(); err != nil || done {
+			return err
+		}
+	}
+}
+
+// response reads one line of an exchange.
+func (x *session) response() ([]byte, error) {
+	l, err := x.readLine()
+	var refused *pop3.Error
+	switch {
+	case errors.As(err, &refused):
+		return nil, err
+	case err != nil:
+		return nil, errors.Join(errLost, err)
+	case string(l) == "*":
+		return nil, &pop3.Error{Text: "cancelled"}
+	}
+	response := make([]byte, base64.StdEncoding.DecodedLen(len(l)))
+	n, err := base64.StdEncoding.Decode(response, l)
+	if err != nil {
+		return nil, &pop3.Error{Text: "the response is not base64"}
+	}
+	return response[:n], nil
+}
+
+// login opens and locks the maildrop of an authenticated principal.
+func (x *session) login(ctx context.Context, principal string) error {
+	who, err := address.Parse(principal)
+	if err != nil {
+		return err
+	}
+	account, err := x.server.o.Directory.Account(ctx, who)
+	if errors.Is(err, directory.ErrNotFound) {
+		return errCredentials // removed a moment ago
+	}
+	if err != nil {
+		return err
+	}
+	if !x.server.drops.try(account.ID) {
+		return &pop3.Error{Code: pop3.CodeInUse, Text: "another session has this maildrop open"} // RFC 2449 §8.1.2
+	}
+	drop, err := openMaildrop(ctx, x.server.o.Mail.Account(account.ID))
+	if err != nil {
+		x.server.drops.release(account.ID)
+		return err
+	}
+	drop.name, drop.account = principal, account.ID
+	x.drop = drop
+	n, size := drop.total()
+	x.ok("%d messages (%d octets)", n, size)
+	return nil
+}

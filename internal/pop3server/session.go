@@ -1,0 +1,213 @@
+package pop3server
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"tem/internal/line"
+	"tem/internal/mail"
+	"tem/internal/wire/pop3"
+)
+
+// stage is where a session stands (RFC 1939 §3); UPDATE is not a stage that
+// takes commands.
+type stage uint8
+
+const (
+	authorization stage = 1 << iota
+	transaction
+)
+
+// session is one client's dialogue.
+type session struct {
+	server *Server
+	conn   *line.Conn
+	log    *slog.Logger
+
+	errors int    // bad commands and failed logins
+	user   string // what USER said
+	utf8   bool   // UTF8 was given
+	drop   *maildrop
+	quit   bool
+	buf    []byte // for message text, made when first needed
+}
+
+// errLost says that the dialogue is out of step and must end.
+var errLost = errors.New("connection lost")
+
+// command is how one verb is carried out. run answers +OK itself; what it
+// returns becomes -ERR.
+type command struct {
+	stages stage
+	run    func(x *session, ctx context.Context, c pop3.Command) error
+}
+
+func commands(v pop3.Verb) command {
+	switch v {
+	case pop3.Capa:
+		return command{authorization | transaction, (*session).capa}
+	case pop3.Quit:
+		return command{authorization | transaction, (*session).leave}
+	case pop3.User:
+		return command{authorization, (*session).name}
+	case pop3.Pass:
+		return command{authorization, (*session).password}
+	case pop3.Auth:
+		return command{authorization, (*session).auth}
+	case pop3.Stls:
+		return command{authorization, (*session).startTLS}
+	case pop3.UTF8:
+		return command{authorization, (*session).utf8Mode}
+	case pop3.Stat:
+		return command{transaction, (*session).stat}
+	case pop3.List:
+		return command{transaction, (*session).list}
+	case pop3.Uidl:
+		return command{transaction, (*session).uidl}
+	case pop3.Retr:
+		return command{transaction, (*session).retrieve}
+	case pop3.Top:
+		return command{transaction, (*session).top}
+	case pop3.Dele:
+		return command{transaction, (*session).remove}
+	case pop3.Rset:
+		return command{transaction, (*session).reset}
+	default:
+		return command{transaction, (*session).noop}
+	}
+}
+
+func (x *session) run(ctx context.Context) {
+	x.ok("%s POP3 ready", x.server.o.Hostname)
+	for !x.quit {
+		if err := x.step(ctx); err != nil {
+			x.log.Debug("pop3 session broken", "err", err)
+			return
+		}
+	}
+}
+
+// end gives the maildrop back, whatever ended the session.
+func (x *session) end() {
+	if x.drop != nil {
+		x.server.drops.release(x.drop.account)
+		x.log.Info("pop3 session", "account", x.drop.name, "retrieved", x.drop.retrieved, "removed", x.drop.removed)
+	}
+}
+
+// step reads and answers one command; its error ends the session.
+func (x *session) step(ctx context.Context) error {
+	l, err := x.readLine()
+	var refused *pop3.Error
+	switch {
+	case errors.As(err, &refused):
+		return x.refuse(refused)
+	case err != nil:
+		return err
+	}
+	c, err := pop3.Parse(l)
+	if err == nil {
+		err = x.perform(ctx, c)
+	}
+	if err == nil {
+		return nil
+	}
+	return x.refuse(err)
+}
+
+// readLine returns the client's next line; *pop3.Error is for a line that
+// can't be taken, after which the dialogue goes on.
+func (x *session) readLine() ([]byte, error) {
+	l, err := x.conn.ReadLine()
+	switch {
+	case errors.Is(err, line.ErrTooLong):
+		return nil, &pop3.Error{Text: fmt.Sprintf("a line can't be longer than %d octets", maxLine)}
+	case errors.Is(err, line.ErrBareNewline):
+		// QUIRK(hand-typed sessions): a line that ends in LF alone is taken.
+		if bytes.IndexByte(l, '\r') < 0 {
+			return l, nil
+		}
+		return nil, &pop3.Error{Text: "a line must end in CRLF and hold no other CR"}
+	case errors.Is(err, line.ErrInterrupted):
+		x.err(&pop3.Error{Code: pop3.CodeTemporary, Text: x.server.o.Hostname + " is shutting down; nothing was deleted"})
+		return nil, err
+	}
+	// A time-out ends the session without a word and without UPDATE. RFC 1939 §3
+	return l, err
+}
+
+func (x *session) perform(ctx context.Context, c pop3.Command) error {
+	how := commands(c.Verb)
+	stage := authorization
+	if x.drop != nil {
+		stage = transaction
+	}
+	switch {
+	case how.stages&stage != 0:
+		return how.run(x, ctx, c)
+	case stage == authorization:
+		return &pop3.Error{Text: string(c.Verb) + " wants a login first"}
+	}
+	return &pop3.Error{Text: string(c.Verb) + " can't be used after login"}
+}
+
+// refuse answers -ERR; it returns an error when the session can't go on.
+func (x *session) refuse(err error) error {
+	if errors.Is(err, errLost) {
+		return err
+	}
+	x.err(x.reply(err))
+	var e *pop3.Error
+	if !errors.As(err, &e) || e.Code != "" && e.Code != pop3.CodeAuth {
+		return nil // not the client's mistake
+	}
+	if x.errors++; x.errors >= x.server.o.MaxErrors {
+		x.err(&pop3.Error{Text: "too many errors, closing"})
+		return errors.New("too many errors")
+	}
+	return nil
+}
+
+// reply turns any error into what a client is told.
+func (x *session) reply(err error) *pop3.Error {
+	var told *pop3.Error
+	if errors.As(err, &told) {
+		return told
+	}
+	var e *mail.Error
+	if errors.As(err, &e) && e.Kind != mail.Internal {
+		code := ""
+		if e.Kind == mail.Busy {
+			code = pop3.CodeTemporary
+		}
+		return &pop3.Error{Code: code, Text: e.Text}
+	}
+	x.log.Error("pop3 command failed", "err", err)
+	return &pop3.Error{Code: pop3.CodeTemporary, Text: "internal error, session " + x.conn.Session()}
+}
+
+// ok and err answer in one line, at most 512 octets (RFC 1939 §3). A failed
+// write shows in the next read.
+func (x *session) ok(format string, args ...any) {
+	x.conn.WriteLine("+OK " + fmt.Sprintf(format, args...))
+}
+
+func (x *session) err(e *pop3.Error) { x.conn.WriteLine(e.Error()) }
+
+// leave is QUIT: in TRANSACTION it enters UPDATE. RFC 1939 §6
+func (x *session) leave(ctx context.Context, _ pop3.Command) error {
+	x.quit = true
+	if x.drop != nil {
+		if err := x.drop.update(ctx); err != nil {
+			x.log.Error("pop3 update failed", "account", x.drop.name, "err", err)
+			return &pop3.Error{Code: pop3.CodeTemporary, Text: "some messages were not removed"}
+		}
+	}
+	x.ok("%s says goodbye", x.server.o.Hostname)
+	return nil
+}
+
+func (x *session) noop(context.Context, pop3.Command) error { x.ok("done"); return nil }

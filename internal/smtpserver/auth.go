@@ -1,0 +1,131 @@
+package smtpserver
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"strings"
+
+	"tem/internal/address"
+	"tem/internal/sasl"
+	"tem/internal/wire/smtp"
+)
+
+// mayAuth reports whether this client may log in as things stand.
+func (x *session) mayAuth() bool {
+	return x.o.Auth != nil && (x.c.TLS() != nil || x.o.InsecureAuth(x.c.RemoteAddr()))
+}
+
+// auth is RFC 4954 §4.
+func (x *session) auth(ctx context.Context, c *smtp.Command) {
+	mechanism, initial, _ := strings.Cut(c.Arg, " ")
+	switch {
+	case x.o.Auth == nil:
+		x.reply(502, "5.5.1", "AUTH is not offered here")
+	case x.principal != "":
+		x.reply(503, "5.5.1", "Already authenticated")
+	case x.mail != nil:
+		x.reply(503, "5.5.1", "AUTH is not allowed during a mail transaction")
+	case mechanism == "":
+		x.reply(501, "5.5.4", "Syntax: AUTH mechanism [initial-response]")
+	case !x.mayAuth():
+		x.reply(538, "5.7.11", "Encryption required for the requested authentication mechanism: say STARTTLS first")
+	default:
+		s, err := sasl.NewServer(strings.ToUpper(mechanism), x.o.Auth)
+		if err != nil {
+			x.reply(504, "5.5.4", mechanism+": mechanism not supported")
+			return
+		}
+		x.exchange(ctx, s, strings.TrimSpace(initial))
+	}
+}
+
+// cancelled says that the client gave the exchange up.
+var errCancelled = errors.New("authentication cancelled")
+
+func (x *session) exchange(ctx context.Context, s sasl.Server, initial string) {
+	x.c.Secret(true)
+	err := x.steps(ctx, s, initial)
+	x.c.Secret(false)
+	switch {
+	case err == nil:
+		x.loggedIn(s.Principal())
+	case errors.Is(err, sasl.ErrFailed):
+		x.authFailed()
+	case errors.Is(err, sasl.ErrMalformed):
+		x.reply(501, "5.5.2", "Response can't be understood")
+	case errors.Is(err, errCancelled):
+		x.reply(501, "5.7.0", "Authentication cancelled")
+	case errors.Is(err, errUnread):
+	default:
+		x.log.Error("smtp authentication failed", "err", err)
+		x.reply(454, "4.7.0", "Temporary authentication failure")
+	}
+}
+
+// errUnread says that the reply to a line that could not be read was given.
+var errUnread = errors.New("unreadable line")
+
+func (x *session) steps(ctx context.Context, s sasl.Server, initial string) error {
+	var response []byte
+	if initial != "" {
+		var err error
+		if response, err = decode64(initial); err != nil {
+			return err
+		}
+	}
+	for {
+		challenge, done, err := s.Next(ctx, response)
+		if err != nil || done && len(challenge) == 0 {
+			return err
+		}
+		x.reply(334, "", base64.StdEncoding.EncodeToString(challenge))
+		if response, err = x.response(); err != nil || done {
+			return err
+		}
+	}
+}
+
+// response reads the answer to a challenge; it is never nil.
+func (x *session) response() ([]byte, error) {
+	l, err := x.c.ReadLine()
+	if err != nil {
+		x.unreadable(err)
+		return nil, errUnread
+	}
+	if string(l) == "*" {
+		return nil, errCancelled
+	}
+	return decode64(string(l))
+}
+
+func decode64(s string) ([]byte, error) {
+	if s == "=" {
+		return []byte{}, nil
+	}
+	b, err := base64.StdEncoding.DecodeString(s)
+	if err != nil {
+		return nil, sasl.ErrMalformed
+	}
+	return append([]byte{}, b...), nil
+}
+
+func (x *session) loggedIn(principal string) {
+	user, err := address.Parse(principal)
+	if err != nil {
+		x.refuse(err)
+		return
+	}
+	x.principal, x.user = principal, user
+	x.log = x.log.With("user", principal)
+	x.reply(235, "2.7.0", "Authentication successful")
+}
+
+func (x *session) authFailed() {
+	x.authFails++
+	x.log.Info("smtp login refused", "failures", x.authFails)
+	x.reply(535, "5.7.8", "Authentication failed: wrong name or password")
+	if x.authFails >= x.o.MaxAuthFails {
+		x.bye("4.7.0", "too many failed logins")
+	}
+}

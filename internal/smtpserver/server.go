@@ -1,0 +1,120 @@
+// Package smtpserver is the receiving end of SMTP: from other servers (Relay)
+// and from our people (Submission). It translates between the dialogue and
+// delivery, and decides nothing that delivery can decide.
+//
+// Invariant: 250 to the final dot is said after delivery.Accept has made the
+// message durable, never before; whatever goes wrong before that leaves nothing.
+//
+// Handle runs a session in its caller's goroutine and starts no other.
+package smtpserver
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"tem/internal/delivery"
+	"tem/internal/directory"
+	"tem/internal/line"
+	"tem/internal/mail"
+	"tem/internal/sasl"
+	"tem/internal/wire/smtp"
+)
+
+// Mode says whom a port is for.
+type Mode uint8
+
+const (
+	Relay      Mode = iota // port 25: anybody, for local people; who logs in submits
+	Submission             // ports 587 and 465: our people, who must log in (RFC 6409)
+)
+
+// Options for New.
+type Options struct {
+	Hostname string
+	Mode     Mode
+	TLS      *tls.Config  // for STARTTLS; nil: not offered
+	Auth     sasl.Backend // nil: not offered
+	// InsecureAuth tells which clients may log in without TLS; nil: nobody.
+	InsecureAuth func(remote net.Addr) bool
+
+	Delivery  *delivery.Delivery
+	Mail      *mail.Store
+	Directory *directory.Directory
+
+	MaxSize       int64         // octets of one message; 0: 50 MiB
+	MaxRecipients int           // of one message; 0: 1000
+	MaxErrors     int           // 5xx replies before we hang up; 0: 50
+	MaxAuthFails  int           // 0: 3
+	Timeout       time.Duration // for each step; 0: 5 minutes
+
+	Log *slog.Logger
+	Now func() time.Time // nil: time.Now
+}
+
+// Server is safe for concurrent use.
+type Server struct{ o Options }
+
+// New fills in what o leaves open.
+func New(o Options) *Server {
+	o.MaxSize = cmp.Or(o.MaxSize, 50<<20)
+	o.MaxRecipients = cmp.Or(o.MaxRecipients, 1000)
+	o.MaxErrors = cmp.Or(o.MaxErrors, 50)
+	o.MaxAuthFails = cmp.Or(o.MaxAuthFails, 3)
+	o.Timeout = cmp.Or(o.Timeout, 5*time.Minute) // RFC 5321 §4.5.3.2.7
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.InsecureAuth == nil {
+		o.InsecureAuth = func(net.Addr) bool { return false }
+	}
+	return &Server{o}
+}
+
+// maxLine is the longest command line with its CRLF, and maxAuthLine the
+// longest step of AUTH (RFC 4954 §4).
+const (
+	maxLine     = 2048
+	maxAuthLine = 12288
+)
+
+// Options are those of one connection that Handle is given, with a session id of its own.
+func (s *Server) Options() line.Options {
+	return line.Options{
+		Session:      strings.ToLower(rand.Text()[:8]),
+		ReadTimeout:  s.o.Timeout,
+		WriteTimeout: s.o.Timeout,
+		MaxLine:      maxAuthLine,
+		Redact:       smtp.Redact,
+	}
+}
+
+// Refuse is the line for a connection beyond the listener's limits.
+func (s *Server) Refuse() string {
+	return "421 4.7.0 " + s.o.Hostname + " has too many connections, try again later"
+}
+
+// Handle runs one session.
+func (s *Server) Handle(ctx context.Context, c *line.Conn) {
+	x := &session{
+		Server: s,
+		c:      c,
+		log:    s.o.Log.With("session", c.Session(), "remote", c.RemoteAddr().String()),
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			x.log.Error("smtp session failed", "panic", p, "stack", string(debug.Stack()))
+			x.reply(421, "4.3.0", x.o.Hostname+" has an internal error, session "+c.Session())
+		}
+		x.drop()
+		c.Close()
+	}()
+	x.run(ctx)
+}

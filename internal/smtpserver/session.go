@@ -1,0 +1,172 @@
+package smtpserver
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"strings"
+
+	"tem/internal/address"
+	"tem/internal/delivery"
+	"tem/internal/line"
+	"tem/internal/wire/smtp"
+)
+
+// session is one dialogue.
+type session struct {
+	*Server
+	c   *line.Conn
+	log *slog.Logger
+
+	hello     string // the client's name; "": it has not said it
+	extended  bool   // by EHLO
+	user      address.Address
+	principal string // who logged in; "": nobody
+	mail      *transaction
+
+	errors    int // 5xx replies
+	authFails int
+	ended     bool
+}
+
+// transaction is one message under way (RFC 5321 §3.3).
+type transaction struct {
+	envelope delivery.Envelope
+	size     int64 // as MAIL declared it
+}
+
+// verb is one row of the command table.
+type verb struct {
+	run   func(x *session, ctx context.Context, c *smtp.Command)
+	hello bool // only after HELO or EHLO
+	bare  bool // takes no argument
+}
+
+var verbs = map[string]verb{
+	"HELO":     {run: (*session).helo},
+	"EHLO":     {run: (*session).ehlo},
+	"MAIL":     {run: (*session).from, hello: true},
+	"RCPT":     {run: (*session).to, hello: true},
+	"DATA":     {run: (*session).data, hello: true, bare: true},
+	"RSET":     {run: (*session).rset, bare: true},
+	"NOOP":     {run: (*session).noop},
+	"VRFY":     {run: (*session).vrfy},
+	"EXPN":     {run: (*session).expn},
+	"HELP":     {run: (*session).help},
+	"QUIT":     {run: (*session).quit, bare: true},
+	"STARTTLS": {run: (*session).startTLS, bare: true},
+	"AUTH":     {run: (*session).auth, hello: true},
+}
+
+// known are the commands of the standards that are not implemented (RFC 5321 §4.2.4).
+var known = map[string]bool{"TURN": true, "ETRN": true, "BDAT": true, "SEND": true, "SOML": true, "SAML": true, "ATRN": true, "BURL": true}
+
+func (x *session) run(ctx context.Context) {
+	x.reply(220, "", x.o.Hostname+" ESMTP Tem")
+	for !x.ended {
+		l, err := x.c.ReadLine()
+		if err == nil && len(l) > maxLine-2 && !isAuth(l) {
+			err = line.ErrTooLong
+		}
+		if ctx.Err() != nil { // what is buffered is not begun any more
+			err = line.ErrInterrupted
+		}
+		if err != nil {
+			x.unreadable(err)
+			continue
+		}
+		x.command(ctx, l)
+		if x.errors >= x.o.MaxErrors && !x.ended {
+			x.bye("4.7.0", "too many errors")
+		}
+	}
+}
+
+func isAuth(l []byte) bool { return len(l) >= 5 && strings.EqualFold(string(l[:5]), "AUTH ") }
+
+func (x *session) command(ctx context.Context, l []byte) {
+	c, err := smtp.Parse(l)
+	v, ok := verbs[c.Verb]
+	switch {
+	case err != nil && c.Verb == "":
+		x.refuse(err)
+	case !ok && known[c.Verb]:
+		x.reply(502, "5.5.1", c.Verb+": command not implemented")
+	case !ok:
+		x.reply(500, "5.5.1", "Command not recognised")
+	case v.hello && x.hello == "":
+		x.reply(503, "5.5.1", "Say HELO or EHLO first")
+	case err != nil:
+		x.refuse(err)
+	case v.bare && c.Arg != "":
+		x.reply(501, "5.5.4", c.Verb+" takes no argument")
+	default:
+		v.run(x, ctx, &c)
+	}
+}
+
+// unreadable answers a line that can't be read, or the end of the connection.
+func (x *session) unreadable(err error) {
+	switch {
+	case errors.Is(err, line.ErrTooLong):
+		x.reply(500, "5.5.6", "Line too long")
+	case errors.Is(err, line.ErrBareNewline):
+		x.reply(500, "5.5.2", "Line holds a CR or LF that is not part of CRLF")
+	case errors.Is(err, line.ErrInterrupted):
+		x.bye("4.3.2", "shutting down, try again later")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		x.bye("4.4.2", "waited too long")
+	default:
+		x.ended = true
+	}
+	if x.errors >= x.o.MaxErrors && !x.ended {
+		x.bye("4.7.0", "too many errors")
+	}
+}
+
+// reply answers, and counts refusals.
+func (x *session) reply(code int, enhanced string, lines ...string) {
+	x.send(smtp.NewReply(code, enhanced, lines...))
+}
+
+func (x *session) send(r *smtp.Reply) {
+	if r.Code >= 500 {
+		x.errors++
+	}
+	if r.Write(x.c) != nil {
+		x.ended = true
+	}
+}
+
+// refuse answers with an error that is a reply, or with one for what we can't help.
+func (x *session) refuse(err error) {
+	var r *smtp.Reply
+	if errors.As(err, &r) {
+		x.send(r)
+		return
+	}
+	x.log.Error("smtp command failed", "err", err)
+	x.reply(451, "4.3.0", "Internal error, session "+x.c.Session())
+}
+
+// bye says 421 and ends the session (RFC 5321 §3.8).
+func (x *session) bye(enhanced, why string) {
+	x.reply(421, enhanced, x.o.Hostname+" closing connection: "+why)
+	x.ended = true
+}
+
+// drop forgets the transaction.
+func (x *session) drop() { x.mail = nil }
+
+func (x *session) rset(context.Context, *smtp.Command) {
+	x.drop()
+	x.reply(250, "2.0.0", "OK")
+}
+
+func (x *session) noop(context.Context, *smtp.Command) { x.reply(250, "2.0.0", "OK") }
+
+func (x *session) quit(context.Context, *smtp.Command) {
+	x.reply(221, "2.0.0", x.o.Hostname+" closing connection")
+	x.ended = true
+}

@@ -1,0 +1,123 @@
+package smtpserver
+
+import (
+	"bytes"
+	"crypto/tls"
+	"fmt"
+	"strings"
+
+	"tem/internal/address"
+)
+
+// dateLayout is RFC 5322 §3.3's date-time.
+const dateLayout = "Mon, 2 Jan 2006 15:04:05 -0700"
+
+func (x *session) date() string { return x.o.Now().Format(dateLayout) }
+
+// returnPath is the field of final delivery (RFC 5321 §4.4).
+func returnPath(a address.Address) string { return "Return-Path: <" + a.String() + ">\r\n" }
+
+// received is our trace field (RFC 5321 §4.4).
+func (x *session) received(id string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Received: from %s (%s)\r\n\tby %s with %s id %s", x.hello, x.address(), x.o.Hostname, x.protocol(), id)
+	if to := x.mail.envelope.Recipients; len(to) == 1 { // more would tell of each other (RFC 5321 §7.2)
+		fmt.Fprintf(&b, "\r\n\tfor <%s>", to[0])
+	}
+	if s := x.c.TLS(); s != nil {
+		version := strings.ReplaceAll(strings.ReplaceAll(tls.VersionName(s.Version), " ", ""), ".", "_")
+		fmt.Fprintf(&b, "\r\n\t(version=%s cipher=%s)", strings.TrimSuffix(version, "_0"), tls.CipherSuiteName(s.CipherSuite))
+	}
+	fmt.Fprintf(&b, ";\r\n\t%s\r\n", x.date())
+	return b.String()
+}
+
+// protocol is the "with" of RFC 3848 and RFC 6531 §4.3.
+func (x *session) protocol() string {
+	p := "SMTP"
+	switch {
+	case x.mail.envelope.UTF8:
+		p = "UTF8SMTP"
+	case x.extended:
+		p = "ESMTP"
+	}
+	if x.c.TLS() != nil {
+		p += "S"
+	}
+	if x.principal != "" {
+		p += "A"
+	}
+	return p
+}
+
+// header is what begin has to know of a header.
+type header struct {
+	none                  bool // the text begins with something else
+	received              int
+	date, messageID, from bool
+}
+
+// headerEnd is where the header of text ends, after its empty line; -1: not
+// yet. What lies before from has been looked at. A first line that is no field
+// makes it 0.
+func headerEnd(text []byte, from int) int {
+	if bytes.HasPrefix(text, []byte("\r\n")) {
+		return 2
+	}
+	if i := bytes.IndexByte(text, '\n'); i >= 0 && fieldName(text[:i]) == "" {
+		return 0
+	}
+	from = max(0, from-3)
+	if i := bytes.Index(text[from:], []byte("\r\n\r\n")); i >= 0 {
+		return from + i + 4
+	}
+	return -1
+}
+
+// fieldName is the name of the field that a line begins, in lower case.
+func fieldName(l []byte) string {
+	i := bytes.IndexByte(l, ':')
+	if i <= 0 {
+		return ""
+	}
+	name := bytes.TrimRight(l[:i], " \t") // RFC 5322 §4.5: old programs put spaces there
+	for _, c := range name {
+		if c <= ' ' || c >= 0x7f {
+			return ""
+		}
+	}
+	return strings.ToLower(string(name))
+}
+
+func scan(text []byte) (h header) {
+	first, _, _ := bytes.Cut(text, []byte("\n"))
+	h.none = len(text) == 0 || text[0] != '\r' && fieldName(first) == ""
+	for l := range bytes.Lines(text) {
+		switch fieldName(l) {
+		case "received":
+			h.received++
+		case "date":
+			h.date = true
+		case "message-id":
+			h.messageID = true
+		case "from":
+			h.from = true
+		}
+	}
+	return h
+}
+
+// missing is what a submitted message should have had (RFC 6409 §8.1, §8.2, §8.3).
+func (x *session) missing(h header, id string) string {
+	var b strings.Builder
+	if !h.messageID {
+		fmt.Fprintf(&b, "Message-ID: <%s@%s>\r\n", id, x.o.Hostname)
+	}
+	if !h.date {
+		fmt.Fprintf(&b, "Date: %s\r\n", x.date())
+	}
+	if !h.from {
+		fmt.Fprintf(&b, "From: <%s>\r\n", x.user)
+	}
+	return b.String()
+}

@@ -1,0 +1,69 @@
+// Package pop3 is the language of RFC 1939 and its extensions (RFC 2449
+// capabilities, 2595 STLS, 3206 and 2449 response codes, 5034 AUTH, 6856
+// UTF8): commands parsed for a server, and the client's end of a dialogue.
+//
+// Invariant: parsing touches no state, and nothing here keeps a goroutine.
+package pop3
+
+import (
+	"bytes"
+	"strings"
+)
+
+// Response codes of an -ERR (RFC 2449 §8, RFC 3206 §4 and 5, RFC 6856 §5).
+const (
+	CodeInUse     = "IN-USE"      // another session holds the maildrop
+	CodeDelay     = "LOGIN-DELAY" // logged in too recently
+	CodeTemporary = "SYS/TEMP"    // the server's trouble, for now
+	CodePermanent = "SYS/PERM"    // the server's trouble, until somebody mends it
+	CodeAuth      = "AUTH"        // the credentials' trouble
+	CodeUTF8      = "UTF8"        // the message needs UTF-8 mode
+)
+
+// Error is an -ERR response. Code is without brackets, "" for none.
+type Error struct{ Code, Text string }
+
+func (e *Error) Error() string {
+	if e.Code == "" {
+		return "-ERR " + e.Text
+	}
+	return "-ERR [" + e.Code + "] " + e.Text
+}
+
+// Temporary says whether the same may succeed later.
+func (e *Error) Temporary() bool {
+	switch e.Code {
+	case CodeInUse, CodeDelay, CodeTemporary:
+		return true
+	}
+	return false
+}
+
+// parseError reads what follows "-ERR ".
+func parseError(text string) *Error {
+	if rest, ok := strings.CutPrefix(text, "["); ok {
+		if code, text, ok := strings.Cut(rest, "]"); ok {
+			return &Error{Code: strings.ToUpper(code), Text: strings.TrimSpace(text)}
+		}
+	}
+	return &Error{Text: text}
+}
+
+// Redact hides the secret in one client line, that of PASS and the initial
+// response of AUTH, from a tap.
+func Redact(line []byte) []byte {
+	verb, arg, _ := bytes.Cut(line, []byte(" "))
+	switch {
+	case len(arg) == 0:
+		return line
+	case bytes.EqualFold(verb, []byte("PASS")):
+		return append(append([]byte{}, verb...), " ‹secret›"...)
+	case bytes.EqualFold(verb, []byte("AUTH")):
+		mechanism, initial, _ := bytes.Cut(arg, []byte(" "))
+		if len(initial) == 0 {
+			return line
+		}
+		return append(append(append(append([]byte{}, verb...), ' '), mechanism...), " ‹secret›"...)
+	}
+	return line
+}

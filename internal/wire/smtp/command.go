@@ -1,0 +1,162 @@
+package smtp
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"tem/internal/address"
+)
+
+// Command is one command line.
+type Command struct {
+	Verb   string          // upper case
+	Arg    string          // what follows, without outer spaces
+	Path   address.Address // of MAIL and RCPT
+	Params []Param         // of MAIL and RCPT
+}
+
+// Param is one parameter, such as SIZE=1000. Name is in upper case.
+type Param struct{ Name, Value string }
+
+// Param returns the value of a parameter, and whether it was given.
+func (c *Command) Param(name string) (string, bool) {
+	for _, p := range c.Params {
+		if p.Name == name {
+			return p.Value, true
+		}
+	}
+	return "", false
+}
+
+// maxParams bounds the parameters of one command.
+const maxParams = 32
+
+// Parse reads a command line (without its CRLF). The error is always a *Reply,
+// and the Command's Verb is set if it could be read.
+func Parse(line []byte) (Command, error) {
+	if !utf8.Valid(line) {
+		return Command{}, NewReply(501, "5.5.2", "Command is not valid UTF-8")
+	}
+	for _, b := range line {
+		if b < ' ' && b != '\t' || b == 0x7f {
+			return Command{}, NewReply(501, "5.5.2", "Command holds a control character")
+		}
+	}
+	verb, arg, _ := strings.Cut(string(line), " ")
+	c := Command{Verb: strings.ToUpper(verb), Arg: strings.Trim(arg, " \t")}
+	switch c.Verb {
+	case "MAIL":
+		return c, c.path("FROM:")
+	case "RCPT":
+		return c, c.path("TO:")
+	}
+	return c, nil
+}
+
+// path reads the argument of MAIL and RCPT (RFC 5321 §4.1.1.2, §4.1.1.3).
+func (c *Command) path(word string) error {
+	usage := NewReply(501, "5.5.4", "Syntax: "+c.Verb+" "+word+"<address> [parameters]")
+	if len(c.Arg) < len(word) || !strings.EqualFold(c.Arg[:len(word)], word) {
+		return usage
+	}
+	// DEVIATES(RFC 5321 §3.3): spaces before < are let pass: people and old programs type them.
+	rest := strings.TrimLeft(c.Arg[len(word):], " ")
+	if !strings.HasPrefix(rest, "<") {
+		return usage
+	}
+	end := pathEnd(rest)
+	if end < 0 {
+		return usage
+	}
+	inner, params := rest[1:end], rest[end+1:]
+	if params != "" && params[0] != ' ' {
+		return usage
+	}
+	if err := c.mailbox(inner); err != nil {
+		return err
+	}
+	return c.params(params)
+}
+
+// pathEnd finds the > that closes the path, which a quoted string may hold too.
+func pathEnd(s string) int {
+	quoted := false
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			if quoted {
+				i++
+			}
+		case '"':
+			quoted = !quoted
+		case '>':
+			if !quoted {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+func (c *Command) mailbox(s string) error {
+	enhanced := "5.1.7"
+	if c.Verb == "RCPT" {
+		enhanced = "5.1.3"
+	}
+	if s == "" && c.Verb == "MAIL" {
+		return nil
+	}
+	if strings.EqualFold(s, "postmaster") && c.Verb == "RCPT" { // RFC 5321 §4.1.1.3
+		c.Path = address.Address{Local: s}
+		return nil
+	}
+	if strings.HasPrefix(s, "@") { // RFC 5321 §4.1.2: a source route must be accepted and should be ignored
+		_, after, ok := strings.Cut(s, ":")
+		if !ok {
+			return NewReply(553, enhanced, "<"+s+">: the source route has no mailbox")
+		}
+		s = after
+	}
+	a, err := address.Parse(s)
+	if err != nil {
+		return NewReply(553, enhanced, "<"+s+">: "+err.Error())
+	}
+	c.Path = a
+	return nil
+}
+
+// params reads esmtp-params (RFC 5321 §4.1.2).
+func (c *Command) params(s string) error {
+	for _, p := range strings.Fields(s) {
+		name, value, hasValue := strings.Cut(p, "=")
+		name = strings.ToUpper(name)
+		if !isKeyword(name) || hasValue && value == "" {
+			return NewReply(501, "5.5.4", p+": not a parameter")
+		}
+		if _, again := c.Param(name); again || len(c.Params) == maxParams {
+			return NewReply(501, "5.5.4", name+": parameter given again, or one of too many")
+		}
+		c.Params = append(c.Params, Param{name, value})
+	}
+	return nil
+}
+
+func isKeyword(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if !('A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' && i > 0) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// Redact hides the secrets in one client line (AUTH with an initial response) from a tap.
+func Redact(line []byte) []byte {
+	verb, rest, _ := strings.Cut(string(line), " ")
+	mechanism, secret, ok := strings.Cut(strings.TrimLeft(rest, " "), " ")
+	if !strings.EqualFold(verb, "AUTH") || !ok || secret == "" {
+		return line
+	}
+	return []byte(verb + " " + mechanism + " ‹secret›")
+}

@@ -1,0 +1,143 @@
+package smtp
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"tem/internal/line"
+	"tem/internal/message/dsn"
+)
+
+// Reply is one server reply. It is an error when Code is 400 or more.
+type Reply struct {
+	Code     int
+	Enhanced dsn.Code
+	Lines    []string // text of each line, without code and enhanced code; at least one
+}
+
+// NewReply makes a reply; enhanced is like "5.1.1", or "" for none.
+func NewReply(code int, enhanced string, lines ...string) *Reply {
+	e, _, _ := cutEnhanced(code, enhanced+" ")
+	return &Reply{Code: code, Enhanced: e, Lines: lines}
+}
+
+func (r *Reply) Error() string {
+	s := strconv.Itoa(r.Code) + " "
+	if !r.Enhanced.IsZero() {
+		s += r.Enhanced.String() + " "
+	}
+	return s + strings.Join(r.Lines, " ")
+}
+
+// Status turns a reply of the server called remote into a status.
+func (r *Reply) Status(remote string) dsn.Status {
+	s := dsn.Status{Reply: r.Code, Code: r.Enhanced, Text: strings.Join(r.Lines, " "), Remote: remote}
+	if s.Code.IsZero() {
+		s.Code = dsn.Code{uint16(r.Code / 100), 0, 0} // RFC 3464 §2.3.4
+		if r.Code/100 == 3 {
+			s.Code[0] = 4
+		}
+	}
+	return s
+}
+
+// StatusReply is the reply that tells a client of a status.
+func StatusReply(s dsn.Status) *Reply {
+	code := s.Reply
+	if code == 0 {
+		code = map[uint16]int{2: 250, 4: 451}[s.Code[0]]
+	}
+	if code == 0 {
+		code = 554
+	}
+	return &Reply{Code: code, Enhanced: s.Code, Lines: []string{s.Text}}
+}
+
+// Write buffers the reply: one line for each of Lines (RFC 5321 §4.2.1), each
+// with the enhanced code (RFC 2034 §3).
+func (r *Reply) Write(c *line.Conn) error {
+	enhanced := ""
+	if !r.Enhanced.IsZero() {
+		enhanced = r.Enhanced.String() + " "
+	}
+	for i, text := range r.Lines {
+		mark := "-"
+		if i == len(r.Lines)-1 {
+			mark = " "
+		}
+		if err := c.WriteLine(strconv.Itoa(r.Code) + mark + enhanced + clean(text)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clean keeps a reply on its line, whatever was quoted in it.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// maxReplyLines bounds one reply.
+const maxReplyLines = 200
+
+// readReply reads one reply.
+func readReply(c *line.Conn) (*Reply, error) {
+	r := &Reply{}
+	for len(r.Lines) < maxReplyLines {
+		l, err := c.ReadLine()
+		if err != nil && err != line.ErrBareNewline {
+			return nil, err
+		}
+		code, text, more, ok := parseReplyLine(string(l))
+		if !ok || len(r.Lines) > 0 && code != r.Code {
+			return nil, fmt.Errorf("%q is not an SMTP reply", l)
+		}
+		r.Code = code
+		if e, rest, ok := cutEnhanced(code, text); ok {
+			r.Enhanced, text = e, rest
+		}
+		r.Lines = append(r.Lines, text)
+		if !more {
+			return r, nil
+		}
+	}
+	return nil, fmt.Errorf("an SMTP reply has more than %d lines", maxReplyLines)
+}
+
+// parseReplyLine reads one line of a reply (RFC 5321 §4.2).
+func parseReplyLine(s string) (code int, text string, more, ok bool) {
+	if len(s) < 3 || s[0] < '2' || s[0] > '5' || s[1] < '0' || s[1] > '9' || s[2] < '0' || s[2] > '9' {
+		return 0, "", false, false
+	}
+	code, _ = strconv.Atoi(s[:3])
+	if len(s) == 3 {
+		return code, "", false, true
+	}
+	return code, s[4:], s[3] == '-', s[3] == '-' || s[3] == ' '
+}
+
+// cutEnhanced takes an enhanced code of the same class as code off a text (RFC 2034 §4).
+func cutEnhanced(code int, text string) (e dsn.Code, rest string, ok bool) {
+	word, rest, _ := strings.Cut(text, " ")
+	parts := strings.Split(word, ".")
+	if len(parts) != 3 {
+		return e, text, false
+	}
+	for i, p := range parts {
+		n, err := strconv.ParseUint(p, 10, 16)
+		if err != nil || n > 999 {
+			return dsn.Code{}, text, false
+		}
+		e[i] = uint16(n)
+	}
+	if int(e[0]) != code/100 {
+		return dsn.Code{}, text, false
+	}
+	return e, rest, true
+}

@@ -1,0 +1,158 @@
+package smtp
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"tem/internal/line"
+)
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		in, verb, path, params string
+		code                   int
+	}{
+		{in: "noop", verb: "NOOP"},
+		{in: "MAIL FROM:<a@b.example>", verb: "MAIL", path: "a@b.example"},
+		{in: "mail from: <a@b.example>  size=10 Body=8BITMIME", verb: "MAIL", path: "a@b.example", params: "SIZE=10 BODY=8BITMIME"},
+		{in: "MAIL FROM:<>", verb: "MAIL"},
+		{in: `MAIL FROM:<"a>b"@c>`, verb: "MAIL", path: `"a>b"@c`},
+		{in: "RCPT TO:<@x,@y:a@b>", verb: "RCPT", path: "a@b"},
+		{in: "RCPT TO:<điệp@b>", verb: "RCPT", path: "điệp@b"},
+		{in: "RCPT TO:<>", verb: "RCPT", code: 553},
+		{in: "RCPT TO:<@x>", verb: "RCPT", code: 553},
+		{in: "MAIL FROM:<postmaster>", verb: "MAIL", code: 553},
+		{in: "MAIL FROM:<a@b>SIZE=1", verb: "MAIL", code: 501},
+		{in: "MAIL FROM:<a@b", verb: "MAIL", code: 501},
+		{in: "MAIL FROM:a@b", verb: "MAIL", code: 501},
+		{in: "MAIL TO:<a@b>", verb: "MAIL", code: 501},
+		{in: "MAIL FROM:<a@b> =1", verb: "MAIL", code: 501},
+		{in: "MAIL FROM:<a@b> SMTPUTF8 SMTPUTF8", verb: "MAIL", code: 501},
+		{in: "NOOP \x00", code: 501},
+		{in: "NOOP \xff", code: 501},
+	} {
+		c, err := Parse([]byte(tt.in))
+		code := 0
+		if r, ok := err.(*Reply); ok {
+			code = r.Code
+		}
+		if code != tt.code || c.Verb != tt.verb || code == 0 && (c.Path.String() != tt.path || params(c) != tt.params) {
+			t.Errorf("%q: %+v, %v", tt.in, c, err)
+		}
+	}
+}
+
+func params(c Command) string {
+	var all []string
+	for _, p := range c.Params {
+		all = append(all, strings.TrimSuffix(p.Name+"="+p.Value, "="))
+	}
+	return strings.Join(all, " ")
+}
+
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{"MAIL FROM:<a@b> SIZE=1", `RCPT TO:<"\"">`, "RCPT TO:<@a:b@c>", "EHLO x", "\x00"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, l []byte) {
+		c, err := Parse(l)
+		if _, ok := err.(*Reply); err != nil && !ok {
+			t.Fatalf("%T", err)
+		}
+		if err != nil || c.Verb != "MAIL" {
+			return
+		}
+		again, err := Parse([]byte("MAIL FROM:<" + c.Path.String() + "> " + params(c)))
+		if err != nil || again.Path != c.Path || params(again) != params(c) {
+			t.Errorf("%q: %+v, then %+v, %v", l, c, again, err)
+		}
+	})
+}
+
+func TestRedact(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"AUTH PLAIN c2VjcmV0":  "AUTH PLAIN ‹secret›",
+		"auth  login c2VjcmV0": "auth login ‹secret›",
+		"AUTH LOGIN":           "AUTH LOGIN",
+		"MAIL FROM:<a@b> X=1":  "MAIL FROM:<a@b> X=1",
+	} {
+		if got := string(Redact([]byte(in))); got != want {
+			t.Errorf("%q: %q", in, got)
+		}
+	}
+}
+
+// peer is a server that answers each line as the script says, and keeps what it was told.
+func peer(t *testing.T, answers ...string) (*line.Conn, *[]string) {
+	t.Helper()
+	client, server := net.Pipe()
+	told := &[]string{}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer server.Close()
+		in := bufio.NewScanner(server)
+		for i, a := range answers {
+			if i > 0 {
+				if !in.Scan() {
+					return
+				}
+				*told = append(*told, in.Text())
+			}
+			if a != "" {
+				io.WriteString(server, a+"\r\n")
+			}
+		}
+	}()
+	t.Cleanup(func() { client.Close(); <-done })
+	return line.NewConn(client, line.Client, line.Options{}), told
+}
+
+func TestClientWithoutExtensions(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	c, _ := peer(t, "220 old", "500 what", "250 hello", "250 ok", "550 5.1.1 no", "250 ok", "354 go", "", "", "250 done", "421 4.3.2 bye")
+	cl, err := NewClient(ctx, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cl.Hello(ctx, "me"); err != nil || len(cl.Ext) != 0 {
+		t.Fatal(err, cl.Ext)
+	}
+	replies, err := cl.Send(ctx, Transaction{From: "a@b", To: []string{"x@y", "z@y"}, Content: strings.NewReader(".a\r\nb")})
+	if err != nil || replies[0].Code != 550 || replies[0].Enhanced.String() != "5.1.1" || replies[1].Code != 250 {
+		t.Fatalf("%v, %v", replies, err)
+	}
+	replies, err = cl.Send(ctx, Transaction{From: "a@b", To: []string{"x@y"}, Content: strings.NewReader("")})
+	if err == nil || replies[0].Code != 421 {
+		t.Errorf("%v, %v", replies, err)
+	}
+}
+
+func TestClientRefusedGreeting(t *testing.T) {
+	t.Parallel()
+	c, _ := peer(t, "554 5.3.2 no mail here")
+	_, err := NewClient(context.Background(), c)
+	if r, ok := err.(*Reply); !ok || r.Status("mx").Code.String() != "5.3.2" {
+		t.Error(err)
+	}
+}
+
+func TestClientRefusesInjection(t *testing.T) {
+	t.Parallel()
+	c, told := peer(t, "220 hi", "250 hi")
+	cl, err := NewClient(context.Background(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replies, err := cl.Send(context.Background(), Transaction{From: "a@b", To: []string{"x@y>\r\nRSET"}, Content: strings.NewReader("")})
+	if err != nil || replies[0].Code != 553 || len(*told) != 0 {
+		t.Errorf("%v, %v, %q", replies, err, *told)
+	}
+}
