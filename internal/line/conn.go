@@ -2,12 +2,14 @@ package line
 
 import (
 	"cmp"
+	"crypto/rand"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"time"
 )
@@ -47,6 +49,7 @@ func NewConn(nc net.Conn, side Side, o Options) *Conn {
 	o.ReadTimeout = cmp.Or(o.ReadTimeout, defaultTimeout)
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, defaultTimeout)
 	o.MaxLine = cmp.Or(o.MaxLine, defaultMaxLine)
+	o.Session = cmp.Or(o.Session, strings.ToLower(rand.Text()[:8]))
 	c := &Conn{o: o, side: side, peer: Client, nc: nc}
 	if side == Client {
 		c.peer = Server

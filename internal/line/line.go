@@ -45,7 +45,7 @@ const (
 // 2048 octets and no tap.
 type Options struct {
 	Tap          Tap
-	Session      string        // id under which the tap and the logs know the connection
+	Session      string        // id under which the tap and the logs know the connection; "": one is made
 	ReadTimeout  time.Duration // longest silence of the peer while we wait for it
 	WriteTimeout time.Duration // longest time for one flush
 	MaxLine      int           // octets with CRLF

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -41,13 +42,13 @@ func TestCrash(t *testing.T) {
 	e := newPebble(t, fs)
 	defer e.Close()
 	s, _ := newStore(t, e)
-	msg := text("crash", 1000)
+	msg := text("crash", 300)
 	var ack acknowledged
 	var stop atomic.Bool
 	var wg sync.WaitGroup
 	for w := range 4 {
 		wg.Go(func() {
-			for !stop.Load() && !t.Failed() {
+			for !stop.Load() && !t.Failed() && ack.n.Load() < 200 {
 				to := []Target{{Account: alice}, {Account: bob + kv.Part(w)}}
 				p, err := s.Deliver(t.Context(), body(t, s, msg), to, nil)
 				if err != nil {
@@ -60,6 +61,7 @@ func TestCrash(t *testing.T) {
 	}
 	for n := range int64(4) {
 		for ack.n.Load() < (n+1)*15 && !t.Failed() {
+			runtime.Gosched()
 		}
 		promised := ack.all()
 		checkCrashed(t, fs.CrashClone(vfs.CrashCloneCfg{}), promised, msg)

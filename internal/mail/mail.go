@@ -3,7 +3,11 @@
 //
 // Invariant: every change of an account is one kv commit that raises the
 // account's modseq by one and leaves one change-log row; whoever has seen
-// everything up to a modseq learns the rest from Changes.
+// everything up to a modseq learns the rest from Changes. Each commit asserts
+// the account's state row as it was, so that a stale cache or another process
+// leads to a new try and never to a lost change.
+//
+// It has no goroutines of its own; Run is its caller's.
 package mail
 
 import (

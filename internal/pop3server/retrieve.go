@@ -1,12 +1,10 @@
 package pop3server
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"unicode/utf8"
 
 	"tem/internal/blob"
 	"tem/internal/mail"
@@ -27,6 +25,10 @@ func (x *session) top(ctx context.Context, c pop3.Command) error {
 }
 
 // send answers with a message up to the offset that end finds.
+//
+// DEVIATES(RFC 6856 §2.1): a header in UTF-8 goes as it is to a client that has
+// not said UTF8; nearly all can read it, and a refusal would keep the person
+// from their letter.
 func (x *session) send(ctx context.Context, c pop3.Command, end func(blob.Reader) (int64, error)) error {
 	r, err := x.open(ctx, c.N)
 	if err != nil {
@@ -35,9 +37,6 @@ func (x *session) send(ctx context.Context, c pop3.Command, end func(blob.Reader
 	defer r.Close()
 	if x.buf == nil {
 		x.buf = make([]byte, copySize)
-	}
-	if err := x.checkUTF8(r); err != nil {
-		return err
 	}
 	size, err := end(r)
 	if err != nil {
@@ -70,35 +69,6 @@ func (x *session) open(ctx context.Context, n int) (r blob.Reader, err error) {
 		err = &pop3.Error{Text: fmt.Sprintf("message %d was removed by another program", n)}
 	}
 	return r, err
-}
-
-// checkUTF8 refuses a message whose header is in UTF-8 to a client that has
-// not said that it can read that. RFC 6856 §2.1 and 5
-func (x *session) checkUTF8(r blob.Reader) error {
-	if x.utf8 {
-		return nil
-	}
-	n, err := r.ReadAt(x.buf, 0)
-	if err != nil && err != io.EOF {
-		return err
-	}
-	header := x.buf[:n]
-	if i := bytes.Index(header, []byte("\r\n\r\n")); i >= 0 {
-		header = header[:i]
-	}
-	if isASCII(header) || !utf8.Valid(header) { // other 8-bit junk is as old as mail and goes through
-		return nil
-	}
-	return &pop3.Error{Code: pop3.CodeUTF8, Text: "this message has UTF-8 in its header: say UTF8 before you log in"}
-}
-
-func isASCII(p []byte) bool {
-	for _, c := range p {
-		if c >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
 }
 
 // topEnd is the offset behind the header, the empty line and the first lines

@@ -11,12 +11,10 @@ package smtpserver
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"crypto/tls"
 	"log/slog"
 	"net"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"tem/internal/delivery"
@@ -85,10 +83,9 @@ const (
 	maxAuthLine = 12288
 )
 
-// Options are those of one connection that Handle is given, with a session id of its own.
+// Options are those of one connection that Handle is given.
 func (s *Server) Options() line.Options {
 	return line.Options{
-		Session:      strings.ToLower(rand.Text()[:8]),
 		ReadTimeout:  s.o.Timeout,
 		WriteTimeout: s.o.Timeout,
 		MaxLine:      maxAuthLine,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -78,9 +79,9 @@ func TestCrash(t *testing.T) {
 	var wg sync.WaitGroup
 	for w := range acked {
 		wg.Go(func() {
-			for i := int64(1); !stop.Load(); i++ {
+			for i := int64(1); !stop.Load() && i <= 200; i++ {
 				b := new(kv.Batch)
-				b.Set(part, fmt.Appendf(nil, "%d/%d", w, i), make([]byte, 2000))
+				b.Set(part, fmt.Appendf(nil, "%d/%d", w, i), make([]byte, 200))
 				if err := kv.Commit(t.Context(), e, b); err != nil {
 					t.Error(err)
 					return
@@ -89,7 +90,10 @@ func TestCrash(t *testing.T) {
 			}
 		})
 	}
-	for range 5 {
+	for n := range int64(5) {
+		for acked[0].Load() < 20*(n+1) && !t.Failed() {
+			runtime.Gosched()
+		}
 		crashAndCheck(t, mem, e, &acked)
 	}
 	stop.Store(true)
@@ -99,9 +103,6 @@ func TestCrash(t *testing.T) {
 
 func crashAndCheck(t *testing.T, mem *vfs.MemFS, e *Engine, acked *[4]atomic.Int64) {
 	t.Helper()
-	before := acked[0].Load()
-	for acked[0].Load() < before+20 && !t.Failed() {
-	}
 	var want [4]int64
 	for w := range acked {
 		want[w] = acked[w].Load()
@@ -119,13 +120,13 @@ func crashAndCheck(t *testing.T, mem *vfs.MemFS, e *Engine, acked *[4]atomic.Int
 	defer again.Close()
 	for w, n := range want {
 		for i := int64(1); i <= n; i++ {
-			if size(t, again, fmt.Sprintf("%d/%d", w, i)) != 2000 {
+			if size(t, again, fmt.Sprintf("%d/%d", w, i)) != 200 {
 				t.Fatalf("batch %d of writer %d was acknowledged and is lost", i, w)
 			}
 		}
 	}
 	for _, key := range seen {
-		if size(t, again, key) != 2000 {
+		if size(t, again, key) != 200 {
 			t.Fatalf("%s was visible and is lost", key)
 		}
 	}

@@ -1,0 +1,259 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"tem/internal/config"
+	"tem/internal/control"
+	"tem/internal/delivery"
+	"tem/internal/dns"
+	"tem/internal/imapserver"
+	"tem/internal/kv"
+	"tem/internal/line"
+	"tem/internal/pop3server"
+	"tem/internal/queue"
+	"tem/internal/smtpserver"
+	"tem/internal/transport"
+)
+
+// Options are what a server is started with beside its configuration.
+type Options struct {
+	File string // where the configuration came from, to be read again by Reload; "" for nowhere
+	Log  *slog.Logger
+	Tap  line.Tap // sees every session; may be nil
+	// Fatal is called when the store can't keep anything any more; it should
+	// end the process.
+	Fatal func(error)
+}
+
+// Server is one mail server: stores, listeners and the queue.
+type Server struct {
+	config   config.Config
+	options  Options
+	log      *slog.Logger
+	cert     certificate
+	stores   *Stores
+	queue    *queue.Queue
+	delivery *delivery.Delivery
+	ports    []port
+	door     *control.Door // the administrator\'s socket
+}
+
+// port is one listener and the protocol that it speaks.
+type port struct {
+	name string
+	*line.Listener
+}
+
+// Start opens the stores and binds every port, but accepts nothing before Run.
+// Its errors are mistakes in the set-up: one line that says what to mend.
+func Start(ctx context.Context, c config.Config, o Options) (*Server, error) {
+	s := &Server{config: c, options: o, log: o.Log}
+	if err := s.cert.Load(c.TLS); err != nil {
+		return nil, err
+	}
+	if err := s.bind(); err != nil {
+		s.unbind()
+		return nil, err
+	}
+	stores, err := OpenStores(ctx, c.Data, o.Log, o.Fatal)
+	if err != nil {
+		s.unbind()
+		return nil, err
+	}
+	s.stores = stores
+	s.wire()
+	service := &control.Service{Directory: stores.Directory, Mail: stores.Mail, Queue: s.queue, Reload: s.Reload, Log: o.Log}
+	if s.door, err = control.Listen(ctx, c.Data, service); err != nil {
+		s.unbind()
+		return nil, errors.Join(err, stores.Close())
+	}
+	return s, nil
+}
+
+// wire gives each part what it may use.
+func (s *Server) wire() {
+	remote := &transport.Remote{
+		Hostname: s.config.Hostname, Resolver: dns.NewResolver(s.config.Outbound.DNS...), Mail: s.stores.Mail,
+		Log: s.log, Tap: s.options.Tap, Port: s.config.Outbound.Port, Ports: s.config.Outbound.Ports,
+	}
+	s.queue = queue.New(queue.Options{
+		KV: s.stores.KV, Mail: s.stores.Mail, Transport: remote, Log: s.log,
+		Lifetime: time.Duration(s.config.Outbound.Lifetime), Workers: s.config.Outbound.Workers,
+		// The queue needs delivery for bounces, delivery needs the queue for rows.
+		Bounce: func(ctx context.Context, j *queue.Job, failed []queue.Recipient, delayed bool, done func(*kv.Batch)) error {
+			return s.delivery.Bounce(ctx, j, failed, delayed, done)
+		},
+	})
+	s.delivery = delivery.New(delivery.Options{
+		Hostname: s.config.Hostname, Directory: s.stores.Directory, Mail: s.stores.Mail, Queue: s.queue, Log: s.log,
+	})
+	smtp := smtpserver.New(s.smtpOptions(smtpserver.Relay))
+	submission := smtpserver.New(s.smtpOptions(smtpserver.Submission))
+	pop3 := pop3server.New(pop3server.Options{
+		Hostname: s.config.Hostname, TLS: s.cert.Config(), Auth: s.stores.Directory, InsecureAuth: s.insecureAuth(),
+		Mail: s.stores.Mail, Directory: s.stores.Directory, IdleTimeout: time.Duration(s.config.Limits.POP3Timeout), Log: s.log,
+	})
+	imap := imapserver.New(imapserver.Options{
+		Hostname: s.config.Hostname, TLS: s.cert.Config(), Auth: s.stores.Directory, InsecureAuth: s.insecureAuth(),
+		Mail: s.stores.Mail, Directory: s.stores.Directory, MaxMessage: int64(s.config.Limits.Message),
+		IdleTimeout: time.Duration(s.config.Limits.IMAPTimeout), Log: s.log,
+	})
+	engines := map[string]engine{
+		"smtp": smtp, "submission": submission, "submissions": submission,
+		"pop3": pop3, "pop3s": pop3, "imap": imap, "imaps": imap,
+	}
+	for _, p := range s.ports {
+		e := engines[p.name]
+		p.Handle = e.Handle
+		p.Options = func() line.Options {
+			o := e.Options()
+			o.Tap = s.options.Tap
+			return o
+		}
+	}
+}
+
+// engine is one protocol's server.
+type engine interface {
+	Options() line.Options
+	Handle(ctx context.Context, c *line.Conn)
+}
+
+func (s *Server) smtpOptions(mode smtpserver.Mode) smtpserver.Options {
+	return smtpserver.Options{
+		Hostname: s.config.Hostname, Mode: mode, TLS: s.cert.Config(), Auth: s.stores.Directory, InsecureAuth: s.insecureAuth(),
+		Delivery: s.delivery, Mail: s.stores.Mail, Directory: s.stores.Directory,
+		MaxSize: int64(s.config.Limits.Message), MaxRecipients: s.config.Limits.Recipients,
+		Timeout: time.Duration(s.config.Limits.SMTPTimeout), Log: s.log,
+	}
+}
+
+// insecureAuth says which peers may send a password in clear.
+func (s *Server) insecureAuth() func(net.Addr) bool {
+	if s.config.InsecureAuth != "loopback" {
+		return func(net.Addr) bool { return false }
+	}
+	return func(a net.Addr) bool {
+		t, ok := a.(*net.TCPAddr)
+		return ok && t.IP.IsLoopback()
+	}
+}
+
+// bind opens every port of the configuration.
+func (s *Server) bind() error {
+	listen := s.config.Listen
+	for _, p := range []struct {
+		name      string
+		addresses []string
+		tls       bool
+		refuse    string
+	}{
+		{"smtp", listen.SMTP, false, "421 4.7.0 " + s.config.Hostname + " too many connections, try again later"},
+		{"submission", listen.Submission, false, "421 4.7.0 " + s.config.Hostname + " too many connections, try again later"},
+		{"submissions", listen.Submissions, true, ""},
+		{"pop3", listen.POP3, false, "-ERR [SYS/TEMP] too many connections, try again later"},
+		{"pop3s", listen.POP3S, true, ""},
+		{"imap", listen.IMAP, false, "* BYE [UNAVAILABLE] too many connections, try again later"},
+		{"imaps", listen.IMAPS, true, ""},
+	} {
+		for _, address := range p.addresses {
+			l, err := listenOn(p.name, address)
+			if err != nil {
+				return err
+			}
+			limits := line.Limits{Connections: s.config.Limits.Connections, PerAddress: s.config.Limits.ConnectionsPerAddress}
+			bound := &line.Listener{Net: l, Limits: limits, Refuse: p.refuse}
+			if p.tls {
+				bound.TLS = s.cert.Config()
+			}
+			s.ports = append(s.ports, port{p.name, bound})
+		}
+	}
+	return nil
+}
+
+func listenOn(name, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	switch {
+	case err == nil:
+		return l, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("listen.%s = %q: the port is in use by another program; stop that or choose another port", name, address)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("listen.%s = %q: no right to open this port; start as root or give the program cap_net_bind_service", name, address)
+	}
+	return nil, fmt.Errorf("listen.%s = %q: %w", name, address, err)
+}
+
+func (s *Server) unbind() {
+	for _, l := range s.ports {
+		l.Net.Close()
+	}
+}
+
+// Run serves until ctx ends, lets every session say goodbye, and closes the
+// stores. It returns nil after an orderly end.
+func (s *Server) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	tasks := []func(context.Context) error{s.queue.Run, s.stores.Mail.Run, s.door.Serve}
+	for _, l := range s.ports {
+		tasks = append(tasks, l.Run)
+	}
+	errs := make(chan error, len(tasks))
+	var wg sync.WaitGroup
+	for _, task := range tasks {
+		wg.Go(func() {
+			err := task(ctx)
+			cancel() // the end of one is the end of all
+			errs <- err
+		})
+	}
+	wg.Wait()
+	close(errs)
+	var failed []error
+	for err := range errs {
+		if err != nil && !errors.Is(err, context.Canceled) {
+			failed = append(failed, err)
+		}
+	}
+	return errors.Join(append(failed, s.stores.Close())...)
+}
+
+// Reload reads the configuration file and the certificate again. What can't
+// change while the server runs is named in the log.
+func (s *Server) Reload(context.Context) error {
+	if s.options.File == "" {
+		return s.cert.Load(s.config.TLS)
+	}
+	c, err := config.Load(s.options.File)
+	if err != nil {
+		return err
+	}
+	if err := s.cert.Load(c.TLS); err != nil {
+		return err
+	}
+	c.TLS = s.config.TLS
+	if fmt.Sprint(c) != fmt.Sprint(s.config) {
+		s.log.Warn("the configuration has changed beyond the certificate: restart the server to apply it", "file", s.options.File)
+	}
+	s.log.Info("reloaded", "file", s.options.File)
+	return nil
+}
+
+// Addresses are the ports that were bound, by protocol.
+func (s *Server) Addresses() map[string]net.Addr {
+	m := make(map[string]net.Addr, len(s.ports))
+	for _, l := range s.ports {
+		m[l.name] = l.Net.Addr()
+	}
+	return m
+}

@@ -1,0 +1,174 @@
+package imapserver
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"tem/internal/mail"
+	"tem/internal/wire/imap"
+)
+
+// append stores a message (RFC 9051 §6.3.12). What speaks against it is found
+// before its octets are asked for.
+func (s *session) append(ctx context.Context, c *imap.Append) error {
+	system, keywords, err := parseFlags(c.Flags)
+	if err == nil && c.Size > s.o.MaxMessage {
+		err = no("TOOBIG", "a message may have at most %d octets", s.o.MaxMessage)
+	}
+	if err == nil && c.Binary {
+		err = no("CANNOT", "BINARY is not supported")
+	}
+	if err == nil {
+		_, err = s.account.Mailbox(ctx, c.Mailbox)
+		err = tryCreate(err)
+	}
+	if err != nil {
+		if e := s.r.Skip(s.tag, c); e != nil {
+			return e
+		}
+		return err
+	}
+	body, err := s.receive(ctx, c)
+	if err != nil {
+		return err
+	}
+	target := mail.Target{Account: s.accountID, Mailbox: c.Mailbox, Flags: system, Keywords: keywords, Received: c.Date}
+	placed, err := s.o.Mail.Deliver(ctx, body, []mail.Target{target}, nil)
+	if err != nil {
+		return tryCreate(err)
+	}
+	return ok(fmt.Sprintf("APPENDUID %d %d", placed[0].UIDValidity, placed[0].UID), "APPEND done")
+}
+
+// receive spools the octets and the end of the line.
+func (s *session) receive(ctx context.Context, c *imap.Append) (*mail.Body, error) {
+	r, err := s.r.Message(c)
+	if err != nil {
+		return nil, err
+	}
+	sp := s.o.Mail.NewSpool(ctx)
+	n, err := io.Copy(sp, r)
+	if err == nil && n < c.Size {
+		err = io.ErrUnexpectedEOF
+	}
+	if err == nil {
+		err = s.r.Done(s.tag)
+	}
+	if err != nil {
+		sp.Abort()
+		return nil, err
+	}
+	return sp.Finish()
+}
+
+// writable refuses changes of a mailbox that was opened by EXAMINE.
+func (s *session) writable() error {
+	if s.view.readOnly {
+		return no("NOPERM", "the mailbox is open read-only")
+	}
+	return nil
+}
+
+func (s *session) close(ctx context.Context) error {
+	if !s.view.readOnly {
+		if _, err := s.account.Expunge(ctx, s.view.box.ID, nil); err != nil {
+			return err
+		}
+	}
+	s.deselect()
+	return nil
+}
+
+// expunge removes what is marked; sync tells which those were.
+func (s *session) expunge(ctx context.Context, c *imap.Expunge) error {
+	if err := s.writable(); err != nil {
+		return err
+	}
+	var uids []mail.UID
+	if c.UIDs != nil {
+		picked, err := s.view.pick(*c.UIDs, true)
+		if err != nil || len(picked) == 0 {
+			return err
+		}
+		uids = s.view.uids(picked)
+	}
+	_, err := s.account.Expunge(ctx, s.view.box.ID, uids)
+	return err
+}
+
+// copy does COPY and MOVE (RFC 9051 §6.4.7, §6.4.8).
+func (s *session) copy(ctx context.Context, c *imap.Copy) error {
+	picked, err := s.view.pick(c.Set, c.UID)
+	if err != nil || len(picked) == 0 {
+		return err
+	}
+	do := s.account.Copy
+	if c.Move {
+		if err := s.writable(); err != nil {
+			return err
+		}
+		do = s.account.Move
+	}
+	copied, err := do(ctx, s.view.box.ID, s.view.uids(picked), c.Mailbox)
+	if err != nil || len(copied.From) == 0 {
+		return tryCreate(err)
+	}
+	code := fmt.Appendf(nil, "COPYUID %d ", copied.UIDValidity)
+	code = append(imap.AppendNumbers(code, copied.From), ' ')
+	code = imap.AppendNumbers(code, copied.To)
+	if !c.Move {
+		return ok(string(code), "COPY done")
+	}
+	s.say("* OK [%s] moved", code) // RFC 6851 §4.3: before the EXPUNGEs
+	return nil
+}
+
+// store changes flags (RFC 9051 §6.4.6).
+func (s *session) store(ctx context.Context, c *imap.Store) error {
+	if err := s.writable(); err != nil {
+		return err
+	}
+	system, keywords, err := parseFlags(c.Flags)
+	if err != nil {
+		return err
+	}
+	v := s.view
+	picked, err := v.pick(c.Set, c.UID)
+	if err != nil || len(picked) == 0 {
+		return err
+	}
+	op := map[byte]mail.FlagOp{'+': mail.AddFlags, '-': mail.RemoveFlags, 0: mail.SetFlags}[c.Op]
+	changed, _, err := s.account.Store(ctx, v.box.ID, v.uids(picked), op, system, keywords, 0)
+	if err != nil {
+		return err
+	}
+	if err := s.learnKeywords(ctx, keywords); err != nil {
+		return err
+	}
+	for _, item := range changed {
+		if i, known := v.find(item.UID); known {
+			v.items[i].Flags = item.Flags
+		}
+	}
+	if !c.Silent {
+		for _, i := range picked {
+			s.sayItemFlags(i, c.UID)
+		}
+	}
+	return nil
+}
+
+// learnKeywords tells of keywords that are new to the mailbox, before a FETCH shows them.
+func (s *session) learnKeywords(ctx context.Context, used []string) error {
+	if len(used) == 0 {
+		return nil
+	}
+	box, err := s.account.MailboxByID(ctx, s.view.box.ID)
+	if err != nil || len(box.Keywords) == len(s.view.box.Keywords) {
+		return err
+	}
+	s.view.box.Keywords = box.Keywords
+	s.sayFlags()
+	return nil
+}

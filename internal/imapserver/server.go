@@ -1,0 +1,98 @@
+// Package imapserver runs IMAP sessions (RFC 3501, RFC 9051): it translates
+// typed commands into calls of mail, and what mail answers into responses.
+//
+// Invariant: sequence numbers change only where RFC 9051 §7.5.1 allows it, and
+// whatever changed in the selected mailbox is told after each command.
+//
+// A session runs in the goroutine of its connection; only IDLE has a second
+// one, which reads one line and is joined before the command ends.
+package imapserver
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"time"
+
+	"tem/internal/directory"
+	"tem/internal/line"
+	"tem/internal/mail"
+	"tem/internal/sasl"
+	"tem/internal/wire/imap"
+)
+
+// Options are what a Server stands on.
+type Options struct {
+	Hostname     string
+	TLS          *tls.Config // nil: no STARTTLS
+	Auth         sasl.Backend
+	InsecureAuth func(remote net.Addr) bool // who may send a password in clear; nil: nobody
+	Mail         *mail.Store
+	Directory    *directory.Directory
+	MaxMessage   int64         // octets; 0: 64 MiB
+	IdleTimeout  time.Duration // 0: 30 minutes (RFC 9051 §5.4)
+	LoginTimeout time.Duration // 0: 1 minute
+	MaxErrors    int           // bad commands and logins in one session; 0: 20
+	Log          *slog.Logger
+	Now          func() time.Time
+}
+
+// Server makes sessions. It holds no state of its own.
+type Server struct{ o Options }
+
+// New fills in what is left out.
+func New(o Options) *Server {
+	o.MaxMessage = cmp.Or(o.MaxMessage, 64<<20)
+	o.IdleTimeout = cmp.Or(o.IdleTimeout, 30*time.Minute)
+	o.LoginTimeout = cmp.Or(o.LoginTimeout, time.Minute)
+	o.MaxErrors = cmp.Or(o.MaxErrors, 20)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Server{o}
+}
+
+// Options are those of the connections that Handle is given.
+func (s *Server) Options() line.Options {
+	return line.Options{ReadTimeout: s.o.IdleTimeout, WriteTimeout: 5 * time.Minute, MaxLine: imap.MaxLine, Redact: imap.Redact}
+}
+
+// Handle runs one session until it ends, and closes c.
+func (s *Server) Handle(ctx context.Context, c *line.Conn) {
+	defer c.Close()
+	r := imap.NewReader(c)
+	r.MaxSkip = s.o.MaxMessage
+	r.MaxLiteral = 4096 // until somebody is logged in
+	se := &session{o: &s.o, c: c, r: r, state: imap.NotAuthenticated, log: s.o.Log.With("session", c.Session())}
+	late := time.AfterFunc(s.o.LoginTimeout, c.Interrupt)
+	defer late.Stop()
+	se.late = late
+	se.say("* OK [%s] %s IMAP ready", se.capabilities(), s.o.Hostname)
+	for !se.ended {
+		if err := se.next(ctx); err != nil {
+			se.goodbye(err)
+			return
+		}
+	}
+}
+
+// goodbye says why the session ends, where anybody can still hear it.
+func (s *session) goodbye(err error) {
+	var timeout net.Error
+	switch {
+	case errors.Is(err, line.ErrInterrupted) && s.state == imap.NotAuthenticated:
+		s.say("* BYE no login in time, or shutting down")
+	case errors.Is(err, line.ErrInterrupted):
+		s.say("* BYE %s is shutting down", s.o.Hostname)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		s.say("* BYE idle for too long") // RFC 9051 §5.4
+	default:
+		s.log.Debug("imap session ended", "err", err)
+	}
+}

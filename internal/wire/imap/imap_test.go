@@ -1,0 +1,100 @@
+package imap
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		in   string
+		want any
+	}{
+		{"a NOOP", &Noop{}},
+		{"a login {3}\r\nbob \"p\\\"w\"", &Login{"bob", `p"w`}},
+		{"a AUTHENTICATE plain =", &Authenticate{"PLAIN", []byte{}}},
+		{"a SELECT inbox", &Select{Mailbox: "INBOX"}},
+		{"a EXAMINE &U,BTFw-", &Select{Mailbox: "台北", ReadOnly: true}},
+		{"a RENAME a b", &Rename{"a", "b"}},
+		{`a LIST "" %`, &List{Patterns: []string{"%"}}},
+		{"a STATUS x (messages UIDNEXT)", &Status{"x", []string{"MESSAGES", "UIDNEXT"}}},
+		{`a APPEND x (\Seen) {310+}`, &Append{Mailbox: "x", Flags: []string{`\Seen`}, Size: 310, NonSync: true}},
+		{"a UID MOVE 1:*,3 x", &Copy{UID: true, Move: true, Set: Set{Ranges: []Range{{1, Star}, {3, 3}}}, Mailbox: "x"}},
+		{`a STORE 2 -flags.silent \Seen k`, &Store{Set: Set{Ranges: []Range{{2, 2}}}, Op: '-', Silent: true, Flags: []string{`\Seen`, "k"}}},
+		{"a FETCH 1 (UID BODY.PEEK[1.HEADER.FIELDS (To)]<0.9>)", &Fetch{Set: Set{Ranges: []Range{{1, 1}}}, Items: []Item{
+			{Kind: UID, Label: "UID"},
+			{Kind: Section, Label: "BODY[1.HEADER.FIELDS (To)]<0>", Peek: true, Path: []int{1}, Text: "HEADER.FIELDS", Fields: []string{"To"}, Partial: true, Count: 9}}}},
+		{"a SEARCH OR UNSEEN (LARGER 3 2)", &Search{Key: Key{Keys: []Key{{Op: OrOp, Keys: []Key{
+			{Op: NotOp, Keys: []Key{{Op: HasFlag, Text: `\Seen`}}},
+			{Keys: []Key{{Op: Larger, N: 3}, {Op: Numbered, Set: Set{Ranges: []Range{{2, 2}}}}}}}}}}}},
+	} {
+		got, err := Parse([]byte(c.in), false)
+		if err != nil {
+			t.Errorf("%s: %v", c.in, err)
+		} else if !reflect.DeepEqual(got.Args, c.want) {
+			t.Errorf("%s:\n got %+v\nwant %+v", c.in, got.Args, c.want)
+		}
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	t.Parallel()
+	for _, in := range []string{
+		"", "a", "a ", "+ NOOP", "a FROB", "a NOOP x", "a LOGIN x", `a LOGIN "x y`, "a FETCH 0 UID", "a FETCH 1 BODY[0]",
+		"a FETCH 1 BODY[MIME]", "a SEARCH", "a SEARCH ()", "a SEARCH ON 30-Foo-1999", "a STORE 1 FLAGS", "a SELECT &AA",
+		"a APPEND x nothing", "a LOGIN {9}\r\nx y", "a UID NOOP", "a ENABLE", "a LIST (RECURSIVEMATCH) \"\" *",
+		"a SEARCH " + strings.Repeat("(", 10000), "a SEARCH " + strings.Repeat("NOT ", 10000) + "ALL",
+	} {
+		var bad *SyntaxError
+		if _, err := Parse([]byte(in), false); !errors.As(err, &bad) {
+			t.Errorf("%.40q was accepted", in)
+		}
+	}
+}
+
+func FuzzCommand(f *testing.F) {
+	for _, s := range []string{"a LOGIN {3}\r\nbob pw", "a SEARCH RETURN (MIN) CHARSET UTF-8 OR TO x NOT 1:*", "a FETCH 1:2 (BODY[1.2.TEXT]<1.2> FULL)",
+		`a APPEND x () "17-Jul-1996 02:44:25 -0700" {1}`, `a LIST (SUBSCRIBED) "" (a b) RETURN (STATUS (MESSAGES))`, `a ID ("a" NIL)`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := Parse(b, len(b)%2 == 0)
+		if (c == nil) == (err == nil) {
+			t.Fatal("neither or both of a command and an error")
+		}
+	})
+}
+
+func FuzzSet(f *testing.F) {
+	for _, s := range []string{"1", "1:*,5", "$", "*", "4294967295:2"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		set, err := ParseSet(s)
+		if err != nil {
+			return
+		}
+		again, err := ParseSet(string(AppendSet(nil, set)))
+		if err != nil || !reflect.DeepEqual(set, again) {
+			t.Fatalf("%q: %v then %v, %v", s, set, again, err)
+		}
+	})
+}
+
+func FuzzUTF7(f *testing.F) {
+	for _, s := range []string{"台北", "Th\u01b0 &-x", "&", "a\x01b", "😀~"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if strings.ToValidUTF8(s, "") != s || strings.Contains(s, "\ufffd") {
+			return
+		}
+		got, err := DecodeUTF7(EncodeUTF7(s))
+		if err != nil || got != s {
+			t.Fatalf("%q became %q, %v", s, got, err)
+		}
+	})
+}

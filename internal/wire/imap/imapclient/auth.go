@@ -1,0 +1,113 @@
+package imapclient
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+
+	"tem/internal/sasl"
+)
+
+// Login authenticates: by the best SASL mechanism on offer, else by LOGIN
+// unless the server forbids it (RFC 9051 §6.2.3).
+func (c *Client) Login(ctx context.Context, login, password string) error {
+	m, err := sasl.NewClient(c.Mechanisms(), login, password)
+	if err == nil {
+		return c.Authenticate(ctx, m)
+	}
+	if c.Has("LOGINDISABLED") {
+		return errors.New("imap: server allows no login here; TLS may be needed")
+	}
+	return c.plainLogin(ctx, login, password)
+}
+
+// plainLogin says LOGIN. Redact hides a quoted password, Secret one that must
+// be sent as a literal.
+func (c *Client) plainLogin(ctx context.Context, login, password string) error {
+	arg := textArg(password)
+	_, isLiteral := arg.(literal)
+	c.conn.Secret(isLiteral)
+	defer c.conn.Secret(false)
+	return c.relearn(ctx, func() error { return c.run(ctx, nil, "LOGIN", textArg(login), arg) })
+}
+
+// relearn forgets the capabilities, which authentication may change (RFC 9051
+// §6.2.2), and asks for them unless the server tells them by itself.
+func (c *Client) relearn(ctx context.Context, authenticate func() error) error {
+	old := c.caps
+	c.caps = nil
+	if err := authenticate(); err != nil {
+		c.caps = old
+		return err
+	}
+	return c.needCapabilities(ctx)
+}
+
+// Authenticate runs one SASL exchange (RFC 9051 §6.2.2); a refusal is a *Status.
+func (c *Client) Authenticate(ctx context.Context, m sasl.Client) error {
+	defer c.watch(ctx)()
+	initial, err := m.Initial()
+	if err != nil {
+		return err
+	}
+	text := "AUTHENTICATE " + m.Mechanism()
+	if initial != nil && c.Has("SASL-IR") { // RFC 4959
+		text += " " + encodeSASL(initial)
+		initial = nil
+	}
+	return c.relearn(ctx, func() error {
+		tag := c.nextTag()
+		if err := c.conn.WriteLine(tag + " " + text); err != nil {
+			return err
+		}
+		c.conn.Secret(true)
+		defer c.conn.Secret(false)
+		return c.exchange(tag, m, initial)
+	})
+}
+
+// exchange answers challenges until the tagged response.
+func (c *Client) exchange(tag string, m sasl.Client, initial []byte) error {
+	for {
+		r, err := c.next(nil)
+		if err != nil {
+			return err
+		}
+		if r.tag == tag {
+			return refusal(r.status)
+		}
+		if r.tag != "+" {
+			continue
+		}
+		answer, err := answerTo(m, r.text, initial)
+		initial = nil
+		if err != nil {
+			return errors.Join(err, c.conn.WriteLine("*")) // cancels, RFC 9051 §6.2.2
+		}
+		if err := c.conn.WriteLine(answer); err != nil {
+			return err
+		}
+	}
+}
+
+// answerTo answers one challenge: the first, empty one with the initial
+// response if that could not be sent before.
+func answerTo(m sasl.Client, challenge string, initial []byte) (string, error) {
+	if initial != nil {
+		return base64.StdEncoding.EncodeToString(initial), nil
+	}
+	raw, err := base64.StdEncoding.DecodeString(challenge)
+	if err != nil {
+		return "", fmt.Errorf("imap: challenge is not base64: %w", err)
+	}
+	answer, err := m.Next(raw)
+	return base64.StdEncoding.EncodeToString(answer), err
+}
+
+func encodeSASL(b []byte) string {
+	if len(b) == 0 {
+		return "=" // RFC 4959 §3
+	}
+	return base64.StdEncoding.EncodeToString(b)
+}

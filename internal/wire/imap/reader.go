@@ -1,0 +1,164 @@
+package imap
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"tem/internal/line"
+)
+
+// Reader reads commands from a connection. It belongs to the session's goroutine.
+type Reader struct {
+	UTF8       bool  // mailbox names are UTF-8 from now on
+	MaxLiteral int64 // of one literal that is not APPEND's message
+	MaxSkip    int64 // how much of a refused literal is read to stay in step
+	c          *line.Conn
+	buf        []byte
+}
+
+// NewReader reads from c.
+func NewReader(c *line.Conn) *Reader {
+	return &Reader{c: c, MaxLiteral: MaxCommand, MaxSkip: 1 << 20}
+}
+
+// Next reads one command. A *SyntaxError is the client's mistake; any other
+// error is the connection's. After an *Append its message has still to be read.
+func (r *Reader) Next() (*Command, error) {
+	r.buf = r.buf[:0]
+	defer r.c.Secret(false)
+	for {
+		text, err := r.c.ReadLine()
+		if errors.Is(err, line.ErrTooLong) {
+			return nil, r.refuse("line too long", false)
+		}
+		if err != nil && !errors.Is(err, line.ErrBareNewline) {
+			return nil, err
+		}
+		if r.buf = append(r.buf, text...); len(r.buf) > MaxCommand {
+			return nil, r.refuse("command too long", true)
+		}
+		m, ok := lastMarker(text)
+		if !ok {
+			return Parse(r.buf, r.UTF8)
+		}
+		if isCommand(r.buf, "APPEND") {
+			if c, err := Parse(r.buf, r.UTF8); err == nil {
+				return c, nil
+			}
+		}
+		r.c.Secret(isCommand(r.buf, "LOGIN"))
+		if err := r.literal(m); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// literal takes the octets of a literal into the command.
+func (r *Reader) literal(m mark) error {
+	if m.size > r.MaxLiteral || int64(len(r.buf))+m.size > MaxCommand {
+		return r.tooBig(m)
+	}
+	if !m.plus {
+		if err := r.c.WriteLine("+ go ahead"); err != nil {
+			return err
+		}
+	}
+	r.buf = append(r.buf, "\r\n"...)
+	at := len(r.buf)
+	r.buf = append(r.buf, make([]byte, m.size)...)
+	_, err := io.ReadFull(r.c, r.buf[at:])
+	return err
+}
+
+// tooBig refuses a literal: one that the client holds back by not asking for
+// it (RFC 7888 §4), else by skipping it with the rest of its line.
+func (r *Reader) tooBig(m mark) error {
+	refusal := r.refuse(fmt.Sprintf("literal of %d octets is too large", m.size), false)
+	refusal.Code = "TOOBIG"
+	if !m.plus {
+		return refusal
+	}
+	if refusal.Fatal = m.size > r.MaxSkip; refusal.Fatal {
+		return refusal
+	}
+	if _, err := io.CopyN(io.Discard, r.c, m.size); err != nil {
+		return err
+	}
+	refusal.Fatal = !r.endOfLine()
+	return refusal
+}
+
+// endOfLine reads a rest of line that brings no further literal.
+func (r *Reader) endOfLine() bool {
+	rest, err := r.c.ReadLine()
+	_, more := lastMarker(rest)
+	return err == nil && !more
+}
+
+func (r *Reader) refuse(text string, fatal bool) *SyntaxError {
+	tag, _, ok := bytes.Cut(r.buf, []byte(" "))
+	if !ok || len(tag) == 0 || len(tag) > 256 {
+		tag = []byte("*")
+	}
+	return &SyntaxError{Tag: string(tag), Text: text, Fatal: fatal}
+}
+
+// Message returns the octets of APPEND's message, asking for them if the
+// client waits. All must be read, then Done called.
+func (r *Reader) Message(a *Append) (io.Reader, error) {
+	if !a.NonSync {
+		if err := r.c.WriteLine("+ go ahead"); err != nil {
+			return nil, err
+		}
+	}
+	return io.LimitReader(r.c, a.Size), nil
+}
+
+// Done reads the end of APPEND's line.
+func (r *Reader) Done(tag string) error {
+	rest, err := r.c.ReadLine()
+	if err != nil {
+		return err
+	}
+	if len(rest) == 0 {
+		return nil
+	}
+	_, more := lastMarker(rest)
+	return &SyntaxError{Tag: tag, Text: "one message at a time", Fatal: more}
+}
+
+// Skip passes over APPEND's message that was refused: nothing is on its way
+// when the client waits.
+func (r *Reader) Skip(tag string, a *Append) error {
+	if !a.NonSync {
+		return nil
+	}
+	if a.Size > r.MaxSkip {
+		return &SyntaxError{Tag: tag, Code: "TOOBIG", Text: "message too large", Fatal: true}
+	}
+	if _, err := io.CopyN(io.Discard, r.c, a.Size); err != nil {
+		return err
+	}
+	return r.Done(tag)
+}
+
+// isCommand reports whether a command's text has that name.
+func isCommand(b []byte, name string) bool {
+	words := bytes.SplitN(b, []byte(" "), 3)
+	return len(words) > 1 && strings.EqualFold(string(words[1]), name)
+}
+
+// Redact hides the secrets of a line that a client sends (line.Options.Redact).
+func Redact(text []byte) []byte {
+	words := bytes.SplitN(text, []byte(" "), 4)
+	switch {
+	case isCommand(text, "LOGIN") && len(words) == 4:
+		return append(bytes.Join(words[:3], []byte(" ")), " ‹secret›"...)
+	case isCommand(text, "AUTHENTICATE") && len(words) == 4:
+		return append(bytes.Join(words[:3], []byte(" ")), " ‹secret›"...)
+	}
+	return text
+}
