@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 
 	"tem/internal/address"
 	"tem/internal/config"
@@ -151,7 +152,9 @@ func startTowns(ctx context.Context, o LabOptions, ca *authority, lab *Lab) (ser
 			return servers, err
 		}
 		s, err := Start(ctx, c, Options{Log: o.Log.With("server", c.Hostname), Tap: o.Tap, Fatal: o.Fatal})
-		if err != nil {
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return servers, fmt.Errorf("%w; choose other ports with --port-base", err)
+		} else if err != nil {
 			return servers, err
 		}
 		servers = append(servers, s)

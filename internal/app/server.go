@@ -186,7 +186,7 @@ func listenOn(name, address string) (net.Listener, error) {
 	case err == nil:
 		return l, nil
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("listen.%s = %q: the port is in use by another program; stop that or choose another port", name, address)
+		return nil, fmt.Errorf("listen.%s = %q: the port is in use by another program: %w", name, address, syscall.EADDRINUSE)
 	case errors.Is(err, syscall.EACCES):
 		return nil, fmt.Errorf("listen.%s = %q: no right to open this port; start as root or give the program cap_net_bind_service", name, address)
 	}

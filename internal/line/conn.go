@@ -2,8 +2,8 @@ package line
 
 import (
 	"cmp"
-	"crypto/rand"
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -11,6 +11,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -41,7 +42,7 @@ type Conn struct {
 
 	outMu sync.Mutex // held by the owner while it writes, so that Close can tell
 	out   []byte
-	fault error // the first failure of the network
+	fault atomic.Pointer[error] // the first failure of the network
 }
 
 // NewConn puts lines over nc; side is the end that we are.
@@ -135,8 +136,8 @@ func (c *Conn) Close() error {
 	}
 	reason := ""
 	if c.outMu.TryLock() { // else the owner is writing, and closing is what ends that
-		if c.fault != nil {
-			reason = c.fault.Error()
+		if fault := c.fault.Load(); fault != nil {
+			reason = (*fault).Error()
 		}
 		c.sayLast()
 		c.outMu.Unlock()

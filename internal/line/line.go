@@ -5,8 +5,8 @@
 // after TLS and with secrets hidden; output is flushed before the connection
 // waits for input, so a batch of pipelined commands is answered in one write.
 //
-// A Conn belongs to one goroutine, except that Interrupt and Close may be
-// called from any.
+// A Conn belongs to one goroutine, except that one may read while another
+// writes, and that Interrupt and Close may be called from any.
 package line
 
 import (

@@ -137,8 +137,8 @@ func (c *Conn) makeRoom() {
 // fail remembers the first failure of the network, for the tap.
 func (c *Conn) fail(err error) error {
 	err = c.failed(err)
-	if c.fault == nil && err != io.EOF && err != ErrInterrupted {
-		c.fault = err
+	if err != io.EOF && err != ErrInterrupted {
+		c.fault.CompareAndSwap(nil, &err)
 	}
 	return err
 }

@@ -63,11 +63,11 @@ func put[T string | []byte](c *Conn, s T) (n int, err error) {
 
 // Flush sends what is buffered.
 func (c *Conn) Flush() error {
-	if len(c.out) == 0 { // only the owner adds to it
-		return nil
-	}
 	c.outMu.Lock()
 	defer c.outMu.Unlock()
+	if len(c.out) == 0 {
+		return nil
+	}
 	return c.flushBy(time.Now().Add(c.o.WriteTimeout))
 }
 

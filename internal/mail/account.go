@@ -168,7 +168,8 @@ func (a *Account) ready(ctx context.Context, acct *account) error {
 	if acct.exists.Load() {
 		return nil
 	}
-	return a.s.update(ctx, []kv.Part{a.id}, func(b *kv.Batch, edits []*edit) error { return nil })
+	// Another may be making them just now: what it has submitted must be durable to be read.
+	return a.s.update(ctx, []kv.Part{a.id}, func(_ *kv.Batch, edits []*edit) error { return edits[0].settle(ctx) })
 }
 
 // read runs fn on a snapshot in which the account exists.

@@ -25,6 +25,12 @@ type (
 	ThreadID  uint64
 )
 
+// Names for what callers hold of the engines, so that servers need not know them.
+type (
+	AccountID = kv.Part     // the partition that an account's mail lies in
+	Reader    = blob.Reader // the bytes of one message
+)
+
 // Kind sorts errors by what a client can do about them.
 type Kind uint8
 

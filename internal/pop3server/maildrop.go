@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"tem/internal/kv"
 	"tem/internal/mail"
 	"tem/internal/wire/pop3"
 )
@@ -14,7 +13,7 @@ import (
 // wants to remove from it.
 type maildrop struct {
 	name    string
-	account kv.Part
+	account mail.AccountID
 	mail    *mail.Account
 	inbox   mail.Mailbox
 	// messages have the POP3 number of their index + 1 for the whole session.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	"tem/internal/blob"
 	"tem/internal/mail"
 	"tem/internal/wire/pop3"
 )
@@ -15,13 +14,13 @@ import (
 const copySize = 32 << 10
 
 func (x *session) retrieve(ctx context.Context, c pop3.Command) error {
-	return x.send(ctx, c, func(r blob.Reader) (int64, error) { return r.Size(), nil })
+	return x.send(ctx, c, func(r mail.Reader) (int64, error) { return r.Size(), nil })
 }
 
 // top sends the header, the empty line and so many lines of the body.
 // RFC 1939 §7
 func (x *session) top(ctx context.Context, c pop3.Command) error {
-	return x.send(ctx, c, func(r blob.Reader) (int64, error) { return topEnd(r, c.Lines, x.buf) })
+	return x.send(ctx, c, func(r mail.Reader) (int64, error) { return topEnd(r, c.Lines, x.buf) })
 }
 
 // send answers with a message up to the offset that end finds.
@@ -29,7 +28,7 @@ func (x *session) top(ctx context.Context, c pop3.Command) error {
 // DEVIATES(RFC 6856 §2.1): a header in UTF-8 goes as it is to a client that has
 // not said UTF8; nearly all can read it, and a refusal would keep the person
 // from their letter.
-func (x *session) send(ctx context.Context, c pop3.Command, end func(blob.Reader) (int64, error)) error {
+func (x *session) send(ctx context.Context, c pop3.Command, end func(mail.Reader) (int64, error)) error {
 	r, err := x.open(ctx, c.N)
 	if err != nil {
 		return err
@@ -56,7 +55,7 @@ func (x *session) send(ctx context.Context, c pop3.Command, end func(blob.Reader
 
 // open gives the text of message n, if nobody has removed it by other means
 // since login.
-func (x *session) open(ctx context.Context, n int) (r blob.Reader, err error) {
+func (x *session) open(ctx context.Context, n int) (r mail.Reader, err error) {
 	m, err := x.drop.at(n)
 	if err != nil {
 		return nil, err
@@ -73,7 +72,7 @@ func (x *session) open(ctx context.Context, n int) (r blob.Reader, err error) {
 
 // topEnd is the offset behind the header, the empty line and the first lines
 // of the body.
-func topEnd(r blob.Reader, lines int, buf []byte) (int64, error) {
+func topEnd(r mail.Reader, lines int, buf []byte) (int64, error) {
 	text := io.NewSectionReader(r, 0, r.Size())
 	inHeader, empty := true, true
 	var at int64

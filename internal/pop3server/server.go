@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"tem/internal/directory"
-	"tem/internal/kv"
 	"tem/internal/line"
 	"tem/internal/mail"
 	"tem/internal/sasl"
@@ -76,24 +75,24 @@ func (s *Server) Handle(ctx context.Context, c *line.Conn) {
 // locks are the maildrops that sessions hold.
 type locks struct {
 	mu   sync.Mutex
-	held map[kv.Part]struct{}
+	held map[mail.AccountID]struct{}
 }
 
 // try takes the exclusive lock of one maildrop. RFC 1939 §4
-func (l *locks) try(account kv.Part) bool {
+func (l *locks) try(account mail.AccountID) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if _, ok := l.held[account]; ok {
 		return false
 	}
 	if l.held == nil {
-		l.held = map[kv.Part]struct{}{}
+		l.held = map[mail.AccountID]struct{}{}
 	}
 	l.held[account] = struct{}{}
 	return true
 }
 
-func (l *locks) release(account kv.Part) {
+func (l *locks) release(account mail.AccountID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.held, account)

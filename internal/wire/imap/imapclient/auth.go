@@ -32,16 +32,17 @@ func (c *Client) plainLogin(ctx context.Context, login, password string) error {
 	return c.relearn(ctx, func() error { return c.run(ctx, nil, "LOGIN", textArg(login), arg) })
 }
 
-// relearn forgets the capabilities, which authentication may change (RFC 9051
-// §6.2.2), and asks for them unless the server tells them by itself.
+// relearn asks for the capabilities, which authentication may change (RFC 9051
+// §6.2.2), unless the server tells them by itself.
 func (c *Client) relearn(ctx context.Context, authenticate func() error) error {
-	old := c.caps
-	c.caps = nil
+	c.told = false
 	if err := authenticate(); err != nil {
-		c.caps = old
 		return err
 	}
-	return c.needCapabilities(ctx)
+	if c.told {
+		return nil
+	}
+	return c.run(ctx, nil, "CAPABILITY")
 }
 
 // Authenticate runs one SASL exchange (RFC 9051 §6.2.2); a refusal is a *Status.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"tem/internal/wire/imap"
 )
 
 // literal is an argument sent as {n} and n octets.
@@ -26,7 +28,7 @@ func textArg(s string) any {
 }
 
 // mailboxArg is a mailbox name in modified UTF-7 (RFC 3501 §5.1.3).
-func mailboxArg(name string) any { return textArg(encodeUTF7(name)) }
+func mailboxArg(name string) any { return textArg(imap.EncodeUTF7(name)) }
 
 // send writes "tag part part…". A literal waits for the server's "+", unless
 // LITERAL+ spares that (RFC 7888 §4). A status is returned when the server

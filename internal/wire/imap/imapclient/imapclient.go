@@ -52,6 +52,7 @@ type Client struct {
 
 	conn     *line.Conn
 	caps     map[string]bool
+	told     bool // the capabilities were told since relearn began
 	tag      int
 	exists   uint32 // messages in the selected mailbox, as last heard
 	selected string
@@ -69,6 +70,7 @@ func New(ctx context.Context, conn *line.Conn) (*Client, error) {
 	if r.status == nil {
 		return nil, fmt.Errorf("read greeting: not an IMAP server: %q", r.name)
 	}
+	c.note(r)
 	c.Greeting = *r.status
 	if r.status.Kind == "BYE" { // RFC 9051 §7.1.5
 		return nil, r.status
@@ -137,6 +139,7 @@ func (c *Client) needCapabilities(ctx context.Context) error {
 }
 
 func (c *Client) setCapabilities(words []string) {
+	c.told = true
 	c.caps = make(map[string]bool, len(words))
 	for _, w := range words {
 		c.caps[strings.ToUpper(w)] = true

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"tem/internal/wire/imap"
 )
 
 // Mailbox is one line of LIST.
@@ -31,7 +33,7 @@ func (c *Client) List(ctx context.Context, pattern string) ([]Mailbox, error) {
 			return nil
 		}
 		ms = append(ms, Mailbox{
-			Name:      decodeUTF7(r.args[2].Text), // a mailbox may be called NIL
+			Name:      mailboxName(r.args[2].Text), // a mailbox may be called NIL
 			Delimiter: r.args[1].String(),
 			Attrs:     texts(r.args[0].List),
 		})
@@ -39,6 +41,16 @@ func (c *Client) List(ctx context.Context, pattern string) ([]Mailbox, error) {
 	}
 	err := c.run(ctx, collect, "LIST", `""`, mailboxArg(pattern))
 	return ms, err
+}
+
+// mailboxName decodes a name; what is no modified UTF-7 stays as it came, so
+// that it can be sent back.
+func mailboxName(wire string) string {
+	name, err := imap.DecodeUTF7(wire)
+	if err != nil {
+		return wire
+	}
+	return name
 }
 
 // Counts are what STATUS tells of a mailbox.

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"tem/internal/config"
+	"tem/internal/control"
+)
+
+type accountCommand struct {
+	Add      accountAdd      `cmd:"" help:"Give somebody a mailbox."`
+	List     accountList     `cmd:"" help:"List the accounts."`
+	Remove   accountRemove   `cmd:"" help:"Remove an account and all of its mail."`
+	Password accountPassword `cmd:"" help:"Change an account's password."`
+	Set      accountSet      `cmd:"" help:"Change an account's name or quota, or disable it."`
+	Import   accountImport   `cmd:"" help:"Add many accounts from a CSV file."`
+}
+
+func (accountCommand) Help() string {
+	return `Examples:
+  tem account add linh@hanoi.example --name "Nguyễn Thùy Linh" --quota 2G
+  tem account add linh@hanoi.example --generate
+  tem account password linh@hanoi.example --password-file -
+  tem account set linh@hanoi.example --disable
+  tem account import students.csv`
+}
+
+// withPassword is an account and the password that was made for it.
+type withPassword struct {
+	control.Account
+	Password string `json:"password,omitempty"`
+}
+
+type accountAdd struct {
+	adminFlags
+	passwordFlags
+	Address string      `arg:"" help:"The address, linh@hanoi.example."`
+	Name    string      `placeholder:"NAME" help:"The person's name."`
+	Quota   config.Size `placeholder:"SIZE" help:"How much mail may be kept: 500M, 2G (default: no limit)."`
+}
+
+func (c *accountAdd) Run(ctx context.Context, env *adminEnv) error {
+	password, err := c.password(ctx, env, c.Address)
+	if err != nil {
+		return err
+	}
+	var resp withPassword
+	err = c.ask(ctx, env, control.Call{
+		Verb:     "account.add",
+		Request:  control.AccountAdd{Address: c.Address, Name: c.Name, Password: password, Quota: int64(c.Quota)},
+		Response: &resp.Account,
+	})
+	resp.Password = c.generated(password)
+	return c.say(env, err, resp, "added %s\n%s", resp.Address, c.generatedLine(password))
+}
+
+type accountList struct {
+	adminFlags
+	Domain string `arg:"" optional:"" help:"Only the accounts of this domain."`
+}
+
+func (c *accountList) Run(ctx context.Context, env *adminEnv) error {
+	var resp control.Accounts
+	err := c.ask(ctx, env, control.Call{
+		Verb: "account.list", Request: control.AccountList{Domain: c.Domain}, Response: &resp,
+	})
+	return c.show(env, err, resp, func(w io.Writer) {
+		tableRow(w, "ADDRESS", "NAME", "QUOTA", "LOGIN", "CREATED")
+		for _, a := range resp.Accounts {
+			tableRow(w, a.Address, orDash(a.Name), quotaText(a.Quota), loginText(a), timeText(a.Created))
+		}
+	})
+}
+
+func loginText(a control.Account) string {
+	if a.Disabled {
+		return "disabled"
+	}
+	return "yes"
+}
+
+type accountRemove struct {
+	adminFlags
+	Address string `arg:"" help:"The address."`
+	Yes     bool   `short:"y" help:"Do not ask."`
+}
+
+func (c *accountRemove) Run(ctx context.Context, env *adminEnv) error {
+	if !c.Yes {
+		if err := confirmRemoval(env, fmt.Sprintf("Remove %s and all of its mail?", c.Address)); err != nil {
+			return err
+		}
+	}
+	var resp control.AccountRemoved
+	err := c.ask(ctx, env, control.Call{
+		Verb: "account.remove", Request: control.Address{Address: c.Address}, Response: &resp,
+	})
+	if err == nil && len(resp.ListedIn) > 0 {
+		fmt.Fprintf(env.Err, "note: %s still names it\n", strings.Join(resp.ListedIn, ", "))
+	}
+	return c.say(env, err, resp, "removed %s and its mail\n", resp.Account.Address)
+}
+
+type accountPassword struct {
+	adminFlags
+	passwordFlags
+	Address string `arg:"" help:"The address."`
+}
+
+func (c *accountPassword) Run(ctx context.Context, env *adminEnv) error {
+	password, err := c.password(ctx, env, c.Address)
+	if err != nil {
+		return err
+	}
+	err = c.ask(ctx, env, control.Call{
+		Verb: "account.password", Request: control.AccountPassword{Address: c.Address, Password: password},
+	})
+	answer := struct {
+		Address  string `json:"address"`
+		Password string `json:"password,omitempty"`
+	}{c.Address, c.generated(password)}
+	return c.say(env, err, answer, "changed the password of %s\n%s", c.Address, c.generatedLine(password))
+}
+
+type accountSet struct {
+	adminFlags
+	Address string       `arg:"" help:"The address."`
+	Name    *string      `placeholder:"NAME" help:"The person's name."`
+	Quota   *config.Size `placeholder:"SIZE" help:"How much mail may be kept: 500M, 2G; 0 is no limit."`
+	Disable bool         `xor:"login" help:"Refuse logins; mail is still received."`
+	Enable  bool         `xor:"login" help:"Allow logins again."`
+}
+
+func (c *accountSet) Run(ctx context.Context, env *adminEnv) error {
+	req := control.AccountSet{Address: c.Address, Name: c.Name, Quota: (*int64)(c.Quota)}
+	if c.Disable || c.Enable {
+		req.Disabled = &c.Disable
+	}
+	if req.Name == nil && req.Quota == nil && req.Disabled == nil {
+		return usagef("account set %s: nothing to change: give --name, --quota, --disable or --enable", c.Address)
+	}
+	var resp control.Account
+	err := c.ask(ctx, env, control.Call{Verb: "account.set", Request: req, Response: &resp})
+	return c.say(env, err, resp, "changed %s: name %s, quota %s, login %s\n",
+		resp.Address, orDash(resp.Name), quotaText(resp.Quota), loginText(resp))
+}

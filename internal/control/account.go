@@ -1,0 +1,191 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tem/internal/address"
+	"tem/internal/directory"
+)
+
+// Account is one person as people see it.
+type Account struct {
+	ID       uint64    `json:"id"`
+	Address  string    `json:"address"`
+	Name     string    `json:"name,omitempty"`
+	Quota    int64     `json:"quota,omitempty"` // bytes; 0: none
+	Disabled bool      `json:"disabled,omitempty"`
+	Created  time.Time `json:"created"`
+}
+
+func toAccount(a directory.Account) Account {
+	return Account{uint64(a.ID), a.Address.String(), a.Name, a.Quota, a.Disabled, a.Created}
+}
+
+// Address names one account, alias or group.
+type Address struct {
+	Address string `json:"address"`
+}
+
+// AccountAdd asks for a new account.
+type AccountAdd struct {
+	Address  string `json:"address"`
+	Name     string `json:"name,omitempty"`
+	Password string `json:"password"`
+	Quota    int64  `json:"quota,omitempty"`
+}
+
+// AccountList asks for the accounts of one domain, or of all.
+type AccountList struct {
+	Domain string `json:"domain,omitempty"`
+}
+
+// Accounts is the answer to account.list.
+type Accounts struct {
+	Accounts []Account `json:"accounts"`
+}
+
+// AccountRemoved says what is gone, and which aliases and groups still name it.
+type AccountRemoved struct {
+	Account  Account  `json:"account"`
+	ListedIn []string `json:"listed_in,omitempty"`
+}
+
+// AccountPassword asks for another password.
+type AccountPassword struct {
+	Address  string `json:"address"`
+	Password string `json:"password"`
+}
+
+// AccountSet changes what is not nil.
+type AccountSet struct {
+	Address  string  `json:"address"`
+	Name     *string `json:"name,omitempty"`
+	Quota    *int64  `json:"quota,omitempty"`
+	Disabled *bool   `json:"disabled,omitempty"`
+}
+
+// AddAccount makes an account and gives its mail a quota.
+func (s *Service) AddAccount(ctx context.Context, r AccountAdd) (Account, error) {
+	a, err := parseAddress(r.Address)
+	if err != nil {
+		return Account{}, err
+	}
+	acc, err := s.Directory.AddAccount(ctx, a, r.Name, r.Password, r.Quota)
+	if err != nil {
+		return Account{}, s.hint(ctx, a, err)
+	}
+	return toAccount(acc), s.setMailQuota(ctx, acc)
+}
+
+// hint says what to do about a domain that is not ours.
+func (s *Service) hint(ctx context.Context, a address.Address, err error) error {
+	if !errors.Is(err, directory.ErrNotFound) {
+		return err
+	}
+	if local, failed := s.Directory.IsLocal(ctx, a.Domain); failed != nil || local {
+		return err
+	}
+	return errorf(NotFound, "%s: the domain %s is not here; add it with: tem domain add %s",
+		showAddress(a), a.Domain, a.Domain)
+}
+
+func (s *Service) setMailQuota(ctx context.Context, a directory.Account) error {
+	if err := s.Mail.SetQuota(ctx, a.ID, a.Quota, 0); err != nil {
+		return fmt.Errorf("%s: the account is there, its quota could not be set: %w", a.Address, err)
+	}
+	return nil
+}
+
+// ListAccounts lists the accounts of a domain, or all.
+func (s *Service) ListAccounts(ctx context.Context, r AccountList) (Accounts, error) {
+	if r.Domain != "" {
+		if local, err := s.Directory.IsLocal(ctx, r.Domain); err != nil {
+			return Accounts{}, err
+		} else if !local {
+			return Accounts{}, errorf(NotFound, "domain %s: no such domain here", r.Domain)
+		}
+	}
+	all, err := s.Directory.Accounts(ctx)
+	out := Accounts{[]Account{}}
+	for _, a := range all {
+		if r.Domain == "" || inDomain(a.Address, r.Domain) {
+			out.Accounts = append(out.Accounts, toAccount(a))
+		}
+	}
+	return out, err
+}
+
+func inDomain(a address.Address, domain string) bool {
+	name, err := address.Domain(domain)
+	return err == nil && a.Domain == name
+}
+
+// RemoveAccount deletes an account and all of its mail.
+func (s *Service) RemoveAccount(ctx context.Context, r Address) (AccountRemoved, error) {
+	a, err := parseAddress(r.Address)
+	if err != nil {
+		return AccountRemoved{}, err
+	}
+	acc, err := s.Directory.RemoveAccount(ctx, a)
+	if err != nil {
+		return AccountRemoved{}, err
+	}
+	if err := s.Mail.DeleteAccount(ctx, acc.ID); err != nil {
+		return AccountRemoved{}, fmt.Errorf("%s: the account is removed, its mail could not be: %w", a, err)
+	}
+	lists, err := s.Directory.Lists(ctx)
+	return AccountRemoved{toAccount(acc), naming(lists, a)}, err
+}
+
+// naming gives the lists that have a as a member.
+func naming(lists []directory.List, a address.Address) (names []string) {
+	for _, l := range lists {
+		for _, m := range l.Members {
+			if m.Local != "" && m.Key() == a.Key() {
+				names = append(names, showAddress(l.Address))
+				break
+			}
+		}
+	}
+	return names
+}
+
+// SetPassword replaces an account's password.
+func (s *Service) SetPassword(ctx context.Context, r AccountPassword) (Nothing, error) {
+	a, err := parseAddress(r.Address)
+	if err != nil {
+		return Nothing{}, err
+	}
+	return Nothing{}, s.Directory.SetPassword(ctx, a, r.Password)
+}
+
+// SetAccount changes an account's name, quota or whether it is disabled.
+func (s *Service) SetAccount(ctx context.Context, r AccountSet) (Account, error) {
+	a, err := parseAddress(r.Address)
+	if err != nil {
+		return Account{}, err
+	}
+	acc, err := s.Directory.Account(ctx, a)
+	if err != nil {
+		return Account{}, err
+	}
+	assign(&acc.Name, r.Name)
+	assign(&acc.Quota, r.Quota)
+	assign(&acc.Disabled, r.Disabled)
+	if err := s.Directory.SetAccount(ctx, acc); err != nil {
+		return Account{}, err
+	}
+	if r.Quota != nil {
+		err = s.setMailQuota(ctx, acc)
+	}
+	return toAccount(acc), err
+}
+
+func assign[T any](to, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}

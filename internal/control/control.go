@@ -1,0 +1,197 @@
+// Package control is the door for whoever runs the server: one method for each
+// thing that can be asked, over the directory, the mail and the queue. It is
+// reached through a unix socket in the data directory while a server runs, and
+// directly in the store while none does (see Do).
+//
+// Invariant: both ways run the same code on the same request; no answer and no
+// error has a password in it.
+//
+// Serve owns the goroutines of its connections and waits for them.
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"tem/internal/address"
+	"tem/internal/directory"
+	"tem/internal/kv"
+	"tem/internal/mail"
+	"tem/internal/queue"
+)
+
+// Mail is the little that control may do to mail.Store: it cannot read a letter.
+type Mail interface {
+	SetQuota(ctx context.Context, id kv.Part, bytes, messages int64) error
+	DeleteAccount(ctx context.Context, id kv.Part) error
+}
+
+var _ Mail = (*mail.Store)(nil)
+
+// Service does what the verbs say.
+type Service struct {
+	Directory *directory.Directory
+	Mail      Mail
+	Queue     *queue.Queue
+	Reload    func(ctx context.Context) error // nil: there is no server to reload
+	Log       *slog.Logger                    // of what is asked through the socket, without its arguments; nil: none
+}
+
+// Kind sorts errors so that they survive the socket.
+type Kind string
+
+// The kinds of Error.
+const (
+	Failed   Kind = "failed" // anything else
+	NotFound Kind = "not_found"
+	Exists   Kind = "exists"
+	Invalid  Kind = "invalid"
+)
+
+// Error is what went wrong, in words for the person who asked.
+type Error struct {
+	Kind Kind   `json:"kind"`
+	Text string `json:"text"`
+}
+
+func (e *Error) Error() string { return e.Text }
+
+func errorf(k Kind, format string, args ...any) error {
+	return &Error{k, fmt.Sprintf(format, args...)}
+}
+
+// asError turns any error into one that can travel.
+func asError(err error) *Error {
+	var e *Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, directory.ErrNotFound), errors.Is(err, queue.ErrNotFound):
+		return &Error{NotFound, err.Error()}
+	case errors.Is(err, directory.ErrExists):
+		return &Error{Exists, err.Error()}
+	case errors.Is(err, directory.ErrInvalid):
+		return &Error{Invalid, err.Error()}
+	}
+	return &Error{Failed, err.Error()}
+}
+
+// Progress is told how much of something long is done.
+type Progress func(done, total int)
+
+// handler runs one verb: a request's JSON in, a response out.
+type handler func(ctx context.Context, s *Service, request json.RawMessage, p Progress) (any, error)
+
+// verbs is all that can be asked.
+func verbs() map[string]handler {
+	return map[string]handler{
+		"domain.add":       verb((*Service).AddDomain),
+		"domain.list":      verb((*Service).ListDomains),
+		"domain.remove":    verb((*Service).RemoveDomain),
+		"account.add":      verb((*Service).AddAccount),
+		"account.list":     verb((*Service).ListAccounts),
+		"account.remove":   verb((*Service).RemoveAccount),
+		"account.password": verb((*Service).SetPassword),
+		"account.set":      verb((*Service).SetAccount),
+		"account.import":   longVerb((*Service).Import),
+		"list.add":         verb((*Service).AddList),
+		"list.list":        verb((*Service).ListLists),
+		"list.remove":      verb((*Service).RemoveList),
+		"list.members":     verb((*Service).ChangeMembers),
+		"queue.list":       verb((*Service).ListQueue),
+		"queue.show":       verb((*Service).ShowQueue),
+		"queue.retry":      verb((*Service).RetryQueue),
+		"queue.drop":       verb((*Service).DropQueue),
+		"reload":           verb((*Service).ReloadServer),
+	}
+}
+
+func verb[Req, Resp any](do func(*Service, context.Context, Req) (Resp, error)) handler {
+	return longVerb(func(s *Service, ctx context.Context, req Req, _ Progress) (Resp, error) {
+		return do(s, ctx, req)
+	})
+}
+
+func longVerb[Req, Resp any](do func(*Service, context.Context, Req, Progress) (Resp, error)) handler {
+	return func(ctx context.Context, s *Service, request json.RawMessage, p Progress) (any, error) {
+		var req Req
+		if err := json.Unmarshal(request, &req); err != nil {
+			// The decoder's own words can quote the request, so they are left out.
+			return nil, errorf(Invalid, "the request is not one that this version of tem knows")
+		}
+		return do(s, ctx, req, p)
+	}
+}
+
+// run finds and runs a verb; its errors are *Error.
+func (s *Service) run(ctx context.Context, name string, request json.RawMessage, p Progress) (json.RawMessage, error) {
+	do, ok := verbs()[name]
+	if !ok {
+		return nil, errorf(Invalid, "%q is nothing that this version of tem can do", name)
+	}
+	resp, err := do(ctx, s, request, p)
+	if err != nil {
+		return nil, asError(err)
+	}
+	out, err := json.Marshal(resp)
+	if err != nil {
+		return nil, asError(err)
+	}
+	return out, nil
+}
+
+// Nothing is the request or response that has nothing to say.
+type Nothing struct{}
+
+// ReloadServer makes a running server read its configuration and certificates again.
+func (s *Service) ReloadServer(ctx context.Context, _ Nothing) (Nothing, error) {
+	if s.Reload == nil {
+		return Nothing{}, errorf(Failed, "no server is running: there is nothing to reload")
+	}
+	return Nothing{}, s.Reload(ctx)
+}
+
+// parseAddress reads the address of something.
+func parseAddress(s string) (address.Address, error) {
+	a, err := address.Parse(s)
+	if err != nil {
+		return a, errorf(Invalid, "%q is not an address: %v", s, err)
+	}
+	if a.IsNull() {
+		return a, errorf(Invalid, "the address is empty")
+	}
+	return a, nil
+}
+
+// parseListAddress reads an address or a catch-all, @domain.
+func parseListAddress(s string) (address.Address, error) {
+	name, ok := strings.CutPrefix(s, "@")
+	if !ok {
+		return parseAddress(s)
+	}
+	domain, err := address.Domain(name)
+	if err != nil || domain == "" {
+		return address.Address{}, errorf(Invalid, "%q is neither an address nor @ and a domain", s)
+	}
+	return address.Address{Domain: domain}, nil
+}
+
+// showAddress writes what parseListAddress reads.
+func showAddress(a address.Address) string {
+	if a.Local == "" {
+		return "@" + a.Domain
+	}
+	return a.String()
+}
+
+func showAddresses(as []address.Address) []string {
+	out := make([]string, len(as))
+	for i, a := range as {
+		out[i] = showAddress(a)
+	}
+	return out
+}

@@ -1,0 +1,387 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tem/internal/directory"
+	"tem/internal/kv"
+	"tem/internal/kv/memory"
+	"tem/internal/message/dsn"
+	"tem/internal/queue"
+)
+
+// secret is the password of everybody here; no test may see it again.
+const secret = "mật-khẩu-bí-mật"
+
+// recordedMail notes what mail.Store is asked to do.
+type recordedMail struct {
+	mu    sync.Mutex
+	calls []string
+	err   error
+}
+
+func (m *recordedMail) SetQuota(_ context.Context, id kv.Part, bytes, messages int64) error {
+	return m.note("quota %d %d %d", id-kv.FirstAccount, bytes, messages)
+}
+
+func (m *recordedMail) DeleteAccount(_ context.Context, id kv.Part) error {
+	return m.note("delete %d", id-kv.FirstAccount)
+}
+
+func (m *recordedMail) note(format string, args ...any) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.calls = append(m.calls, fmt.Sprintf(format, args...))
+	return m.err
+}
+
+func (m *recordedMail) taken() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	defer func() { m.calls = nil }()
+	return m.calls
+}
+
+// service is one over an empty store in memory.
+func service(t *testing.T) (*Service, *recordedMail) {
+	t.Helper()
+	e := memory.New()
+	t.Cleanup(func() { e.Close() })
+	d, err := directory.Open(t.Context(), directory.Options{KV: e})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &recordedMail{}
+	q := queue.New(queue.Options{KV: e, Log: slog.New(slog.DiscardHandler), Now: time.Now})
+	return &Service{Directory: d, Mail: m, Queue: q}, m
+}
+
+// serve runs a door for s in a fresh directory, and collects its log.
+func serve(t *testing.T, s *Service, dir string) *lockedBuffer {
+	t.Helper()
+	log := &lockedBuffer{}
+	s.Log = slog.New(slog.NewTextHandler(log, nil))
+	door, err := Listen(t.Context(), dir, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- door.Serve(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+	return log
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// neverOpen is for calls that must find a server.
+func neverOpen(context.Context) (*Service, func() error, error) {
+	return nil, nil, errors.New("the store was opened though a server runs")
+}
+
+func newOf[T any](v T) *T { return &v }
+
+// step is one call and what must come of it.
+type step struct {
+	verb string
+	req  any
+	want any  // nil: not looked at
+	kind Kind // of the error; "": none
+	mail []string
+}
+
+func steps() []step {
+	none := Nothing{}
+	info := List{Address: "info@hanoi.example", Members: []string{"linh@hanoi.example"}}
+	all := List{Address: "stu.all@hanoi.example", Members: []string{"linh@hanoi.example", "x@remote.example"}, Group: true}
+	return []step{
+		{"domain.list", none, &Domains{[]string{}}, "", nil},
+		{"account.add", AccountAdd{Address: "linh@hanoi.example", Password: secret}, nil, NotFound, nil},
+		{"domain.add", Domain{"hanoi.example"}, nil, "", nil},
+		{"domain.add", Domain{"hanoi.example"}, nil, Exists, nil},
+		{"domain.add", Domain{"no domain"}, nil, Invalid, nil},
+		{"domain.list", none, &Domains{[]string{"hanoi.example"}}, "", nil},
+		{"account.list", AccountList{}, &Accounts{[]Account{}}, "", nil},
+		{"account.list", AccountList{"hue.example"}, nil, NotFound, nil},
+		{"account.add", AccountAdd{Address: "linh@hanoi.example", Password: secret, Quota: 7}, nil, "", []string{"quota 0 7 0"}},
+		{"account.add", AccountAdd{Address: "linh@hanoi.example", Password: secret}, nil, Exists, nil},
+		{"account.add", AccountAdd{Address: "linh", Password: secret}, nil, Invalid, nil},
+		{"account.add", AccountAdd{Address: "x@hanoi.example"}, nil, Invalid, nil},
+		{"account.set", AccountSet{Address: "linh@hanoi.example", Name: newOf("Linh"), Disabled: newOf(true)}, nil, "", nil},
+		{"account.set", AccountSet{Address: "linh@hanoi.example", Quota: newOf(int64(9))}, nil, "", []string{"quota 0 9 0"}},
+		{"account.set", AccountSet{Address: "x@hanoi.example"}, nil, NotFound, nil},
+		{"account.password", AccountPassword{"linh@hanoi.example", secret}, nil, "", nil},
+		{"account.password", AccountPassword{"x@hanoi.example", secret}, nil, NotFound, nil},
+		{"account.password", AccountPassword{"linh@hanoi.example", secret + "\x00"}, nil, Invalid, nil},
+		{"list.add", info, &info, "", nil},
+		{"list.add", info, nil, Exists, nil},
+		{"list.add", List{Address: "a@hue.example", Members: info.Members}, nil, NotFound, nil},
+		{"list.add", List{Address: "a@hanoi.example", Members: []string{"who@hanoi.example"}}, nil, NotFound, nil},
+		{"list.add", List{Address: "@hanoi.example", Members: info.Members}, nil, "", nil},
+		{"list.add", all, &all, "", nil},
+		{"list.list", ListKind{Group: true}, &Lists{[]List{all}}, "", nil},
+		{"list.members", ListMembers{Address: all.Address, Group: true}, &all, "", nil},
+		{"list.members", ListMembers{Address: all.Address, Group: true, Add: []string{"y@remote.example", "Linh@hanoi.example"}, Remove: []string{"x@remote.example"}},
+			&List{all.Address, []string{"linh@hanoi.example", "y@remote.example"}, true}, "", nil},
+		{"list.members", ListMembers{Address: all.Address, Group: true, Remove: []string{"x@remote.example"}}, nil, NotFound, nil},
+		{"list.members", ListMembers{Address: info.Address, Group: true}, nil, NotFound, nil},
+		{"domain.remove", Domain{"hanoi.example"}, nil, Invalid, nil},
+		{"account.remove", Address{"linh@hanoi.example"}, nil, "", []string{"delete 0"}},
+		{"account.remove", Address{"linh@hanoi.example"}, nil, NotFound, nil},
+		{"list.remove", ListRemove{"@hanoi.example", false}, nil, "", nil},
+		{"list.remove", ListRemove{"@hanoi.example", false}, nil, NotFound, nil},
+		{"list.remove", ListRemove{all.Address, false}, nil, NotFound, nil},
+		{"list.remove", ListRemove{all.Address, true}, nil, "", nil},
+		{"list.remove", ListRemove{info.Address, false}, nil, "", nil},
+		{"domain.remove", Domain{"hanoi.example"}, nil, "", nil},
+		{"domain.remove", Domain{"hanoi.example"}, nil, NotFound, nil},
+		{"queue.list", none, &Entries{[]Entry{}}, "", nil},
+		{"queue.show", EntryID{"01JDCAQ5N9T3V8ZK2M7R4W6XYB-0"}, nil, NotFound, nil},
+		{"queue.retry", EntryIDs{All: true}, &Count{0}, "", nil},
+		{"queue.retry", EntryIDs{}, nil, Invalid, nil},
+		{"queue.drop", EntryIDs{}, nil, Invalid, nil},
+		{"queue.drop", EntryIDs{All: true, IDs: []string{"1"}}, nil, Invalid, nil},
+		{"queue.drop", EntryIDs{IDs: []string{"01JDCAQ5N9T3V8ZK2M7R4W6XYB-0"}}, nil, NotFound, nil},
+		{"reload", none, nil, Failed, nil},
+		{"reboot", none, nil, Invalid, nil},
+		{"domain.add", "not an object", nil, Invalid, nil},
+	}
+}
+
+// Both doors must do the same: the socket of a running server, and the store.
+func TestVerbs(t *testing.T) {
+	t.Parallel()
+	for _, running := range []bool{true, false} {
+		t.Run(fmt.Sprintf("running=%v", running), func(t *testing.T) {
+			t.Parallel()
+			s, m := service(t)
+			dir, log := t.TempDir(), &lockedBuffer{}
+			open := func(context.Context) (*Service, func() error, error) { return s, func() error { return nil }, nil }
+			if running {
+				log = serve(t, s, dir)
+				open = neverOpen
+			}
+			for _, st := range steps() {
+				st.run(t, dir, open, m)
+			}
+			if strings.Contains(log.String(), secret) {
+				t.Errorf("the log has a password:\n%s", log)
+			}
+		})
+	}
+}
+
+func (st step) run(t *testing.T, dir string, open func(context.Context) (*Service, func() error, error), m *recordedMail) {
+	t.Helper()
+	call := Call{Verb: st.verb, Request: st.req}
+	if st.want != nil {
+		call.Response = reflect.New(reflect.TypeOf(st.want).Elem()).Interface()
+	}
+	err := Do(t.Context(), dir, open, call)
+	var e *Error
+	errors.As(err, &e)
+	switch {
+	case st.kind == "" && err != nil, st.kind != "" && (e == nil || e.Kind != st.kind):
+		t.Errorf("%s %+v: error %v (%+v), want kind %q", st.verb, st.req, err, e, st.kind)
+	case st.want != nil && !reflect.DeepEqual(call.Response, st.want):
+		t.Errorf("%s %+v: %+v, want %+v", st.verb, st.req, call.Response, st.want)
+	}
+	if err != nil && strings.Contains(err.Error(), secret) {
+		t.Errorf("%s: the error has the password: %v", st.verb, err)
+	}
+	if calls := m.taken(); !reflect.DeepEqual(calls, st.mail) {
+		t.Errorf("%s %+v: mail was told %q, want %q", st.verb, st.req, calls, st.mail)
+	}
+}
+
+func TestHintSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	s, _ := service(t)
+	err := s.Do(t.Context(), Call{Verb: "account.add", Request: AccountAdd{Address: "a@hue.example", Password: secret}})
+	if err == nil || !strings.Contains(err.Error(), "tem domain add hue.example") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestRemoveAccountSaysWhoStillNamesIt(t *testing.T) {
+	t.Parallel()
+	s, _ := service(t)
+	ctx := t.Context()
+	for _, c := range []Call{
+		{Verb: "domain.add", Request: Domain{"hanoi.example"}},
+		{Verb: "account.add", Request: AccountAdd{Address: "linh@hanoi.example", Password: secret}},
+		{Verb: "list.add", Request: List{Address: "info@hanoi.example", Members: []string{"LINH@hanoi.example"}}},
+	} {
+		if err := s.Do(ctx, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := s.RemoveAccount(ctx, Address{"linh@hanoi.example"})
+	if err != nil || !reflect.DeepEqual(got.ListedIn, []string{"info@hanoi.example"}) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestReload(t *testing.T) {
+	t.Parallel()
+	s, _ := service(t)
+	reloaded := make(chan bool, 1)
+	s.Reload = func(context.Context) error { reloaded <- true; return nil }
+	dir := t.TempDir()
+	serve(t, s, dir)
+	if err := Do(t.Context(), dir, neverOpen, Call{Verb: "reload", Request: Nothing{}}); err != nil || !<-reloaded {
+		t.Error(err)
+	}
+}
+
+func TestSocket(t *testing.T) {
+	t.Parallel()
+	long := filepath.Join(t.TempDir(), strings.Repeat("long/", 40))
+	for name, dir := range map[string]string{"short path": t.TempDir(), "long path": long} {
+		t.Run(name, func(t *testing.T) {
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			leaveStale(t, dir)
+			s, _ := service(t)
+			t.Run("serve", func(t *testing.T) {
+				serve(t, s, dir)
+				if err := Do(t.Context(), dir, neverOpen, Call{Verb: "domain.list", Request: Nothing{}}); err != nil {
+					t.Error(err)
+				}
+				if _, err := Listen(t.Context(), dir, s); err == nil {
+					t.Error("two servers listen on one socket")
+				}
+				for path, want := range map[string]os.FileMode{dir: 0o700, filepath.Join(dir, socketName): 0o600} {
+					if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
+						t.Errorf("%s: %v, %v; want %o", path, info, err, want)
+					}
+				}
+			})
+			if _, err := os.Lstat(filepath.Join(dir, socketName)); !os.IsNotExist(err) {
+				t.Errorf("the socket is left behind: %v", err)
+			}
+		})
+	}
+}
+
+// leaveStale makes the socket of a server that died.
+func leaveStale(t *testing.T, dir string) {
+	t.Helper()
+	l, err := listen(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keepFile(l)
+	l.Close()
+	if _, err := dial(t.Context(), dir); !errors.Is(err, errNobody) {
+		t.Errorf("dial a stale socket: %v", err)
+	}
+}
+
+func TestListenLeavesOtherFilesAlone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, socketName)
+	if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, _ := service(t)
+	if _, err := Listen(t.Context(), dir, s); err == nil {
+		t.Error("listened in place of a file")
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != "mine" {
+		t.Errorf("the file is now %q, %v", got, err)
+	}
+}
+
+func TestStoreIsClosed(t *testing.T) {
+	t.Parallel()
+	s, _ := service(t)
+	failed := errors.New("could not close")
+	open := func(context.Context) (*Service, func() error, error) { return s, func() error { return failed }, nil }
+	err := Do(t.Context(), t.TempDir(), open, Call{Verb: "domain.list", Request: Nothing{}})
+	if !errors.Is(err, failed) {
+		t.Errorf("%v", err)
+	}
+}
+
+// A server may come up between the question who listens and the attempt to
+// open its store, which it has locked.
+func TestServerThatComesUpMeanwhile(t *testing.T) {
+	t.Parallel()
+	s, _ := service(t)
+	dir := t.TempDir()
+	open := func(context.Context) (*Service, func() error, error) {
+		serve(t, s, dir)
+		return nil, nil, errors.New("the store is locked")
+	}
+	if err := Do(t.Context(), dir, open, Call{Verb: "domain.list", Request: Nothing{}}); err != nil {
+		t.Error(err)
+	}
+	if err := Do(t.Context(), t.TempDir(), neverOpen, Call{Verb: "domain.list", Request: Nothing{}}); err == nil {
+		t.Error("a store that cannot be opened gives no error")
+	}
+}
+
+func TestInternalErrorsTravel(t *testing.T) {
+	t.Parallel()
+	s, m := service(t)
+	dir := t.TempDir()
+	serve(t, s, dir)
+	do := func(verb string, req any) error {
+		return Do(t.Context(), dir, neverOpen, Call{Verb: verb, Request: req})
+	}
+	if err := do("domain.add", Domain{"hanoi.example"}); err != nil {
+		t.Fatal(err)
+	}
+	m.err = errors.New("disk on fire")
+	err := do("account.add", AccountAdd{Address: "a@hanoi.example", Password: secret, Quota: 1})
+	var e *Error
+	if !errors.As(err, &e) || e.Kind != Failed || !strings.Contains(e.Text, "disk on fire") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestEntry(t *testing.T) {
+	t.Parallel()
+	e := toEntry(queue.Job{ID: "A-0", Recipients: []queue.Recipient{
+		{Address: "a@b.example"},
+		{Address: "c@b.example", Original: "d@e.example", Done: true, Status: dsn.Status{Reply: 550, Code: dsn.Code{5, 1, 1}, Text: "no"}},
+	}})
+	want := []Recipient{{Address: "a@b.example"}, {"c@b.example", "d@e.example", "550 5.1.1 no", true}}
+	if !reflect.DeepEqual(e.Recipients, want) {
+		t.Errorf("%+v, want %+v", e.Recipients, want)
+	}
+}
