@@ -81,12 +81,17 @@ func lookup(w string, pop bool) (Note, bool) {
 	case enhancedCode.MatchString(w):
 		return lookEnhanced(w)
 	}
+	var other Note
 	for _, r := range responses() {
-		if r.Code == w && (r.Protocol == "POP3") == pop {
+		if r.Code != w {
+			continue
+		}
+		if (r.Protocol == "POP3") == pop {
 			return r, true
 		}
+		other = r // the word stands without -ERR or NO before it
 	}
-	return Note{}, false
+	return other, other.Code != ""
 }
 
 // lookSMTP falls back on what the first two digits say (RFC 5321 §4.2.1).

@@ -83,10 +83,24 @@ func selfSigned(t *testing.T) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 }
 
+// tcpPipe is a pair of connected sockets: unlike net.Pipe, writes do not wait
+// for a reader, which the end of TLS needs.
+func tcpPipe(t *testing.T) (near, far net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer l.Close()
+	near, err = net.Dial("tcp", l.Addr().String())
+	must(t, err)
+	far, err = l.Accept()
+	must(t, err)
+	return near, far
+}
+
 // connect starts a session and returns the client's end of it.
 func (h house) connect(t *testing.T) *pop3.Client {
 	t.Helper()
-	near, far := net.Pipe()
+	near, far := tcpPipe(t)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
