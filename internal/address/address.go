@@ -131,7 +131,10 @@ func (a Address) IsNull() bool { return a == Address{} }
 // Key is the form under which two spellings of one local mailbox are equal:
 // case-folded NFC local part, IDNA A-label lower-case domain, joined by @.
 func (a Address) Key() string {
-	// Folding can undo normal form and the other way round, so both go twice.
+	if a.ASCII() {
+		return strings.ToLower(a.Local) + "@" + a.Domain
+	}
+	// Folding can undo the normal form, so that comes again after it.
 	local := norm.NFC.String(cases.Fold().String(norm.NFC.String(a.Local)))
 	return local + "@" + a.Domain
 }
@@ -147,11 +150,14 @@ func Domain(s string) (string, error) {
 	if strings.HasPrefix(s, "[") {
 		return literal(s)
 	}
-	d, err := profile().ToASCII(s)
-	if err != nil {
-		return "", fmt.Errorf("%q is not a domain name", s)
+	d := strings.ToLower(s)
+	if !plain(d) {
+		var err error
+		if d, err = profile().ToASCII(s); err != nil {
+			return "", fmt.Errorf("%q is not a domain name", s)
+		}
+		d = strings.ToLower(d)
 	}
-	d = strings.ToLower(d)
 	if len(d) > maxDomain {
 		return "", fmt.Errorf("the domain is longer than %d octets", maxDomain)
 	}
@@ -161,6 +167,11 @@ func Domain(s string) (string, error) {
 		}
 	}
 	return d, nil
+}
+
+// plain reports a name that IDNA has nothing to say about.
+func plain(lower string) bool {
+	return !strings.Contains(lower, "xn--") && strings.IndexFunc(lower, func(r rune) bool { return r >= 0x80 }) < 0
 }
 
 func profile() *idna.Profile {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -12,11 +13,13 @@ import (
 	"tem/internal/wire/imap"
 )
 
-// capabilities is the response code of RFC 9051 §7.1 for the state we are in.
+// capabilities are those of the state we are in (RFC 9051 §7.2.2); docs/imap.md
+// says where each is.
 func (s *session) capabilities() string {
-	caps := "CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE"
+	caps := "IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE"
 	if s.state != imap.NotAuthenticated {
-		return caps + " IDLE NAMESPACE UIDPLUS MOVE UNSELECT CHILDREN SPECIAL-USE CREATE-SPECIAL-USE ESEARCH"
+		return caps + " IDLE NAMESPACE UIDPLUS MOVE UNSELECT CHILDREN LIST-EXTENDED LIST-STATUS STATUS=SIZE" +
+			" SPECIAL-USE CREATE-SPECIAL-USE ESEARCH SEARCHRES BINARY"
 	}
 	if s.o.TLS != nil && s.c.TLS() == nil {
 		caps += " STARTTLS"
@@ -33,7 +36,7 @@ func (s *session) mayLogin() bool {
 
 var errPrivacy = &reply{"NO", "PRIVACYREQUIRED", "start TLS first"}
 
-func (s *session) startTLS(ctx context.Context) error {
+func (s *session) StartTLS(ctx context.Context, _ *imap.StartTLS) error {
 	if s.o.TLS == nil || s.c.TLS() != nil {
 		return bad("TLS is not available here")
 	}
@@ -42,12 +45,12 @@ func (s *session) startTLS(ctx context.Context) error {
 		return err
 	}
 	if err := s.c.StartTLS(ctx, s.o.TLS); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errLost, err)
 	}
 	return errAnswered
 }
 
-func (s *session) login(ctx context.Context, c *imap.Login) error {
+func (s *session) Login(ctx context.Context, c *imap.Login) error {
 	if !s.mayLogin() {
 		return errPrivacy
 	}
@@ -55,8 +58,8 @@ func (s *session) login(ctx context.Context, c *imap.Login) error {
 	return s.loggedIn(ctx, principal, err)
 }
 
-// authenticate runs a SASL exchange (RFC 9051 §6.2.2).
-func (s *session) authenticate(ctx context.Context, c *imap.Authenticate) error {
+// Authenticate runs a SASL exchange (RFC 9051 §6.2.2).
+func (s *session) Authenticate(ctx context.Context, c *imap.Authenticate) error {
 	if !s.mayLogin() {
 		return errPrivacy
 	}
@@ -123,10 +126,10 @@ func (s *session) loggedIn(ctx context.Context, principal string, err error) err
 		return s.failLogin(ctx)
 	}
 	s.late.Stop()
-	s.user, s.accountID = principal, acc.ID
+	s.user, s.person = principal, acc
 	s.account, s.state = s.o.Mail.Account(acc.ID), imap.Authenticated
 	s.r.MaxLiteral = imap.MaxCommand
-	return ok(s.capabilities(), "welcome")
+	return ok("CAPABILITY "+s.capabilities(), "welcome")
 }
 
 // failLogin answers the later the more often it was wrong.

@@ -1,23 +1,22 @@
 package imapserver
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"tem/internal/mail"
 	"tem/internal/wire/imap"
 )
 
-// append stores a message (RFC 9051 §6.3.12). What speaks against it is found
+// Append stores a message (RFC 9051 §6.3.12). What speaks against it is found
 // before its octets are asked for.
-func (s *session) append(ctx context.Context, c *imap.Append) error {
+func (s *session) Append(ctx context.Context, c *imap.Append) error {
 	system, keywords, err := parseFlags(c.Flags)
 	if err == nil && c.Size > s.o.MaxMessage {
 		err = no("TOOBIG", "a message may have at most %d octets", s.o.MaxMessage)
-	}
-	if err == nil && c.Binary {
-		err = no("CANNOT", "BINARY is not supported")
 	}
 	if err == nil {
 		_, err = s.account.Mailbox(ctx, c.Mailbox)
@@ -33,7 +32,7 @@ func (s *session) append(ctx context.Context, c *imap.Append) error {
 	if err != nil {
 		return err
 	}
-	target := mail.Target{Account: s.accountID, Mailbox: c.Mailbox, Flags: system, Keywords: keywords, Received: c.Date}
+	target := mail.Target{Account: s.person.ID, Mailbox: c.Mailbox, Flags: system, Keywords: keywords, Received: c.Date}
 	placed, err := s.o.Mail.Deliver(ctx, body, []mail.Target{target}, nil)
 	if err != nil {
 		return tryCreate(err)
@@ -48,18 +47,33 @@ func (s *session) receive(ctx context.Context, c *imap.Append) (*mail.Body, erro
 		return nil, err
 	}
 	sp := s.o.Mail.NewSpool(ctx)
-	n, err := io.Copy(sp, r)
+	text := &nulFinder{w: sp}
+	n, err := io.Copy(text, r)
 	if err == nil && n < c.Size {
 		err = io.ErrUnexpectedEOF
 	}
 	if err == nil {
 		err = s.r.Done(s.tag)
 	}
+	if err == nil && text.found { // RFC 3516 §4.4: what holds NUL is not kept, however it is sent
+		err = no("UNKNOWN-CTE", "a message with NUL in it can't be stored")
+	}
 	if err != nil {
 		sp.Abort()
 		return nil, err
 	}
 	return sp.Finish()
+}
+
+// nulFinder passes octets on and looks for NUL.
+type nulFinder struct {
+	w     io.Writer
+	found bool
+}
+
+func (f *nulFinder) Write(p []byte) (int, error) {
+	f.found = f.found || bytes.IndexByte(p, 0) >= 0
+	return f.w.Write(p)
 }
 
 // writable refuses changes of a mailbox that was opened by EXAMINE.
@@ -70,7 +84,7 @@ func (s *session) writable() error {
 	return nil
 }
 
-func (s *session) close(ctx context.Context) error {
+func (s *session) Close(ctx context.Context, _ *imap.Close) error {
 	if !s.view.readOnly {
 		if _, err := s.account.Expunge(ctx, s.view.box.ID, nil); err != nil {
 			return err
@@ -80,8 +94,8 @@ func (s *session) close(ctx context.Context) error {
 	return nil
 }
 
-// expunge removes what is marked; sync tells which those were.
-func (s *session) expunge(ctx context.Context, c *imap.Expunge) error {
+// Expunge removes what is marked; sync tells which those were.
+func (s *session) Expunge(ctx context.Context, c *imap.Expunge) error {
 	if err := s.writable(); err != nil {
 		return err
 	}
@@ -97,8 +111,8 @@ func (s *session) expunge(ctx context.Context, c *imap.Expunge) error {
 	return err
 }
 
-// copy does COPY and MOVE (RFC 9051 §6.4.7, §6.4.8).
-func (s *session) copy(ctx context.Context, c *imap.Copy) error {
+// Copy does COPY and MOVE (RFC 9051 §6.4.7, §6.4.8).
+func (s *session) Copy(ctx context.Context, c *imap.Copy) error {
 	picked, err := s.view.pick(c.Set, c.UID)
 	if err != nil || len(picked) == 0 {
 		return err
@@ -124,8 +138,8 @@ func (s *session) copy(ctx context.Context, c *imap.Copy) error {
 	return nil
 }
 
-// store changes flags (RFC 9051 §6.4.6).
-func (s *session) store(ctx context.Context, c *imap.Store) error {
+// Store changes flags (RFC 9051 §6.4.6).
+func (s *session) Store(ctx context.Context, c *imap.Store) error {
 	if err := s.writable(); err != nil {
 		return err
 	}
@@ -138,7 +152,7 @@ func (s *session) store(ctx context.Context, c *imap.Store) error {
 	if err != nil || len(picked) == 0 {
 		return err
 	}
-	op := map[byte]mail.FlagOp{'+': mail.AddFlags, '-': mail.RemoveFlags, 0: mail.SetFlags}[c.Op]
+	op := flagOps[c.Op]
 	changed, _, err := s.account.Store(ctx, v.box.ID, v.uids(picked), op, system, keywords, 0)
 	if err != nil {
 		return err
@@ -146,8 +160,16 @@ func (s *session) store(ctx context.Context, c *imap.Store) error {
 	if err := s.learnKeywords(ctx, keywords); err != nil {
 		return err
 	}
+	// A silent change is believed to be only what was asked for: if another
+	// session changed more, sync finds the difference and tells of it.
+	asked := system | v.keywordBits(keywords)
 	for _, item := range changed {
-		if i, known := v.find(item.UID); known {
+		i, known := v.find(item.UID)
+		switch {
+		case !known:
+		case c.Silent:
+			v.items[i].Flags = combine(op, v.items[i].Flags, asked)
+		default:
 			v.items[i].Flags = item.Flags
 		}
 	}
@@ -156,8 +178,37 @@ func (s *session) store(ctx context.Context, c *imap.Store) error {
 			s.sayItemFlags(i, c.UID)
 		}
 	}
+	return s.missing(ctx, picked, c.UID)
+}
+
+var flagOps = map[byte]mail.FlagOp{'+': mail.AddFlags, '-': mail.RemoveFlags, 0: mail.SetFlags}
+
+func combine(op mail.FlagOp, old, asked mail.Flags) mail.Flags {
+	switch op {
+	case mail.AddFlags:
+		return old | asked
+	case mail.RemoveFlags:
+		return old &^ asked
+	}
+	return asked
+}
+
+// missing is the answer to a command by sequence numbers some of which belong
+// to messages that another session has expunged (RFC 2180 §4.2.1, RFC 9051
+// §7.1); UIDs that are gone are passed over (RFC 9051 §6.4.9).
+func (s *session) missing(ctx context.Context, picked []int, uid bool) error {
+	if err := s.sync(ctx, uid); err != nil || uid || len(s.view.gone) == 0 {
+		return err
+	}
+	for _, i := range picked {
+		if slices.Contains(s.view.gone, s.view.items[i].UID) {
+			return errGone
+		}
+	}
 	return nil
 }
+
+var errGone = &reply{"NO", "EXPUNGEISSUED", "some of these messages are gone"}
 
 // learnKeywords tells of keywords that are new to the mailbox, before a FETCH shows them.
 func (s *session) learnKeywords(ctx context.Context, used []string) error {

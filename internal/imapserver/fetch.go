@@ -3,14 +3,10 @@ package imapserver
 import (
 	"bytes"
 	"context"
-	"io"
 	"slices"
 	"strconv"
-	"strings"
 
-	"tem/internal/blob"
 	"tem/internal/mail"
-	"tem/internal/message"
 	"tem/internal/wire/imap"
 )
 
@@ -24,45 +20,70 @@ func appendFetchStart(dst []byte, i int) []byte {
 	return append(appendUint(append(dst, "* "...), uint64(i+1)), " FETCH ("...)
 }
 
-// fetch answers FETCH and UID FETCH (RFC 9051 §6.4.5).
-func (s *session) fetch(ctx context.Context, c *imap.Fetch) error {
+// Fetch answers FETCH and UID FETCH (RFC 9051 §6.4.5).
+func (s *session) Fetch(ctx context.Context, c *imap.Fetch) error {
 	picked, err := s.view.pick(c.Set, c.UID)
 	if err != nil {
 		return err
 	}
-	f := fetcher{s: s, items: c.Items}
-	for _, it := range c.Items {
-		switch it.Kind {
-		case imap.Binary, imap.BinarySize:
-			return no("CANNOT", "BINARY is not supported")
-		case imap.Section:
-			f.body = true
-			f.sees = f.sees || !it.Peek && !s.view.readOnly
-		}
-		f.meta = f.meta || it.Kind != imap.Flags && it.Kind != imap.UID
-		f.flags = f.flags || it.Kind == imap.Flags
-	}
-	if c.UID && !slices.ContainsFunc(c.Items, func(it imap.Item) bool { return it.Kind == imap.UID }) {
-		f.items = append([]imap.Item{{Kind: imap.UID, Label: "UID"}}, f.items...)
-	}
+	f := newFetcher(s, c)
 	for part := range slices.Chunk(picked, chunk) {
 		if err := f.run(ctx, part); err != nil {
 			return err
 		}
 	}
-	return nil
+	return f.failed
 }
 
 // fetcher answers one FETCH.
 type fetcher struct {
 	s                       *session
 	items                   []imap.Item
+	uid                     bool // UID FETCH
 	meta, body, sees, flags bool
 	seen                    map[mail.UID]bool // whose \Seen this command sets
+	failed                  error             // why some message could not be shown; the others are
+}
+
+func newFetcher(s *session, c *imap.Fetch) *fetcher {
+	f := &fetcher{s: s, items: c.Items, uid: c.UID}
+	hasUID := false
+	for i := range c.Items {
+		switch it := &c.Items[i]; it.Kind {
+		case imap.UID:
+			hasUID = true
+		case imap.Flags:
+			f.flags = true
+		case imap.Section, imap.Binary, imap.BinarySize:
+			f.meta, f.body = true, true
+			f.sees = f.sees || !it.Peek && !s.view.readOnly
+		default:
+			f.meta = true
+		}
+	}
+	if c.UID && !hasUID { // RFC 9051 §6.4.9
+		f.items = append([]imap.Item{{Kind: imap.UID, Label: "UID"}}, f.items...)
+	}
+	return f
+}
+
+// fail keeps the first reason.
+func (f *fetcher) fail(err error) {
+	if f.failed == nil {
+		f.failed = err
+	}
+}
+
+// gone notes that a message was expunged by another session: an error only
+// for sequence numbers (RFC 2180 §4.1.2, RFC 9051 §6.4.9).
+func (f *fetcher) gone() {
+	if !f.uid {
+		f.fail(errGone)
+	}
 }
 
 func (f *fetcher) run(ctx context.Context, picked []int) error {
-	s, v := f.s, f.s.view
+	s := f.s
 	if f.sees {
 		if err := f.see(ctx, picked); err != nil {
 			return err
@@ -73,26 +94,47 @@ func (f *fetcher) run(ctx context.Context, picked []int) error {
 		for _, i := range picked {
 			s.out = append(f.appendItems(s.out, i, nil), ")\r\n"...)
 		}
-		_, err := s.c.Write(s.out)
-		return err
+		return s.writeLines()
 	}
-	var held []mail.Meta
-	err := s.account.Fetch(ctx, v.box.ID, v.uids(picked), func(m *mail.Meta) error {
-		if f.body {
-			held = append(held, clone(m))
-		} else if i, known := v.find(m.UID); known {
-			s.out = append(f.appendItems(s.out, i, m), ")\r\n"...)
-		}
-		return nil
-	})
+	held, err := f.read(ctx, picked)
 	if err != nil {
 		return err
 	}
-	if _, err := s.c.Write(s.out); err != nil {
+	if err := s.writeLines(); err != nil {
 		return err
 	}
 	for i := range held {
 		if err := f.writeBody(ctx, &held[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read gathers the answers for messages of which no octets are wanted, and
+// holds what is known of the others.
+func (f *fetcher) read(ctx context.Context, picked []int) (held []mail.Meta, err error) {
+	s, n := f.s, 0
+	err = s.account.Fetch(ctx, s.view.box.ID, s.view.uids(picked), func(m *mail.Meta) error {
+		n++
+		if f.body {
+			held = append(held, clone(m))
+		} else if i, known := s.view.find(m.UID); known {
+			s.out = append(f.appendItems(s.out, i, m), ")\r\n"...)
+		}
+		return nil
+	})
+	if n < len(picked) {
+		f.gone()
+	}
+	return held, err
+}
+
+// writeLines writes what was gathered; it has no literals in it, so that each
+// CRLF ends a response.
+func (s *session) writeLines() error {
+	for text := range bytes.Lines(s.out) {
+		if err := s.c.WriteLineBytes(bytes.TrimSuffix(text, []byte("\r\n"))); err != nil {
 			return err
 		}
 	}
@@ -136,17 +178,17 @@ func (f *fetcher) appendItems(dst []byte, i int, m *mail.Meta) []byte {
 	dst = appendFetchStart(dst, i)
 	start := len(dst)
 	if f.seen[item.UID] && !f.flags {
-		dst = append(f.s.view.appendFlags(append(dst, "FLAGS "...), item.Flags), ' ')
+		dst = append(f.s.view.appendFlags(append(dst, "FLAGS "...), item), ' ')
 	}
 	for n := range f.items {
 		it := &f.items[n]
-		if it.Kind == imap.Section {
+		if ofBody(it) {
 			continue
 		}
 		dst = append(append(dst, it.Label...), ' ')
 		switch it.Kind {
 		case imap.Flags:
-			dst = f.s.view.appendFlags(dst, item.Flags)
+			dst = f.s.view.appendFlags(dst, item)
 		case imap.UID:
 			dst = appendUint(dst, uint64(item.UID))
 		case imap.InternalDate:
@@ -166,113 +208,4 @@ func (f *fetcher) appendItems(dst []byte, i int, m *mail.Meta) []byte {
 		dst = dst[:len(dst)-1]
 	}
 	return dst
-}
-
-// writeBody answers for one message of which sections are wanted.
-func (f *fetcher) writeBody(ctx context.Context, m *mail.Meta) error {
-	s := f.s
-	i, known := s.view.find(m.UID)
-	if !known {
-		return nil
-	}
-	r, err := s.account.OpenMessage(ctx, m)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	root, err := message.DecodePart(m.Parts)
-	if err != nil {
-		return err
-	}
-	s.out = f.appendItems(s.out[:0], i, m)
-	first := s.out[len(s.out)-1] == '('
-	for n := range f.items {
-		if f.items[n].Kind != imap.Section {
-			continue
-		}
-		if !first {
-			s.out = append(s.out, ' ')
-		}
-		first = false
-		if err := f.writeSection(&f.items[n], r, root); err != nil {
-			return err
-		}
-		s.out = s.out[:0]
-	}
-	return s.c.WriteLineBytes(append(s.out, ')'))
-}
-
-// writeSection writes what is buffered, then one section as a literal.
-func (f *fetcher) writeSection(it *imap.Item, r blob.Reader, root *message.Part) error {
-	s := f.s
-	s.out = append(append(s.out, it.Label...), ' ')
-	text, there, err := section(it, r, root)
-	if err != nil {
-		return err
-	}
-	if !there {
-		_, err := s.c.Write(append(s.out, "NIL"...))
-		return err
-	}
-	if it.Partial {
-		from := min(it.Offset, text.Size())
-		text = io.NewSectionReader(text, from, min(it.Count, text.Size()-from))
-	}
-	s.out = append(appendUint(append(s.out, '{'), uint64(text.Size())), "}\r\n"...)
-	if _, err := s.c.Write(s.out); err != nil {
-		return err
-	}
-	n, err := io.Copy(s.c, text)
-	if err == nil && n < text.Size() {
-		err = io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-// section finds the octets of a section; there is false if it does not exist.
-func section(it *imap.Item, r blob.Reader, root *message.Part) (text *io.SectionReader, there bool, err error) {
-	cut := func(from, to int64) (*io.SectionReader, bool, error) {
-		return io.NewSectionReader(r, from, max(to-from, 0)), true, nil
-	}
-	part := root
-	if len(it.Path) > 0 {
-		if part = root.Find(it.Path); part == nil {
-			return nil, false, nil
-		}
-		switch it.Text {
-		case "":
-			return cut(part.Body, part.End)
-		case "MIME":
-			return cut(part.Start, part.Body)
-		}
-		if part = part.Message; part == nil { // RFC 9051 §6.4.5: only of embedded messages
-			return nil, false, nil
-		}
-	}
-	switch it.Text {
-	case "":
-		return cut(0, r.Size())
-	case "TEXT":
-		return cut(part.Body, part.End)
-	case "HEADER":
-		return cut(part.Start, part.Body)
-	}
-	header := make([]byte, min(part.Body-part.Start, message.MaxHeader))
-	if _, err := r.ReadAt(header, part.Start); err != nil && err != io.EOF {
-		return nil, false, err
-	}
-	picked := pickFields(header, it.Fields, it.Text == "HEADER.FIELDS.NOT")
-	return io.NewSectionReader(bytes.NewReader(picked), 0, int64(len(picked))), true, nil
-}
-
-// pickFields keeps the named fields, or the others, and the empty line.
-func pickFields(header []byte, names []string, others bool) (picked []byte) {
-	message.Header(header).Fields(func(name string, _, raw []byte) bool {
-		named := slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
-		if named != others {
-			picked = append(picked, raw...)
-		}
-		return true
-	})
-	return append(picked, "\r\n"...)
 }

@@ -3,11 +3,13 @@ package imapserver
 import (
 	"context"
 	"strings"
+
+	"tem/internal/wire/imap"
 )
 
-// idle tells what happens until the client says DONE (RFC 9051 §6.3.13). While
+// Idle tells what happens until the client says DONE (RFC 9051 §6.3.13). While
 // a second goroutine waits for that line, this one only writes.
-func (s *session) idle(ctx context.Context) error {
+func (s *session) Idle(ctx context.Context, _ *imap.Idle) error {
 	moved, stop := s.account.Watch()
 	defer stop()
 	if err := s.c.WriteLine("+ idling"); err != nil {

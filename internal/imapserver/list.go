@@ -3,6 +3,7 @@ package imapserver
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,10 +16,13 @@ type folder struct {
 	box      *mail.Mailbox // nil: only a parent, or only subscribed
 	children bool
 	sub      bool
+	below    bool // a name below is selected
+	hidden   bool // and that name does not match the pattern
 }
 
-// folders are all names there are, with the parents that are only implied.
-func (s *session) folders(ctx context.Context) (map[string]*folder, error) {
+// folders are all names there are, with the parents that are only implied;
+// with subs, also names that are only subscribed.
+func (s *session) folders(ctx context.Context, subs bool) (map[string]*folder, error) {
 	boxes, err := s.account.Mailboxes(ctx)
 	if err != nil {
 		return nil, err
@@ -28,52 +32,67 @@ func (s *session) folders(ctx context.Context) (map[string]*folder, error) {
 		all[boxes[i].Name] = &folder{box: &boxes[i], sub: boxes[i].Subscribed}
 	}
 	for i := range boxes {
-		for name := boxes[i].Name; strings.Contains(name, "/"); {
-			name = name[:strings.LastIndexByte(name, '/')]
-			if all[name] == nil {
-				all[name] = &folder{}
-			}
-			all[name].children = true
-		}
+		eachParent(all, boxes[i].Name, func(f *folder) { f.children = true })
 	}
-	return all, nil
+	if !subs {
+		return all, nil
+	}
+	names, err := s.account.Subscriptions(ctx)
+	for _, name := range names {
+		if all[name] == nil {
+			all[name] = &folder{}
+		}
+		all[name].sub = true
+	}
+	return all, err
 }
 
-// list answers LIST and LSUB (RFC 9051 §6.3.9, RFC 3501 §6.3.9).
-func (s *session) list(ctx context.Context, c *imap.List) error {
-	if len(c.Patterns) == 1 && c.Patterns[0] == "" { // asks for the delimiter
+// eachParent calls fn for every name above name, making those that are missing.
+func eachParent(all map[string]*folder, name string, fn func(*folder)) {
+	for at := strings.LastIndexByte(name, '/'); at >= 0; at = strings.LastIndexByte(name, '/') {
+		name = name[:at]
+		if all[name] == nil {
+			all[name] = &folder{}
+		}
+		fn(all[name])
+	}
+}
+
+// List answers LIST and LSUB (RFC 9051 §6.3.9, RFC 3501 §6.3.9).
+func (s *session) List(ctx context.Context, c *imap.List) error {
+	if !c.Extended && c.Patterns[0] == "" { // asks for the delimiter
 		return s.say(`* %s (\Noselect) "/" ""`, verb(c))
 	}
-	all, err := s.folders(ctx)
+	all, err := s.folders(ctx, c.LSub || c.Subscribed)
 	if err != nil {
 		return err
 	}
-	subscribed := c.LSub || c.Subscribed
-	if subscribed || c.ReturnSubscribed {
-		names, err := s.account.Subscriptions(ctx)
-		if err != nil {
-			return err
-		}
-		for _, name := range names {
-			if all[name] == nil {
-				all[name] = &folder{}
-			}
-			all[name].sub = true
+	for _, name := range slices.Collect(maps.Keys(all)) {
+		if selected(c, all[name]) {
+			matches := matchAny(c, name)
+			eachParent(all, name, func(f *folder) { f.below, f.hidden = true, f.hidden || !matches })
 		}
 	}
-	names := make([]string, 0, len(all))
-	for name := range all {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
 		f := all[name]
-		if subscribed && !f.sub || c.SpecialUse && (f.box == nil || f.box.SpecialUse == "") || !matchAny(c, name) {
-			continue
+		if (selected(c, f) || (c.RecursiveMatch || c.LSub) && f.hidden) && matchAny(c, name) {
+			if err := s.sayFolder(ctx, c, name, f); err != nil {
+				return err
+			}
 		}
-		s.sayFolder(c, name, f)
 	}
 	return nil
+}
+
+// selected reports whether a name meets the selection options (RFC 9051 §6.3.9.1).
+func selected(c *imap.List, f *folder) bool {
+	if c.SpecialUse && (f.box == nil || f.box.SpecialUse == "") {
+		return false
+	}
+	if c.LSub || c.Subscribed {
+		return f.sub
+	}
+	return f.box != nil || f.children
 }
 
 func verb(c *imap.List) string {
@@ -83,11 +102,28 @@ func verb(c *imap.List) string {
 	return "LIST"
 }
 
-func (s *session) sayFolder(c *imap.List, name string, f *folder) {
-	var attrs []string
-	if f.box == nil {
+func (s *session) sayFolder(ctx context.Context, c *imap.List, name string, f *folder) error {
+	text := fmt.Appendf(nil, `* %s (%s) "/" `, verb(c), strings.Join(s.attributes(c, f), " "))
+	text = imap.AppendMailbox(text, name, s.r.UTF8)
+	if c.RecursiveMatch && f.below { // RFC 9051 §6.3.9.6
+		text = append(text, ` ("CHILDINFO" ("SUBSCRIBED"))`...)
+	}
+	if err := s.c.WriteLineBytes(text); err != nil || c.Status == nil || f.box == nil {
+		return err
+	}
+	return s.sayStatus(ctx, f.box, c.Status)
+}
+
+// attributes are those of RFC 9051 §7.3.1. Only clients that speak LIST-EXTENDED
+// know of names that don't exist; and a name that LSUB shows only for what is
+// below it can't be selected (RFC 3501 §6.3.9).
+func (s *session) attributes(c *imap.List, f *folder) (attrs []string) {
+	switch {
+	case f.box == nil && (c.Extended || s.rev2):
+		attrs = append(attrs, `\NonExistent`)
+	case f.box == nil || c.LSub && !f.sub:
 		attrs = append(attrs, `\Noselect`)
-	} else if f.box.SpecialUse != "" && !c.LSub {
+	case f.box.SpecialUse != "" && !c.LSub:
 		attrs = append(attrs, f.box.SpecialUse)
 	}
 	if f.children {
@@ -98,11 +134,7 @@ func (s *session) sayFolder(c *imap.List, name string, f *folder) {
 	if f.sub && (c.Subscribed || c.ReturnSubscribed) {
 		attrs = append(attrs, `\Subscribed`)
 	}
-	text := fmt.Appendf(nil, `* %s (%s) "/" `, verb(c), strings.Join(attrs, " "))
-	s.c.WriteLineBytes(imap.AppendMailbox(text, name, s.r.UTF8))
-	if c.Status != nil && f.box != nil {
-		s.sayStatus(f.box, c.Status)
-	}
+	return attrs
 }
 
 func matchAny(c *imap.List, name string) bool {
@@ -127,30 +159,4 @@ func match(pattern, name string) bool {
 		reach[0] = false
 	}
 	return reach[len(name)]
-}
-
-func (s *session) status(ctx context.Context, c *imap.Status) error {
-	box, err := s.account.Mailbox(ctx, c.Mailbox)
-	if err != nil {
-		return err
-	}
-	return s.sayStatus(&box, c.Items)
-}
-
-// sayStatus writes a STATUS response (RFC 9051 §7.3.4).
-func (s *session) sayStatus(box *mail.Mailbox, items []string) error {
-	values := map[string]int64{"MESSAGES": int64(box.Messages), "RECENT": 0, "UIDNEXT": int64(box.UIDNext),
-		"UIDVALIDITY": int64(box.UIDValidity), "UNSEEN": int64(box.Unseen), "DELETED": int64(box.DeletedCount), "SIZE": box.Size}
-	out := append(imap.AppendMailbox([]byte("* STATUS "), box.Name, s.r.UTF8), " ("...)
-	for i, item := range items {
-		n, known := values[item]
-		if !known {
-			return bad("unknown status item")
-		}
-		if i > 0 {
-			out = append(out, ' ')
-		}
-		out = fmt.Appendf(out, "%s %d", item, n)
-	}
-	return s.c.WriteLineBytes(append(out, ')'))
 }

@@ -10,30 +10,77 @@ import (
 	"tem/internal/wire/imap"
 )
 
-// search answers SEARCH (RFC 3501 §6.4.4) and its RETURN form (RFC 4731).
-func (s *session) search(ctx context.Context, c *imap.Search) error {
+// Search answers SEARCH (RFC 3501 §6.4.4) and its RETURN form (RFC 4731).
+func (s *session) Search(ctx context.Context, c *imap.Search) error {
+	want := c.Return
+	if want == nil && s.rev2 || want != nil && len(want) == 0 { // RFC 9051 §6.4.4
+		want = []string{"ALL"}
+	}
+	save := slices.Contains(want, "SAVE")
+	uids, err := s.found(ctx, c)
+	if err != nil {
+		if save && !isBad(err) {
+			s.view.saved = nil
+		}
+		return err
+	}
+	if save {
+		s.view.save(want, uids)
+	}
+	if found := s.numbers(uids, c.UID); want == nil {
+		return s.saySearch(found)
+	} else if len(want) > 1 || !save {
+		return s.sayESearch(c.UID, want, found)
+	}
+	return nil
+}
+
+// found are the messages that match, of those the client knows.
+func (s *session) found(ctx context.Context, c *imap.Search) ([]mail.UID, error) {
 	if c.Charset != "" && c.Charset != "UTF-8" && c.Charset != "US-ASCII" {
-		return no("BADCHARSET (US-ASCII UTF-8)", "charset not supported")
+		return nil, no("BADCHARSET (US-ASCII UTF-8)", "charset not supported")
 	}
 	q, err := s.query(&c.Key)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	uids, err := s.account.Search(ctx, s.view.box.ID, q)
-	if err != nil {
-		return err
-	}
-	var found []uint32
-	for _, uid := range uids {
-		if i, known := s.view.find(uid); known && c.UID {
-			found = append(found, uint32(uid))
-		} else if known {
-			found = append(found, uint32(i+1))
+	return slices.DeleteFunc(uids, func(uid mail.UID) bool {
+		_, known := s.view.find(uid)
+		return !known
+	}), err
+}
+
+// numbers are the UIDs themselves, or the sequence numbers they have.
+func (s *session) numbers(uids []mail.UID, uid bool) []uint32 {
+	found := make([]uint32, len(uids))
+	for i, u := range uids {
+		if found[i] = uint32(u); !uid {
+			at, _ := s.view.find(u)
+			found[i] = uint32(at + 1)
 		}
 	}
-	if c.Return != nil {
-		return s.sayESearch(c, found)
+	return found
+}
+
+// save keeps what $ will stand for (RFC 9051 §6.4.4.1): all that was found,
+// unless only its ends were asked for.
+func (v *view) save(want []string, found []mail.UID) {
+	asked := func(item string) bool { return slices.Contains(want, item) }
+	v.saved = found
+	if asked("ALL") || asked("COUNT") || len(found) == 0 || !asked("MIN") && !asked("MAX") {
+		return
 	}
+	v.saved = nil
+	if asked("MIN") {
+		v.saved = append(v.saved, found[0])
+	}
+	if asked("MAX") {
+		v.saved = append(v.saved, found[len(found)-1])
+	}
+}
+
+func (s *session) saySearch(found []uint32) error {
 	out := []byte("* SEARCH")
 	for _, n := range found {
 		out = appendUint(append(out, ' '), uint64(n))
@@ -42,23 +89,17 @@ func (s *session) search(ctx context.Context, c *imap.Search) error {
 }
 
 // sayESearch writes an ESEARCH response (RFC 9051 §7.3.4).
-func (s *session) sayESearch(c *imap.Search, found []uint32) error {
+func (s *session) sayESearch(uid bool, want []string, found []uint32) error {
 	out := imap.AppendString([]byte("* ESEARCH (TAG "), s.tag)
 	out = append(out, ')')
-	if c.UID {
+	if uid {
 		out = append(out, " UID"...)
-	}
-	want := c.Return
-	if len(want) == 0 {
-		want = []string{"ALL"}
 	}
 	for _, item := range want {
 		switch {
 		case item == "COUNT":
 			out = fmt.Appendf(out, " COUNT %d", len(found))
-		case item != "MIN" && item != "MAX" && item != "ALL":
-			return bad("unknown RETURN option")
-		case len(found) == 0:
+		case len(found) == 0 || item == "SAVE":
 		case item == "MIN":
 			out = fmt.Appendf(out, " MIN %d", found[0])
 		case item == "MAX":
@@ -80,6 +121,8 @@ func (s *session) query(k *imap.Key) (mail.Query, error) {
 		return s.compound(k)
 	case imap.Numbered, imap.UIDSet:
 		return s.uidQuery(k)
+	case imap.Recent:
+		return mail.UIDs(s.view.recent), nil
 	case imap.HasFlag:
 		system, keywords, err := parseFlags([]string{k.Text})
 		if err != nil || system != 0 {

@@ -40,8 +40,11 @@ type Options struct {
 	Now          func() time.Time
 }
 
-// Server makes sessions. It holds no state of its own.
-type Server struct{ o Options }
+// Server makes sessions. All it holds of its own is what is \Recent.
+type Server struct {
+	o       Options
+	recents recents
+}
 
 // New fills in what is left out.
 func New(o Options) *Server {
@@ -55,7 +58,7 @@ func New(o Options) *Server {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Server{o}
+	return &Server{o: o}
 }
 
 // Options are those of the connections that Handle is given.
@@ -69,11 +72,11 @@ func (s *Server) Handle(ctx context.Context, c *line.Conn) {
 	r := imap.NewReader(c)
 	r.MaxSkip = s.o.MaxMessage
 	r.MaxLiteral = 4096 // until somebody is logged in
-	se := &session{o: &s.o, c: c, r: r, state: imap.NotAuthenticated, log: s.o.Log.With("session", c.Session())}
+	se := &session{o: &s.o, recents: &s.recents, c: c, r: r, state: imap.NotAuthenticated, log: s.o.Log.With("session", c.Session())}
 	late := time.AfterFunc(s.o.LoginTimeout, c.Interrupt)
 	defer late.Stop()
 	se.late = late
-	se.say("* OK [%s] %s IMAP ready", se.capabilities(), s.o.Hostname)
+	se.say("* OK [CAPABILITY %s] %s IMAP ready", se.capabilities(), s.o.Hostname)
 	for !se.ended {
 		if err := se.next(ctx); err != nil {
 			se.goodbye(err)
@@ -86,6 +89,7 @@ func (s *Server) Handle(ctx context.Context, c *line.Conn) {
 func (s *session) goodbye(err error) {
 	var timeout net.Error
 	switch {
+	case s.ended: // BYE was said
 	case errors.Is(err, line.ErrInterrupted) && s.state == imap.NotAuthenticated:
 		s.say("* BYE no login in time, or shutting down")
 	case errors.Is(err, line.ErrInterrupted):

@@ -26,7 +26,7 @@ const letter = "From: A <a@x.example>\r\nTo: b@y.example\r\nSubject: afternoon m
 
 // newServer is a server with the account a@x.example, password "pass word",
 // whose INBOX holds n letters.
-func newServer(t *testing.T, n int) *Server {
+func newServer(t testing.TB, n int) *Server {
 	t.Helper()
 	kv := memory.New()
 	store, err := mail.Open(t.Context(), mail.Options{KV: kv, Blobs: blobmemory.New(), Bus: local.New()})
@@ -40,24 +40,15 @@ func newServer(t *testing.T, n int) *Server {
 	if err := dir.AddDomain(t.Context(), "x.example"); err != nil {
 		t.Fatal(err)
 	}
-	acc, err := dir.AddAccount(t.Context(), address.Address{Local: "a", Domain: "x.example"}, "A", "pass word", 0)
-	if err != nil {
+	if _, err := dir.AddAccount(t.Context(), address.Address{Local: "a", Domain: "x.example"}, "A", "pass word", 0); err != nil {
 		t.Fatal(err)
 	}
-	for range n {
-		sp := store.NewSpool(t.Context())
-		sp.Write([]byte(letter))
-		body, err := sp.Finish()
-		if err != nil {
-			t.Fatal(err)
-		}
-		to := mail.Target{Account: acc.ID, Received: time.Date(1996, 7, 17, 2, 44, 25, 0, time.UTC)}
-		if _, err := store.Deliver(t.Context(), body, []mail.Target{to}, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return New(Options{Hostname: "mx.x.example", Auth: dir, Directory: dir, Mail: store,
+	s := New(Options{Hostname: "mx.x.example", Auth: dir, Directory: dir, Mail: store,
 		InsecureAuth: func(net.Addr) bool { return true }, MaxMessage: 1 << 20})
+	for range n {
+		deliver(t, s, letter, time.Date(1996, 7, 17, 2, 44, 25, 0, time.UTC))
+	}
+	return s
 }
 
 func TestTranscripts(t *testing.T) {
@@ -86,7 +77,7 @@ func TestLoginDisabled(t *testing.T) {
 func TestTooManyNested(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, 0)
-	linetest.Play(t, "nested", "S: * OK\nC: a SEARCH "+strings.Repeat("(", 10000)+"\nS: a BAD\nC: "+strings.Repeat("x", 70000)+"\nS: * BAD\nC: b NOOP\nS: b OK\nC: c LOGOUT\nS: ...\nS: c OK\nS: <EOF>\n",
+	linetest.Play(t, "nested", "S: * OK\nC: a SEARCH "+strings.Repeat("(", 10000)+"\nS: a BAD\nC: b "+strings.Repeat("x", 70000)+" {10+}\nC: c NOOP\nS: * BYE\nS: <EOF>\n",
 		s.Handle, linetest.Options{Line: s.Options()})
 }
 
@@ -191,5 +182,27 @@ func TestIdleHearsOther(t *testing.T) {
 	}
 	if err := idle.Wait(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestShutdownInIdle(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, 0)
+	linetest.Play(t, "shutdown", "S: * OK\nC: a LOGIN a@x.example \"pass word\"\nS: a OK\nC: b IDLE\nS: +\nS: * BYE\nS: <EOF>\n",
+		func(ctx context.Context, c *line.Conn) {
+			defer time.AfterFunc(2*time.Second, c.Interrupt).Stop()
+			s.Handle(ctx, c)
+		}, linetest.Options{Line: s.Options()})
+}
+
+func TestMatch(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		pattern, name string
+		want          bool
+	}{{"*", "a/b", true}, {"%", "a/b", false}, {"a/%", "a/b", true}, {"%/b", "a/b", true}, {"a", "a/b", false}, {"*b", "a/b", true}, {"", "a", false}} {
+		if got := match(c.pattern, c.name); got != c.want {
+			t.Errorf("%s on %s: %v", c.pattern, c.name, got)
+		}
 	}
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"time"
 
-	"tem/internal/kv"
+	"tem/internal/directory"
 	"tem/internal/line"
 	"tem/internal/mail"
 	"tem/internal/wire/imap"
@@ -15,20 +17,22 @@ import (
 
 // session is one connection's state. It belongs to one goroutine.
 type session struct {
-	o         *Options
-	c         *line.Conn
-	r         *imap.Reader
-	log       *slog.Logger
-	late      *time.Timer // ends a session that does not log in
-	state     imap.State
-	user      string
-	accountID kv.Part
-	account   *mail.Account
-	view      *view // of the selected mailbox
-	errors    int
-	ended     bool
-	tag       string
-	out       []byte
+	o       *Options
+	recents *recents
+	c       *line.Conn
+	r       *imap.Reader
+	log     *slog.Logger
+	late    *time.Timer // ends a session that does not log in
+	state   imap.State
+	user    string
+	person  directory.Account
+	account *mail.Account
+	view    *view // of the selected mailbox
+	rev2    bool  // IMAP4rev2 was enabled (RFC 9051 §6.3.1)
+	errors  int
+	ended   bool
+	tag     string
+	out     []byte
 }
 
 // reply is a tagged answer that is not the plain OK: NO and BAD are errors of
@@ -42,6 +46,11 @@ func no(code, format string, args ...any) error {
 }
 
 func bad(format string, args ...any) error { return &reply{"BAD", "", fmt.Sprintf(format, args...)} }
+
+func isBad(err error) bool {
+	var r *reply
+	return errors.As(err, &r) && r.status == "BAD"
+}
 
 // errAnswered: the handler has written the tagged response itself.
 var errAnswered = &reply{status: "-"}
@@ -83,7 +92,7 @@ func (s *session) run(ctx context.Context, cmd *imap.Command) error {
 		}
 		return bad("%s is not allowed in this state", cmd.Row.Name)
 	}
-	err := s.handle(ctx, cmd.Args)
+	err := cmd.Run(ctx, s)
 	if s.view != nil && !isLost(err) {
 		// RFC 9051 §7.5.1: no EXPUNGE while sequence numbers are in use.
 		if e := s.sync(ctx, cmd.Row.Traits&imap.Numbers == 0); e != nil && err == nil {
@@ -93,12 +102,18 @@ func (s *session) run(ctx context.Context, cmd *imap.Command) error {
 	return err
 }
 
+// errLost marks an error after which the dialogue can't go on.
+var errLost = errors.New("connection lost")
+
 // isLost reports an error of the connection rather than of the command.
 func isLost(err error) bool {
-	var r *reply
-	var m *mail.Error
-	var syntax *imap.SyntaxError
-	return err != nil && !errors.As(err, &r) && !errors.As(err, &m) && !errors.As(err, &syntax)
+	var network net.Error
+	for _, end := range []error{errLost, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, line.ErrInterrupted} {
+		if errors.Is(err, end) {
+			return true
+		}
+	}
+	return errors.As(err, &network)
 }
 
 // answer writes the tagged response; it returns err if the session can't go on.
@@ -146,11 +161,15 @@ func (s *session) replyFor(err error) reply {
 
 // tryCreate turns "no such mailbox" into the hint of RFC 9051 §6.3.12 and §6.4.7.
 func tryCreate(err error) error {
-	var m *mail.Error
-	if errors.As(err, &m) && m.Kind == mail.NotFound {
-		return no("TRYCREATE", "%s", m.Text)
+	if isKind(err, mail.NotFound) {
+		return no("TRYCREATE", "no such mailbox")
 	}
 	return err
+}
+
+func isKind(err error, kind mail.Kind) bool {
+	var m *mail.Error
+	return errors.As(err, &m) && m.Kind == kind
 }
 
 func (s *session) refuse(e *imap.SyntaxError) error {
@@ -173,65 +192,4 @@ func (s *session) count() {
 		s.ended = true
 		s.say("* BYE too many errors")
 	}
-}
-
-// handle gives a command to the function that does it.
-func (s *session) handle(ctx context.Context, args any) error {
-	switch c := args.(type) {
-	case *imap.Capability:
-		return s.say("* CAPABILITY %s", s.capabilities()[len("CAPABILITY "):])
-	case *imap.Noop, *imap.Check:
-		return nil
-	case *imap.Logout:
-		s.ended = true
-		s.view = nil
-		return s.say("* BYE see you")
-	case *imap.ID:
-		return s.say(`* ID ("name" "Tem")`)
-	case *imap.StartTLS:
-		return s.startTLS(ctx)
-	case *imap.Login:
-		return s.login(ctx, c)
-	case *imap.Authenticate:
-		return s.authenticate(ctx, c)
-	case *imap.Enable:
-		return s.say("* ENABLED") // RFC 5161 §3.1: nothing here needs enabling
-	case *imap.Select:
-		return s.selectMailbox(ctx, c)
-	case *imap.Create:
-		_, err := s.account.Create(ctx, c.Mailbox, c.SpecialUse)
-		return err
-	case *imap.Delete:
-		return s.account.Delete(ctx, c.Mailbox)
-	case *imap.Rename:
-		return s.account.Rename(ctx, c.From, c.To)
-	case *imap.Subscribe:
-		return s.account.Subscribe(ctx, c.Mailbox, c.On)
-	case *imap.List:
-		return s.list(ctx, c)
-	case *imap.Namespace:
-		return s.say(`* NAMESPACE (("" "/")) NIL NIL`) // RFC 2342 §5
-	case *imap.Status:
-		return s.status(ctx, c)
-	case *imap.Append:
-		return s.append(ctx, c)
-	case *imap.Idle:
-		return s.idle(ctx)
-	case *imap.Close:
-		return s.close(ctx)
-	case *imap.Unselect:
-		s.deselect()
-		return nil
-	case *imap.Expunge:
-		return s.expunge(ctx, c)
-	case *imap.Copy:
-		return s.copy(ctx, c)
-	case *imap.Store:
-		return s.store(ctx, c)
-	case *imap.Fetch:
-		return s.fetch(ctx, c)
-	case *imap.Search:
-		return s.search(ctx, c)
-	}
-	return bad("command not supported")
 }

@@ -1,7 +1,6 @@
 package imapserver
 
 import (
-	"context"
 	"slices"
 	"sort"
 	"strings"
@@ -18,6 +17,7 @@ type view struct {
 	items    []mail.Item
 	gone     []mail.UID // expunged, but the client has not been told yet
 	saved    []mail.UID // "$" (RFC 5182)
+	recent   []mail.UIDRange
 }
 
 // find is the index of a UID, or of the next larger one.
@@ -89,10 +89,14 @@ var systemFlags = []struct {
 	name string
 }{{mail.Answered, `\Answered`}, {mail.Flagged, `\Flagged`}, {mail.Deleted, `\Deleted`}, {mail.Seen, `\Seen`}, {mail.Draft, `\Draft`}}
 
-// appendFlags writes a flag list.
-func (v *view) appendFlags(dst []byte, f mail.Flags) []byte {
+// appendFlags writes a message's flag list.
+func (v *view) appendFlags(dst []byte, item mail.Item) []byte {
+	f := item.Flags
 	dst = append(dst, '(')
 	start := len(dst)
+	if len(v.recent) > 0 && v.isRecent(item.UID) {
+		dst = append(dst, `\Recent `...)
+	}
 	for _, sys := range systemFlags {
 		if f&sys.bit != 0 {
 			dst = append(append(dst, sys.name...), ' ')
@@ -107,6 +111,16 @@ func (v *view) appendFlags(dst []byte, f mail.Flags) []byte {
 		dst = dst[:len(dst)-1]
 	}
 	return append(dst, ')')
+}
+
+// keywordBits are the bits of those names that the mailbox has.
+func (v *view) keywordBits(names []string) (bits mail.Flags) {
+	for n, known := range v.box.Keywords {
+		if slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, known) }) {
+			bits |= 1 << (mail.FirstKeyword + n)
+		}
+	}
+	return bits
 }
 
 // parseFlags sorts flags into system ones and keywords.
@@ -128,125 +142,4 @@ next:
 		keywords = append(keywords, name)
 	}
 	return system, keywords, nil
-}
-
-// sayFlags tells which flags there are and which can be kept.
-func (s *session) sayFlags() {
-	names := `\Answered \Flagged \Deleted \Seen \Draft`
-	if len(s.view.box.Keywords) > 0 {
-		names += " " + strings.Join(s.view.box.Keywords, " ")
-	}
-	s.say("* FLAGS (%s)", names)
-	if s.view.readOnly {
-		s.say("* OK [PERMANENTFLAGS ()] read-only")
-	} else {
-		s.say(`* OK [PERMANENTFLAGS (%s \*)] kept`, names)
-	}
-}
-
-func (s *session) selectMailbox(ctx context.Context, c *imap.Select) error {
-	s.deselect() // RFC 9051 §6.3.2: also when this fails
-	box, err := s.account.Mailbox(ctx, c.Mailbox)
-	if err != nil {
-		return err
-	}
-	v := &view{readOnly: c.ReadOnly}
-	if v.box, v.items, err = s.account.List(ctx, box.ID); err != nil {
-		return err
-	}
-	s.view, s.state = v, imap.Selected
-	s.sayFlags()
-	s.say("* %d EXISTS", len(v.items))
-	s.say("* 0 RECENT")
-	if i := slices.IndexFunc(v.items, func(i mail.Item) bool { return i.Flags&mail.Seen == 0 }); i >= 0 {
-		s.say("* OK [UNSEEN %d] first unseen", i+1)
-	}
-	s.say("* OK [UIDVALIDITY %d] UIDs valid", v.box.UIDValidity)
-	s.say("* OK [UIDNEXT %d] predicted next UID", v.box.UIDNext)
-	if c.ReadOnly {
-		return ok("READ-ONLY", "EXAMINE done")
-	}
-	return ok("READ-WRITE", "SELECT done")
-}
-
-func (s *session) deselect() {
-	if s.view != nil {
-		s.view, s.state = nil, imap.Authenticated
-	}
-}
-
-// sync tells the client what happened in the mailbox since it last looked.
-func (s *session) sync(ctx context.Context, expunges bool) error {
-	v := s.view
-	d, err := s.account.Changes(ctx, v.box.ID, v.box.HighestModSeq)
-	if err != nil {
-		return err
-	}
-	if d.Deleted {
-		s.ended, s.view = true, nil
-		return s.say("* BYE the mailbox was deleted")
-	}
-	known := len(v.box.Keywords)
-	v.box = d.Mailbox
-	if len(v.box.Keywords) != known {
-		s.sayFlags()
-	}
-	v.gone = append(v.gone, d.Gone...)
-	if expunges {
-		s.tellGone()
-	}
-	s.tellChanged(d.Changed)
-	return nil
-}
-
-// tellGone says EXPUNGE for what is gone, highest number first.
-func (s *session) tellGone() {
-	v := s.view
-	if len(v.gone) == 0 {
-		return
-	}
-	gone := make(map[mail.UID]bool, len(v.gone))
-	for _, uid := range v.gone {
-		gone[uid] = true
-	}
-	for i := len(v.items) - 1; i >= 0; i-- {
-		if gone[v.items[i].UID] {
-			s.say("* %d EXPUNGE", i+1)
-		}
-	}
-	v.items = slices.DeleteFunc(v.items, func(i mail.Item) bool { return gone[i.UID] })
-	v.gone = nil
-}
-
-// tellChanged says EXISTS for new messages and FETCH for new flags.
-func (s *session) tellChanged(changed []mail.Item) {
-	v := s.view
-	before := len(v.items)
-	for _, item := range changed {
-		i, known := v.find(item.UID)
-		switch {
-		case !known && i == len(v.items):
-			v.items = append(v.items, item)
-		case known && v.items[i].Flags != item.Flags:
-			v.items[i] = item
-			s.sayItemFlags(i, true)
-		case known:
-			v.items[i] = item
-		}
-	}
-	if len(v.items) > before {
-		s.say("* %d EXISTS", len(v.items))
-		s.say("* 0 RECENT")
-	}
-}
-
-func (s *session) sayItemFlags(i int, uid bool) {
-	item := s.view.items[i]
-	s.out = appendFetchStart(s.out[:0], i)
-	if uid {
-		s.out = appendUint(append(s.out, "UID "...), uint64(item.UID))
-		s.out = append(s.out, ' ')
-	}
-	s.out = s.view.appendFlags(append(s.out, "FLAGS "...), item.Flags)
-	s.c.WriteLineBytes(append(s.out, ')'))
 }

@@ -8,7 +8,7 @@ func (p *Part) Filename() string {
 	if name == "" {
 		name = param(p.Params, "name")
 	}
-	name = cleanText(DecodeWords(name))
+	name = DecodeWords(name)
 	if i := strings.LastIndexAny(name, `/\`); i >= 0 {
 		name = name[i+1:]
 	}
@@ -29,7 +29,7 @@ func (p *Part) IsAttachment() bool {
 		return false
 	case p.Type == "text":
 		return p.Disposition != "inline" && p.Filename() != ""
-	case p.is("message", "delivery-status"), strings.HasSuffix(p.Subtype, "-signature"):
+	case p.isDeliveryStatus(), strings.HasSuffix(p.Subtype, "-signature"):
 		return false
 	case p.Type == "image":
 		return p.ID == "" // a picture that the HTML shows has one

@@ -9,6 +9,8 @@ import (
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
 	"golang.org/x/text/encoding/ianaindex"
+	"golang.org/x/text/transform"
+	"golang.org/x/text/unicode/norm"
 )
 
 // charset finds an encoding by its name in mail; nil for UTF-8, US-ASCII, no
@@ -20,6 +22,9 @@ func charset(name string) encoding.Encoding {
 		return nil
 	}
 	if enc, err := htmlindex.Get(name); err == nil && enc != encoding.Replacement {
+		if enc == charmap.Windows1258 {
+			return composed{enc}
+		}
 		return enc
 	}
 	enc, err := ianaindex.MIME.Encoding(name)
@@ -27,6 +32,15 @@ func charset(name string) encoding.Encoding {
 		return nil
 	}
 	return enc
+}
+
+// composed is an encoding that has Vietnamese tones as characters of their own:
+// decoded, they are put together with their vowels.
+type composed struct{ encoding.Encoding }
+
+// NewDecoder implements encoding.Encoding.
+func (c composed) NewDecoder() *encoding.Decoder {
+	return &encoding.Decoder{Transformer: transform.Chain(c.Encoding.NewDecoder(), norm.NFC)}
 }
 
 // decodeCharset turns octets into UTF-8; broken ones become U+FFFD.
@@ -42,17 +56,39 @@ func decodeCharset(name string, b []byte) string {
 	return string(out)
 }
 
-// toUTF8 takes text of no known charset for UTF-8, or, where it can't be that
-// throughout, for Windows-1252, which most such text is.
+// toUTF8 takes text of no known charset for UTF-8, and each octet that can't be
+// that for Windows-1252, which most such text is.
 func toUTF8(s string) string {
 	if utf8.ValidString(s) {
 		return s
 	}
-	out, err := charmap.Windows1252.NewDecoder().String(s)
+	out, _, err := transform.String(lenient{}, s)
 	if err != nil {
 		return strings.ToValidUTF8(s, "\uFFFD")
 	}
 	return out
+}
+
+// lenient is toUTF8 for streams.
+type lenient struct{ transform.NopResetter }
+
+// Transform implements transform.Transformer.
+func (lenient) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err error) {
+	for nSrc < len(src) {
+		r, size := utf8.DecodeRune(src[nSrc:])
+		if r == utf8.RuneError && size == 1 {
+			if !atEOF && !utf8.FullRune(src[nSrc:]) {
+				return nDst, nSrc, transform.ErrShortSrc
+			}
+			r = charmap.Windows1252.DecodeByte(src[nSrc])
+		}
+		if nDst+utf8.RuneLen(r) > len(dst) {
+			return nDst, nSrc, transform.ErrShortDst
+		}
+		nDst += utf8.EncodeRune(dst[nDst:], r)
+		nSrc += size
+	}
+	return nDst, nSrc, nil
 }
 
 // cleanText takes control characters out of a header text, so that it can't
@@ -63,6 +99,21 @@ func cleanText(s string) string {
 		case r == '\t' || r == '\n':
 			return ' '
 		case unicode.IsControl(r):
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// cleanLines takes control characters out of a text of lines. Each line ends
+// with a line feed alone.
+func cleanLines(s string) string {
+	s = strings.ReplaceAll(s, "\r\n", "\n")
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\r':
+			return '\n'
+		case unicode.IsControl(r) && r != '\n' && r != '\t':
 			return -1
 		}
 		return r

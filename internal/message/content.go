@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"io"
-	"strings"
 
 	"golang.org/x/text/transform"
 )
@@ -81,24 +80,40 @@ func (a *alphabetReader) more() bool {
 // qpReader undoes quoted-printable (RFC 2045 §6.7); what is no escape stays as it is.
 type qpReader struct {
 	r    *bufio.Reader
-	line []byte // decoded, not yet given out
+	raw  []byte // read, not yet decoded: what may be the beginning of an escape
+	buf  []byte
+	line []byte // decoded in buf, not yet given out
 }
 
 func (q *qpReader) Read(b []byte) (int, error) {
 	for len(q.line) == 0 {
 		raw, err := q.r.ReadSlice('\n')
-		if len(raw) == 0 {
+		if q.raw = append(q.raw, raw...); len(q.raw) == 0 {
 			return 0, err
 		}
-		q.line = decodeQPLine(raw)
+		n := len(q.raw)
+		if err == bufio.ErrBufferFull { // a piece of a long line
+			n -= openEscape(q.raw)
+		}
+		q.buf = decodeQPLine(q.buf[:0], q.raw[:n])
+		q.line = q.buf
+		q.raw = q.raw[:copy(q.raw, q.raw[n:])]
 	}
 	n := copy(b, q.line)
 	q.line = q.line[n:]
 	return n, nil
 }
 
-// decodeQPLine decodes one line: white space at its end goes, = there joins it to the next.
-func decodeQPLine(raw []byte) []byte {
+// openEscape is how many octets at the end of s may begin an escape.
+func openEscape(s []byte) int {
+	if i := bytes.LastIndexByte(s, '='); i >= 0 && len(s)-i < 3 {
+		return len(s) - i
+	}
+	return 0
+}
+
+// decodeQPLine decodes one line behind dst: white space at its end goes, = there joins it to the next.
+func decodeQPLine(dst, raw []byte) []byte {
 	end := raw[len(raw)-lineEnd(raw):]
 	text := raw[:len(raw)-len(end)]
 	if len(end) > 0 {
@@ -107,50 +122,32 @@ func decodeQPLine(raw []byte) []byte {
 	if n := len(text); n > 0 && text[n-1] == '=' {
 		text, end = text[:n-1], nil
 	}
-	return append(decodeQ2(text), end...)
+	return append(decodeEscapes(dst, text), end...)
 }
 
-// decodeQ2 undoes =XX.
-func decodeQ2(s []byte) []byte {
-	out := make([]byte, 0, len(s)+2)
+// decodeEscapes undoes =XX.
+func decodeEscapes(dst, s []byte) []byte {
 	for i := 0; i < len(s); i++ {
 		if s[i] == '=' && i+2 < len(s) {
 			if hi, lo := unhex(s[i+1]), unhex(s[i+2]); hi >= 0 && lo >= 0 {
-				out = append(out, byte(hi<<4|lo))
+				dst = append(dst, byte(hi<<4|lo))
 				i += 2
 				continue
 			}
 		}
-		out = append(out, s[i])
+		dst = append(dst, s[i])
 	}
-	return out
+	return dst
 }
 
-// Text returns a text part as UTF-8, transfer encoding and charset undone, broken octets replaced.
+// Text returns a text part as UTF-8, transfer encoding and charset undone, as
+// it is read. Octets that its charset does not have become U+FFFD. Where no
+// charset is said, or UTF-8, or one that nobody knows, the text is taken for
+// UTF-8, and octets that can't be that for Windows-1252.
 func Text(r io.ReaderAt, p *Part) io.Reader {
-	content := Content(r, p)
+	var decoder transform.Transformer = lenient{}
 	if enc := charset(param(p.Params, "charset")); enc != nil {
-		return transform.NewReader(content, enc.NewDecoder())
+		decoder = enc.NewDecoder()
 	}
-	return &utf8Reader{content: content}
+	return transform.NewReader(Content(r, p), decoder)
 }
-
-// utf8Reader reads a text of no known charset, all of it at the first call.
-type utf8Reader struct {
-	content io.Reader
-	text    *strings.Reader
-}
-
-func (u *utf8Reader) Read(b []byte) (int, error) {
-	if u.text == nil {
-		all, err := io.ReadAll(io.LimitReader(u.content, maxText))
-		if err != nil {
-			return 0, err
-		}
-		u.text = strings.NewReader(toUTF8(string(all)))
-	}
-	return u.text.Read(b)
-}
-
-// maxText is how many octets of one text are read for people.
-const maxText = 16 << 20

@@ -10,12 +10,13 @@ import (
 // time if there is no date in it. As RFC 5256 §2.2 says, a bad zone is UTC and
 // a bad time midnight.
 func parseDate(value string) time.Time {
-	words := strings.FieldsFunc(squeezeComments(value), func(r rune) bool { return r == ' ' || r == '\t' || r == ',' })
+	var buf [6]string
+	words := dateWords(value, buf[:0])
 	if len(words) > 0 && !isDigit(words[0][0]) {
 		words = words[1:] // day of the week
 	}
 	if len(words) == 1 || len(words) > 1 && strings.Count(words[0], "-") == 2 {
-		words = append(strings.Split(words[0], "-"), words[1:]...) // 2-Jan-2006
+		words = append(strings.SplitN(words[0], "-", 3), words[1:]...) // 2-Jan-2006
 	}
 	if len(words) < 3 {
 		return time.Time{}
@@ -36,12 +37,25 @@ func parseDate(value string) time.Time {
 	return time.Date(year, month, day, 0, 0, 0, 0, zone).Add(clock)
 }
 
-// squeezeComments replaces (comments) by a space.
-func squeezeComments(s string) string {
-	for i := strings.IndexByte(s, '('); i >= 0; i = strings.IndexByte(s, '(') {
-		s = s[:i] + " " + s[i+commentLength(s[i:]):]
+// dateWords splits a date at white space, commas and comments, into as many
+// words as there is room for in words: no date has more.
+func dateWords(s string, words []string) []string {
+	for s != "" && len(words) < cap(words) {
+		switch c := s[0]; {
+		case c == '(':
+			s = s[commentLength(s):]
+		case isSpace(c) || c == ',':
+			s = s[1:]
+		default:
+			n := strings.IndexAny(s, " \t\r\n,(")
+			if n < 0 {
+				n = len(s)
+			}
+			words = append(words, s[:n])
+			s = s[n:]
+		}
 	}
-	return s
+	return words
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
@@ -78,11 +92,14 @@ func parseClock(s string) time.Duration {
 	var clock time.Duration
 	units := [...]time.Duration{time.Hour, time.Minute, time.Second}
 	limits := [...]uint64{23, 59, 60}
-	words := strings.Split(s, ":")
-	if len(words) < 2 || len(words) > 3 {
+	if colons := strings.Count(s, ":"); colons < 1 || colons > 2 {
 		return 0
 	}
-	for i, w := range words {
+	for i := 0; s != ""; i++ {
+		w, rest, more := strings.Cut(s, ":")
+		if s = rest; more && rest == "" {
+			return 0
+		}
 		n, err := strconv.ParseUint(w, 10, 8)
 		if err != nil || n > limits[i] {
 			return 0

@@ -2,12 +2,9 @@ package message
 
 import (
 	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"io"
-	"mime"
 	"mime/quotedprintable"
-	"path"
 	"strings"
 	"time"
 )
@@ -33,8 +30,13 @@ type Attachment struct {
 
 // Build writes the message with CRLF: text as quoted-printable or 7bit, files
 // as base64, names by RFC 2231 (and 2047 for old readers), headers folded at
-// 78. Bcc is written only if bcc.
+// 78. Bcc is written only if bcc. What would break the header (a line end or
+// NUL in an address, a field of Extra, a type or an id) is an error that names
+// the field; then nothing is written.
 func (d *Draft) Build(w io.Writer, bcc bool) error {
+	if err := d.check(); err != nil {
+		return err
+	}
 	e := &errWriter{w: w}
 	d.writeHeader(e, bcc)
 	if len(d.Attachments) == 0 {
@@ -161,109 +163,4 @@ func fits7bit(text string) bool {
 		}
 	}
 	return true
-}
-
-// write writes a file part, streamed.
-func (a *Attachment) write(w *errWriter) error {
-	in, err := a.Open()
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	name, typ := cleanText(a.Name), a.Type
-	if typ == "" {
-		typ = guessType(name)
-	}
-	ascii := name
-	if needsWords(name) {
-		ascii = strings.ReplaceAll(encodeAll(name), "?= =?", "?=\r\n =?")
-	}
-	fmt.Fprintf(w, "Content-Type: %s;\r\n name=%s\r\n", typ, quoteFolded(ascii))
-	fmt.Fprintf(w, "Content-Disposition: attachment%s\r\n", dispositionName(name))
-	fmt.Fprint(w, "Content-Transfer-Encoding: base64\r\n\r\n")
-	enc := base64.NewEncoder(base64.StdEncoding, &columns{w: w})
-	if _, err = io.Copy(enc, in); err == nil {
-		err = enc.Close()
-	}
-	return err
-}
-
-// quoteFolded quotes each line of a folded text as one string.
-func quoteFolded(s string) string {
-	lines := strings.Split(s, "\r\n")
-	for i := range lines {
-		lines[i] = strings.Trim(quote(lines[i]), `"`)
-	}
-	return `"` + strings.Join(lines, "\r\n") + `"`
-}
-
-func guessType(name string) string {
-	if typ, _, _ := strings.Cut(mime.TypeByExtension(path.Ext(name)), ";"); typ != "" {
-		return typ
-	}
-	return "application/octet-stream"
-}
-
-// dispositionName is the filename parameter, in sections where it is long (RFC 2231 §3, §4).
-func dispositionName(name string) string {
-	if isASCII(name) && len(name) < 60 {
-		return ";\r\n filename=" + quote(name)
-	}
-	const room = 54
-	value := extendedValue(toUTF8(name))
-	if len(value) <= room {
-		return ";\r\n filename*=" + value
-	}
-	var out strings.Builder
-	for i := 0; value != ""; i++ {
-		n := min(room, len(value))
-		for k := 1; k <= 2 && n < len(value); k++ { // not within %XX
-			if value[n-k] == '%' {
-				n -= k
-				break
-			}
-		}
-		fmt.Fprintf(&out, ";\r\n filename*%d*=%s", i, value[:n])
-		value = value[n:]
-	}
-	return out.String()
-}
-
-// extendedValue writes UTF-8 as charset'language'text (RFC 2231 §4).
-func extendedValue(s string) string {
-	var out strings.Builder
-	out.WriteString("utf-8''")
-	for i := range len(s) {
-		if c := s[i]; isQPlain(c) && c != '*' && c != '/' || c == '.' || c == '_' {
-			out.WriteByte(c)
-		} else {
-			fmt.Fprintf(&out, "%%%02X", c)
-		}
-	}
-	return out.String()
-}
-
-// columns breaks what is written to it into lines of 76 (RFC 2045 §6.8).
-type columns struct {
-	w   io.Writer
-	col int
-}
-
-func (c *columns) Write(b []byte) (int, error) {
-	total := len(b)
-	for len(b) > 0 {
-		if c.col == 76 {
-			if _, err := io.WriteString(c.w, "\r\n"); err != nil {
-				return total - len(b), err
-			}
-			c.col = 0
-		}
-		n := min(76-c.col, len(b))
-		if _, err := c.w.Write(b[:n]); err != nil {
-			return total - len(b), err
-		}
-		c.col += n
-		b = b[n:]
-	}
-	return total, nil
 }

@@ -6,8 +6,12 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// maxAddresses is how many addresses of one field an envelope shows.
-const maxAddresses = 10000
+// maxAddresses is how many addresses of one field an envelope shows: an
+// envelope is kept in a row and sent in one response. Header has them all.
+const maxAddresses = 1000
+
+// maxDomain is the longest domain name there is, in octets (RFC 1035 §2.3.4).
+const maxDomain = 255
 
 // appendEnvelope writes ENVELOPE (RFC 9051 §7.5.2).
 func (f *fields) appendEnvelope(dst []byte) []byte {
@@ -31,7 +35,7 @@ func (f *fields) appendEnvelope(dst []byte) []byte {
 
 // appendText writes one unstructured value: NIL if absent, "" if empty.
 func (f *fields) appendText(dst []byte, i int) []byte {
-	if f[i] == nil {
+	if !f.has[i] {
 		return append(dst, "NIL"...)
 	}
 	return appendString(dst, f.value(i))
@@ -39,17 +43,28 @@ func (f *fields) appendText(dst []byte, i int) []byte {
 
 // appendAddresses writes a list of address structures, NIL for none.
 func appendAddresses(dst []byte, value string) []byte {
+	if value == "" {
+		return append(dst, "NIL"...)
+	}
+	group := false
+	var buf [8]word
+	l := addrList{s: value, words: buf[:0]}
 	n := 0
-	for a := range addresses(value) {
+	for a, ok := l.next(); ok && n < maxAddresses; a, ok = l.next() {
 		if n == 0 {
 			dst = append(dst, '(')
 		}
-		if n++; n <= maxAddresses || a.kind == groupEnd {
-			dst = a.append(dst)
+		dst = a.append(dst)
+		n++
+		if a.kind != single {
+			group = a.kind == groupStart
 		}
 	}
-	if n == 0 {
+	switch {
+	case n == 0:
 		return append(dst, "NIL"...)
+	case group:
+		dst = addr{kind: groupEnd}.append(dst) // of the group that was cut
 	}
 	return append(dst, ')')
 }
@@ -77,9 +92,10 @@ func (a addr) append(dst []byte) []byte {
 	return append(dst, ')')
 }
 
-// asciiDomain is a domain with A-labels, as it is if that can't be.
+// asciiDomain is a domain with A-labels, as it is if that can't be. Punycode
+// takes time that grows with the square of a label, hence the bound.
 func asciiDomain(domain string) string {
-	if isASCII(domain) {
+	if isASCII(domain) || len(domain) > maxDomain {
 		return domain
 	}
 	if a, err := idna.Punycode.ToASCII(domain); err == nil {

@@ -1,7 +1,7 @@
 package message
 
 import (
-	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -29,21 +29,28 @@ const (
 	fCount
 )
 
-// fields has the raw values of one header block; nil where there is none.
-type fields [fCount][]byte
+// fields has the values of one header block, unfolded.
+type fields struct {
+	values [fCount]string
+	has    [fCount]bool // there is such a field
+}
 
 // read picks the fields out of a block. The first of a name counts; the lists
 // of recipients are joined.
 func (f *fields) read(h Header) {
-	for name, raw := range h.fields {
-		i, value := fieldIndex(name), fieldValue(name, raw)
+	var raw [fCount][]byte
+	for name, line := range h.fields {
+		i, value := fieldIndex(name), fieldValue(name, line)
 		switch {
 		case i < 0:
-		case f[i] == nil:
-			f[i] = value
+		case raw[i] == nil:
+			raw[i] = slices.Clip(value)
 		case i == fTo || i == fCc || i == fBcc:
-			f[i] = bytes.Join([][]byte{f[i], value}, []byte(","))
+			raw[i] = append(append(raw[i], ','), value...)
 		}
+	}
+	for i, value := range raw {
+		f.values[i], f.has[i] = unfold(value), value != nil
 	}
 }
 
@@ -102,8 +109,8 @@ func fieldIndex(name []byte) int {
 	return -1
 }
 
-// value is one field unfolded.
-func (f *fields) value(i int) string { return unfold(f[i]) }
+// value is one field, "" if there is none.
+func (f *fields) value(i int) string { return f.values[i] }
 
 // mediaType is what a part without a usable Content-Type is.
 type mediaType int
@@ -123,7 +130,7 @@ func (f *fields) describe(p *Part, def mediaType) {
 	p.Disposition, p.DispParams = disposition(f.value(fContentDisposition))
 	p.Language = languages(f.value(fContentLanguage))
 	// RFC 2557 §4.4.1: a long URI is folded, the white space is not part of it.
-	p.Location = strings.Join(strings.Fields(f.value(fContentLocation)), "")
+	p.Location = dropSpaces(f.value(fContentLocation))
 }
 
 // describeType sets the media type.
@@ -131,7 +138,7 @@ func (f *fields) describeType(p *Part, def mediaType) {
 	var ok bool
 	if p.Type, p.Subtype, p.Params, ok = contentType(f.value(fContentType)); !ok {
 		p.Type, p.Subtype, p.Params = "text", "plain", nil
-		if f[fContentType] == nil && def == messageDefault {
+		if !f.has[fContentType] && def == messageDefault {
 			p.Type, p.Subtype = "message", "rfc822"
 		}
 	}
@@ -162,15 +169,25 @@ func messageIDs(value string) []string {
 		if !ok || !closed {
 			break
 		}
-		if id = strings.Join(strings.Fields(id), ""); id != "" {
+		if id = dropSpaces(id); id != "" {
 			ids = append(ids, id)
 		}
 		rest = next
 	}
-	if words := strings.Fields(value); len(ids) == 0 && len(words) > 0 && !strings.ContainsAny(value, "<>") {
-		ids = words[:1]
+	if len(ids) == 0 && value != "" && !strings.ContainsAny(value, "<>") {
+		for word := range strings.FieldsSeq(value) {
+			return []string{word}
+		}
 	}
 	return ids
+}
+
+// dropSpaces takes all white space out.
+func dropSpaces(s string) string {
+	if !strings.ContainsAny(s, " \t\r\n") {
+		return s
+	}
+	return strings.Join(strings.Fields(s), "")
 }
 
 // maxReferences is how many ids of one field are read.

@@ -3,12 +3,14 @@ package message
 import (
 	"fmt"
 	"strings"
+	"unicode"
 
 	"golang.org/x/net/html"
 )
 
 // HTMLText turns HTML into readable text: paragraphs, list items, table rows
-// with their cells apart, links numbered and listed at the end.
+// with their cells apart, links numbered and listed at the end. Other control
+// characters than line feeds are left out.
 func HTMLText(source string) string {
 	var t htmlText
 	z := html.NewTokenizer(strings.NewReader(source))
@@ -40,12 +42,15 @@ type htmlText struct {
 }
 
 func (t *htmlText) text(s string) {
-	for i, word := range strings.Fields(s) {
-		t.space = t.space || i > 0 || isSpace(s[0])
-		t.put(word)
-		t.space = false
+	if s == "" {
+		return
 	}
-	t.space = t.space || s != "" && isSpace(s[len(s)-1])
+	t.space = t.space || strings.TrimLeftFunc(s, unicode.IsSpace) != s
+	for word := range strings.FieldsSeq(s) {
+		t.put(word)
+		t.space = true
+	}
+	t.space = t.space && strings.TrimRightFunc(s, unicode.IsSpace) != s
 }
 
 // put writes a word with what is due before it.
@@ -58,7 +63,7 @@ func (t *htmlText) put(word string) {
 		t.out.WriteByte(' ')
 	}
 	t.lines, t.space = 0, false
-	t.out.WriteString(word)
+	t.out.WriteString(cleanText(word))
 }
 
 func (t *htmlText) start(tag html.Token) {

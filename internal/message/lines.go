@@ -27,8 +27,11 @@ type lines struct {
 // newLines begins before the first line.
 func newLines(r io.Reader) *lines {
 	size := minBuffer
-	if l, ok := r.(interface{ Len() int }); ok {
-		size = max(64, min(l.Len()+1, maxBuffer))
+	switch r := r.(type) {
+	case interface{ Len() int }:
+		size = max(64, min(r.Len()+1, maxBuffer))
+	case interface{ Size() int64 }: // a section of a file
+		size = int(max(64, min(r.Size()+1, maxBuffer)))
 	}
 	return &lines{r: r, buf: make([]byte, size)}
 }
@@ -36,9 +39,13 @@ func newLines(r io.Reader) *lines {
 // next goes to the next line; at the end line is empty and it returns false.
 func (l *lines) next() bool {
 	l.leave()
-	n := bytes.IndexByte(l.buf[l.pos:l.end], '\n') + 1
-	for n == 0 && l.fill() {
-		n = bytes.IndexByte(l.buf[l.pos:l.end], '\n') + 1
+	n := l.find(0)
+	for n == 0 {
+		known := l.end - l.pos
+		if !l.fill() {
+			break
+		}
+		n = l.find(known)
 	}
 	if n == 0 {
 		n = l.end - l.pos
@@ -49,6 +56,15 @@ func (l *lines) next() bool {
 	l.line = l.buf[l.pos : l.pos+n]
 	l.pos += n
 	return n > 0
+}
+
+// find is the length of the line at pos, 0 if it has no end yet. Its first
+// known octets are none.
+func (l *lines) find(known int) int {
+	if i := bytes.IndexByte(l.buf[l.pos+known:l.end], '\n'); i >= 0 {
+		return known + i + 1
+	}
+	return 0
 }
 
 // leave counts the line that was current.
@@ -75,10 +91,14 @@ func (l *lines) fill() bool {
 	return l.read()
 }
 
-// makeRoom takes a larger buffer if this one was filled, or moves what is unread to its front.
+// makeRoom moves what is unread to the front of the buffer, or of a larger one,
+// if this one is full.
 func (l *lines) makeRoom() {
+	if l.end < len(l.buf) {
+		return
+	}
 	to := l.buf
-	if l.end == len(l.buf) && len(l.buf) < maxBuffer {
+	if len(l.buf) < maxBuffer {
 		to = make([]byte, min(4*len(l.buf), maxBuffer))
 	}
 	l.end = copy(to, l.buf[l.pos:l.end])

@@ -16,7 +16,7 @@ import "time"
 // its End. A multipart always has at least one of Parts.
 type Part struct {
 	Start, Body, End int64 // header begins; body begins; body ends (without the CRLF before the boundary)
-	Lines            int64 // line ends in the body
+	Lines            int64 // line ends in the body; RFC 9051 §7.5.2's example, 4554 octets of base64 in lines of 60, counts 73 so too
 	Type, Subtype    string
 	Params           []Param // of Content-Type, decoded (RFC 2231), names in lower case
 	ID, Description  string
@@ -75,4 +75,9 @@ func (p *Part) isMultipart() bool { return p.Type == "multipart" }
 // isMessage reports a part that holds a whole message (RFC 2046 §5.2.1, RFC 6532 §3.7).
 func (p *Part) isMessage() bool {
 	return p.Type == "message" && (p.Subtype == "rfc822" || p.Subtype == "global")
+}
+
+// isDeliveryStatus reports the part of a report that programs read and people can (RFC 3464 §2, RFC 6533 §4.1).
+func (p *Part) isDeliveryStatus() bool {
+	return p.Type == "message" && (p.Subtype == "delivery-status" || p.Subtype == "global-delivery-status")
 }

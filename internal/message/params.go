@@ -1,12 +1,14 @@
 package message
 
 import (
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
 )
 
-// maxParams is how many parameters of one field are read.
+// maxParams is how many parameters of one field are read, each section of a
+// value (RFC 2231 §3) counted.
 const maxParams = 100
 
 // contentType reads a Content-Type value; ok is false where RFC 2045 §5.2 says
@@ -49,7 +51,8 @@ func cleanToken(s string) string {
 
 // dropComments takes (comments) out that stand outside quotes and after white
 // space or the beginning: RFC 2045 §5.1 allows them, and file names have
-// parentheses of their own.
+// parentheses of their own. Where an opening one begins no comment, all up to
+// its closing one stays.
 func dropComments(s string) string {
 	if strings.IndexByte(s, '(') < 0 {
 		return s
@@ -60,9 +63,11 @@ func dropComments(s string) string {
 		switch {
 		case s[i] == '"':
 			n = quotedLength(s[i:])
-		case s[i] == '(' && (i == 0 || isSpace(s[i-1])) && closedComment(s[i:]):
-			i += commentLength(s[i:])
-			continue
+		case s[i] == '(' && (i == 0 || isSpace(s[i-1])):
+			if n = commentLength(s[i:]); closedComment(s[i:], n) {
+				i += n
+				continue
+			}
 		}
 		out.WriteString(s[i : i+n])
 		i += n
@@ -70,9 +75,8 @@ func dropComments(s string) string {
 	return out.String()
 }
 
-// closedComment reports a comment that ends and is followed by the end, white space or a semicolon.
-func closedComment(s string) bool {
-	n := commentLength(s)
+// closedComment reports that the comment of n octets that s begins with ends and is followed by the end, white space or a semicolon.
+func closedComment(s string, n int) bool {
 	return s[n-1] == ')' && (n == len(s) || isSpace(s[n]) || s[n] == ';')
 }
 
@@ -127,7 +131,7 @@ func joinParams(raw []Param) []Param {
 		switch {
 		case !ok:
 			plain = append(plain, p)
-		case base != "" && param(extended, base) == "":
+		case base != "" && !hasParam(extended, base):
 			extended = append(extended, Param{base, joinSections(raw, base)})
 		}
 	}
@@ -146,16 +150,16 @@ func hasExtended(raw []Param) bool {
 // distinct keeps the first parameter of each name, in place.
 func distinct(params []Param) []Param {
 	out := params[:0]
-	for i, p := range params {
-		again := false
-		for _, q := range params[:min(i, len(out))] {
-			again = again || q.Name == p.Name
-		}
-		if !again {
+	for _, p := range params {
+		if !hasParam(out, p.Name) {
 			out = append(out, p)
 		}
 	}
 	return out
+}
+
+func hasParam(params []Param, name string) bool {
+	return slices.ContainsFunc(params, func(p Param) bool { return p.Name == name })
 }
 
 // section is one piece of a value: name*2*=.

@@ -8,6 +8,9 @@ import (
 // maxHeaders is how many octets of all header blocks of one message are read for their values.
 const maxHeaders = 2 * MaxHeader
 
+// firstHeader is room for a usual header block.
+const firstHeader = 2 << 10
+
 // parser walks over a message once. The current line is in.line; at a boundary
 // hit says whose.
 type parser struct {
@@ -98,6 +101,9 @@ func (p *parser) readHeader(part *Part) {
 
 // keep adds a line to the header block, as far as the bounds allow.
 func (p *parser) keep(line []byte) {
+	if p.header == nil {
+		p.header = make([]byte, 0, firstHeader)
+	}
 	n := min(len(line), MaxHeader-len(p.header), maxHeaders-p.kept)
 	p.header = append(p.header, line[:n]...)
 	p.kept += n

@@ -182,25 +182,6 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-func FuzzParse(f *testing.F) {
-	f.Add("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n--b--")
-	f.Add("Content-Type: message/rfc822\n\nSubject: \xff\n\n")
-	f.Fuzz(func(t *testing.T, raw string) {
-		ix := check(t, raw)
-		_, _ = Readable(strings.NewReader(raw), ix.Root)
-	})
-}
-
-func FuzzDecodePart(f *testing.F) {
-	ix, _ := Parse(strings.NewReader("Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n"))
-	f.Add(ix.Root.AppendBinary(nil))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if p, err := DecodePart(b); err == nil && string(p.AppendBinary(nil)) != string(b) {
-			t.Fatalf("%x is written as %x", b, p.AppendBinary(nil))
-		}
-	})
-}
-
 func BenchmarkParse(b *testing.B) {
 	raw := crlf("Date: Wed, 17 Jul 1996 02:23:25 -0700\nFrom: Terry Gray <gray@cac.example>\nSubject: hello\nTo: imap@cac.example\nMessage-Id: <1@cac>\n\n") + strings.Repeat(strings.Repeat("x", 70)+"\r\n", 55)
 	b.ReportAllocs()

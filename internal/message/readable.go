@@ -5,23 +5,46 @@ import (
 	"strings"
 )
 
-// Readable is a message as a person reads it: the best text alternative, HTML turned into text with numbered links.
+// maxReadable is how many octets of text are read of a message for people, and
+// how many are given out.
+const maxReadable = 16 << 20
+
+// cutLine ends a text that was longer.
+const cutLine = "[The rest is left out: this message has more than 16 MiB of text.]"
+
+// Readable is a message as a person reads it: the best text alternative, HTML
+// turned into text with numbered links. It has no control characters but line
+// feeds and tabs, so that a terminal can show it. Of more than 16 MiB it has
+// the beginning, and a last line that says so.
 func Readable(r io.ReaderAt, root *Part) (string, error) {
-	w := reading{r: r}
+	return readable(r, root, maxReadable)
+}
+
+func readable(r io.ReaderAt, root *Part, limit int) (string, error) {
+	w := reading{r: r, limit: limit, left: int64(limit)}
 	w.part(root)
-	return strings.Join(w.texts, "\n\n"), w.err
+	if w.cut {
+		w.out.WriteString("\n\n" + cutLine)
+	}
+	return w.out.String(), w.err
 }
 
 // reading collects the texts of a message in order.
 type reading struct {
 	r     io.ReaderAt
-	texts []string
+	out   strings.Builder
+	limit int   // of out, in octets
+	left  int64 // octets still to be read
+	cut   bool  // there was more
 	err   error
 }
 
+// done reports that no further part is to be read.
+func (w *reading) done() bool { return w.err != nil || w.cut }
+
 func (w *reading) part(p *Part) {
 	switch {
-	case w.err != nil || p.IsAttachment():
+	case w.done() || p.IsAttachment():
 	case p.is("multipart", "alternative"):
 		w.alternative(p)
 	case p.isMultipart():
@@ -30,20 +53,20 @@ func (w *reading) part(p *Part) {
 		}
 	case p.Message != nil:
 		w.message(p.Message)
-	case p.Type == "text" || p.is("message", "delivery-status"):
+	case p.Type == "text" || p.isDeliveryStatus():
 		w.text(p)
 	}
 }
 
 // alternative takes plain text, or else the last alternative that gives any (RFC 2046 §5.1.4).
 func (w *reading) alternative(p *Part) {
-	had := len(w.texts)
+	had := w.out.Len()
 	for _, child := range p.Parts {
-		if child.is("text", "plain") && len(w.texts) == had {
+		if child.is("text", "plain") && w.out.Len() == had {
 			w.part(child)
 		}
 	}
-	for i := len(p.Parts) - 1; i >= 0 && len(w.texts) == had; i-- {
+	for i := len(p.Parts) - 1; i >= 0 && w.out.Len() == had; i-- {
 		w.part(p.Parts[i])
 	}
 }
@@ -58,7 +81,7 @@ func (w *reading) message(p *Part) {
 	var lines []string
 	for _, name := range []string{"From", "To", "Date", "Subject"} {
 		if value := Header(head).Text(name); value != "" {
-			lines = append(lines, name+": "+cleanText(value))
+			lines = append(lines, name+": "+value)
 		}
 	}
 	w.add(strings.Join(lines, "\n"))
@@ -66,20 +89,33 @@ func (w *reading) message(p *Part) {
 }
 
 func (w *reading) text(p *Part) {
-	all, err := io.ReadAll(io.LimitReader(Text(w.r, p), maxText))
+	all, err := io.ReadAll(io.LimitReader(Text(w.r, p), w.left+1))
 	if err != nil {
 		w.err = err
 		return
 	}
-	s := strings.ReplaceAll(string(all), "\r\n", "\n")
+	more := int64(len(all)) > w.left
+	all = all[:min(int64(len(all)), w.left)]
+	w.left -= int64(len(all))
+	s := string(all)
 	if p.Subtype == "html" {
 		s = HTMLText(s)
 	}
 	w.add(s)
+	w.cut = w.cut || more
 }
 
+// add writes a text with an empty line before it, as much as there is room for.
 func (w *reading) add(s string) {
-	if s = strings.Trim(s, "\r\n\t "); s != "" {
-		w.texts = append(w.texts, s)
+	s = strings.Trim(cleanLines(s), "\t\n ")
+	if w.done() || s == "" {
+		return
 	}
+	if w.out.Len() > 0 {
+		w.out.WriteString("\n\n")
+	}
+	if room := max(w.limit-w.out.Len(), 0); len(s) > room {
+		s, w.cut = strings.ToValidUTF8(s[:room], ""), true
+	}
+	w.out.WriteString(s)
 }

@@ -1,7 +1,5 @@
 package message
 
-import "strings"
-
 // appendStructure writes BODYSTRUCTURE, or BODY without the extension data
 // (RFC 9051 §7.5.2, §9 body). Names are in upper case as in its examples.
 func (p *Part) appendStructure(dst []byte, extended bool) []byte {
@@ -95,4 +93,17 @@ func separator(i int) byte {
 	return ' '
 }
 
-func appendUpper(dst []byte, s string) []byte { return appendString(dst, strings.ToUpper(s)) }
+// appendUpper writes a quoted string with its ASCII letters in upper case.
+func appendUpper(dst []byte, s string) []byte {
+	from := len(dst)
+	dst = appendString(dst, s)
+	if !isASCII(s) {
+		return dst // encoded, and the code has both cases
+	}
+	for i, c := range dst[from:] {
+		if 'a' <= c && c <= 'z' {
+			dst[from+i] = c - ('a' - 'A')
+		}
+	}
+	return dst
+}

@@ -26,7 +26,12 @@ func Reply(s string) string {
 }
 
 // collapse makes all runs of white space one space.
-func collapse(s string) string { return strings.Join(strings.Fields(s), " ") }
+func collapse(s string) string {
+	if !strings.Contains(s, "  ") && !strings.ContainsAny(s, "\t\r\n") {
+		return strings.Trim(s, " ")
+	}
+	return strings.Join(strings.Fields(s), " ")
+}
 
 // dropTrailers takes off subj-trailer: "(fwd)" or white space.
 func dropTrailers(s string) string {
@@ -40,34 +45,26 @@ func dropTrailers(s string) string {
 	}
 }
 
-// dropPrefixes takes off subj-leader and, while something stays, subj-blob.
+// dropPrefixes takes off subj-leader and, while something stays, subj-blob. A
+// row of blobs goes as a whole: before a mark as part of the leader, else one by
+// one save a last one with nothing behind it.
 func dropPrefixes(s string) string {
 	for {
 		s = strings.TrimLeft(s, " ")
-		n := leaderLength(s)
-		if n == 0 {
-			if n = blobLength(s); n == len(s) {
-				return s
-			}
+		last, rest := s, s
+		for n := blobLength(rest); n > 0; n = blobLength(rest) {
+			last, rest = rest, rest[n:]
 		}
-		if n == 0 {
-			return s
+		n := refwdLength(rest)
+		switch {
+		case n > 0:
+			s = rest[n:]
+		case rest == "":
+			return last
+		default:
+			return rest
 		}
-		s = s[n:]
 	}
-}
-
-// leaderLength is the length of (*subj-blob subj-refwd) at the beginning of s, 0 if there is none.
-func leaderLength(s string) int {
-	i := 0
-	for n := blobLength(s); n > 0; n = blobLength(s[i:]) {
-		i += n
-	}
-	n := refwdLength(s[i:])
-	if n == 0 {
-		return 0
-	}
-	return i + n
 }
 
 // refwdLength is the length of subj-refwd: "re", "fw" or "fwd", a blob, a colon.

@@ -3,7 +3,6 @@ package message
 import (
 	"reflect"
 	"testing"
-	"unicode/utf8"
 )
 
 func TestAddresses(t *testing.T) {
@@ -36,26 +35,4 @@ func TestTexts(t *testing.T) {
 			t.Errorf("got %q, want %q", c.got, c.want)
 		}
 	}
-}
-
-func FuzzAddresses(f *testing.F) {
-	f.Add(`"a" <@r:b@c>, g: d@[1.2.3.4] (e(f));`)
-	f.Fuzz(func(t *testing.T, s string) {
-		Addresses(s)
-		balanced(t, string(appendAddresses([]byte("("), s))+")")
-	})
-}
-
-func FuzzDecodeWords(f *testing.F) {
-	f.Add("=?utf-8?q?=41?= =?gb2312?b?xOM=?=")
-	f.Fuzz(func(t *testing.T, s string) {
-		if out := DecodeWords(s); !utf8.ValidString(out) {
-			t.Fatalf("%q", out)
-		}
-	})
-}
-
-func FuzzHTMLText(f *testing.F) {
-	f.Add("<p><a href=x:>a</a><li><td>")
-	f.Fuzz(func(t *testing.T, s string) { HTMLText(s) })
 }

@@ -8,17 +8,16 @@ import (
 
 // DecodeWords decodes RFC 2047 encoded words, in whatever charset x/text knows.
 // White space between two of them goes (§6.2); a character split between them
-// is put together, though §5 forbids that. A broken word stays as it is.
+// is put together, though §5 forbids that. A broken word stays as it is. Control
+// characters are left out, or they would reach a terminal.
 func DecodeWords(s string) string {
-	if !strings.Contains(s, "=?") {
-		return toUTF8(s)
+	end := strings.LastIndex(s, "?=") + len("?=")
+	if end < len("?=") || !strings.Contains(s, "=?") {
+		return cleanText(toUTF8(s))
 	}
+	s, tail := s[:end], s[end:] // no search for the end of a word is in vain
 	var d wordDecoder
-	for s != "" {
-		i := strings.Index(s, "=?")
-		if i < 0 {
-			break
-		}
+	for i := strings.Index(s, "=?"); i >= 0; i = strings.Index(s, "=?") {
 		w, n := parseWord(s[i:])
 		if n == 0 {
 			d.text(s[:i+2])
@@ -32,7 +31,8 @@ func DecodeWords(s string) string {
 		s = s[i+n:]
 	}
 	d.text(s)
-	return d.out.String()
+	d.text(tail)
+	return cleanText(d.out.String())
 }
 
 // encodedWord is =?charset?encoding?text?= with its text decoded to octets.
@@ -43,22 +43,23 @@ type encodedWord struct {
 
 // parseWord reads the encoded word that s begins with and its length, 0 if it is none.
 func parseWord(s string) (w encodedWord, length int) {
-	charset, rest, ok1 := strings.Cut(s[2:], "?")
-	enc, rest, ok2 := strings.Cut(rest, "?")
-	text, rest, ok3 := strings.Cut(rest, "?=")
-	if !ok1 || !ok2 || !ok3 || charset == "" || len(enc) != 1 || strings.ContainsAny(charset, " \t\r\n") {
+	charset, rest, _ := strings.Cut(s[2:], "?")
+	if charset == "" || strings.ContainsAny(charset, " \t\r\n") || len(rest) < 2 || rest[1] != '?' {
 		return w, 0
 	}
-	w.charset, _, _ = strings.Cut(charset, "*") // RFC 2231 §5: language
-	switch enc {
-	case "b", "B":
+	text, after, ok := strings.Cut(rest[2:], "?=")
+	switch {
+	case !ok:
+		return w, 0
+	case rest[0] == 'b' || rest[0] == 'B':
 		w.octets = decodeBase64(text)
-	case "q", "Q":
+	case rest[0] == 'q' || rest[0] == 'Q':
 		w.octets = decodeQ(text)
 	default:
 		return w, 0
 	}
-	return w, len(s) - len(rest)
+	w.charset, _, _ = strings.Cut(charset, "*") // RFC 2231 §5: language
+	return w, len(s) - len(after)
 }
 
 // wordDecoder collects text; octets of words in one charset wait until all are there.
@@ -126,9 +127,10 @@ func decodeQ(s string) []byte {
 }
 
 // EncodeWords encodes a text for an unstructured field, in words no longer than
-// 75, ready to be folded. Text that needs no words stays as it is.
+// 75, ready to be folded. Text that needs no words stays as it is: printable
+// ASCII that can be folded.
 func EncodeWords(s string) string {
-	if !needsWords(s) {
+	if !needsWords(s) && !hasLongToken(s) {
 		return s
 	}
 	return encodeAll(s)
@@ -143,6 +145,18 @@ func needsWords(s string) bool {
 		}
 	}
 	return strings.Contains(s, "=?")
+}
+
+// hasLongToken reports a word that is too long for a line.
+func hasLongToken(s string) bool {
+	for len(s) > maxToken {
+		i := strings.IndexByte(s, ' ')
+		if i < 0 || i > maxToken {
+			return true
+		}
+		s = s[i+1:]
+	}
+	return false
 }
 
 // An encoded word is =?utf-8?B?…?= with at most 75 characters (RFC 2047 §2);

@@ -42,6 +42,7 @@ type (
 	// List is LIST or LSUB (RFC 9051 §6.3.9).
 	List struct {
 		LSub                                   bool
+		Extended                               bool // has what RFC 3501 does not know
 		Subscribed, SpecialUse, RecursiveMatch bool // selection options
 		Reference                              string
 		Patterns                               []string
@@ -139,6 +140,7 @@ const (
 	Header   // Field contains Text
 	BodyText // Text
 	AnyText  // Text
+	Recent   // RFC 3501 §2.3.2
 )
 
 // Key is one search key with what it needs.

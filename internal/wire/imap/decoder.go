@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -98,6 +99,15 @@ func (d *decoder) atom() string {
 
 // word is an atom in capitals: a keyword of the grammar.
 func (d *decoder) word() string { return strings.ToUpper(d.atom()) }
+
+// oneOf is a word of a closed list; what says what they are.
+func (d *decoder) oneOf(what string, words ...string) string {
+	w := d.word()
+	if !slices.Contains(words, w) {
+		d.fail("unknown %s", what)
+	}
+	return w
+}
 
 func (d *decoder) number64() int64 {
 	digits := d.span(isDigit)

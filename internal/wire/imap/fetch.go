@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-func parseFetch(d *decoder, uid bool) any {
+func parseFetch(d *decoder, uid bool) *Fetch {
 	d.sp()
 	c := &Fetch{UID: uid, Set: d.set()}
 	d.sp()

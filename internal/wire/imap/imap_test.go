@@ -98,3 +98,48 @@ func FuzzUTF7(f *testing.F) {
 		}
 	})
 }
+
+func TestRedact(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"a LOGIN bob secret":                "a LOGIN bob ‹secret›",
+		"a  login  bob  secret":             "a  login  bob ‹secret›",
+		"LOGIN bob secret":                  "LOGIN ‹secret›",
+		"a LOGIN {3}":                       "a LOGIN {3}",
+		`a LOGIN "b ob" secret`:             `a LOGIN "b ‹secret›`,
+		"a AUTHENTICATE PLAIN AGJvYgBwdw==": "a AUTHENTICATE PLAIN ‹secret›",
+		"a AUTHENTICATE PLAIN":              "a AUTHENTICATE PLAIN",
+		"a SEARCH LOGIN secret":             "a SEARCH LOGIN secret",
+	} {
+		if got := string(Redact([]byte(in))); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestTableNamesAreUnique(t *testing.T) {
+	t.Parallel()
+	if len(rows) != len(Table()) {
+		t.Fatal("two rows have the same name")
+	}
+	for name, r := range rows {
+		if r.parse == nil || r.run == nil || r.States == 0 {
+			t.Errorf("%s is not complete", name)
+		}
+	}
+}
+
+func TestQuoting(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ got, want string }{
+		{string(AppendString(nil, "a\"b")), `"a\"b"`},
+		{string(AppendString(nil, "ü")), "{2}\r\nü"}, // RFC 9051 appendix A
+		{string(AppendAString(nil, "nil")), `"nil"`},
+		{string(AppendMailbox(nil, "台北", false)), "&U,BTFw-"},
+		{string(AppendMailbox(nil, "台北", true)), `"台北"`},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s, want %s", c.got, c.want)
+		}
+	}
+}

@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// mark is a literal's marker: {5}, {5+} or {5-}, with ~ before it for literal8.
+// mark is a literal's marker: {5} or {5+}, with ~ before it for literal8.
 type mark struct {
 	size   int64
 	plus   bool // the client does not wait (RFC 7888)
@@ -24,10 +24,7 @@ func marker(b []byte) (m mark, ok bool) {
 		return m, false
 	}
 	digits := rest[1:end]
-	if n := len(digits); n > 0 && (digits[n-1] == '+' || digits[n-1] == '-') {
-		m.plus = true
-		digits = digits[:n-1]
-	}
+	digits, m.plus = bytes.CutSuffix(digits, []byte("+"))
 	size, err := strconv.ParseUint(string(digits), 10, 63)
 	if err != nil {
 		return m, false

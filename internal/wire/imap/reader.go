@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"tem/internal/line"
@@ -32,7 +33,7 @@ func (r *Reader) Next() (*Command, error) {
 	for {
 		text, err := r.c.ReadLine()
 		if errors.Is(err, line.ErrTooLong) {
-			return nil, r.refuse("line too long", false)
+			return nil, r.refuse("line too long", true) // its end, now lost, may have announced octets that are no commands
 		}
 		if err != nil && !errors.Is(err, line.ErrBareNewline) {
 			return nil, err
@@ -49,7 +50,7 @@ func (r *Reader) Next() (*Command, error) {
 				return c, nil
 			}
 		}
-		r.c.Secret(isCommand(r.buf, "LOGIN"))
+		r.c.Secret(secretive(r.buf))
 		if err := r.literal(m); err != nil {
 			return nil, err
 		}
@@ -145,20 +146,42 @@ func (r *Reader) Skip(tag string, a *Append) error {
 	return r.Done(tag)
 }
 
-// isCommand reports whether a command's text has that name.
+// isCommand reports whether a command's text has that name, however it is spaced.
 func isCommand(b []byte, name string) bool {
-	words := bytes.SplitN(b, []byte(" "), 3)
-	return len(words) > 1 && strings.EqualFold(string(words[1]), name)
+	_, rest := firstWord(b)
+	word, _ := firstWord(rest)
+	return strings.EqualFold(string(word), name)
 }
 
-// Redact hides the secrets of a line that a client sends (line.Options.Redact).
+func firstWord(b []byte) (word, rest []byte) {
+	word, rest, _ = bytes.Cut(bytes.TrimLeft(b, " \t"), []byte(" "))
+	return word, rest
+}
+
+// Redact hides the secrets of a line that a client sends (line.Options.Redact):
+// what follows the first argument of LOGIN and AUTHENTICATE, and all that
+// follows when the tag was forgotten.
 func Redact(text []byte) []byte {
-	words := bytes.SplitN(text, []byte(" "), 4)
-	switch {
-	case isCommand(text, "LOGIN") && len(words) == 4:
-		return append(bytes.Join(words[:3], []byte(" ")), " ‹secret›"...)
-	case isCommand(text, "AUTHENTICATE") && len(words) == 4:
-		return append(bytes.Join(words[:3], []byte(" ")), " ‹secret›"...)
+	word, rest := firstWord(text)
+	if !hasSecret(word) {
+		if word, rest = firstWord(rest); !hasSecret(word) {
+			return text
+		}
+		_, rest = firstWord(rest)
 	}
-	return text
+	if len(rest) == 0 {
+		return text
+	}
+	return append(slices.Clip(text[:len(text)-len(rest)]), "‹secret›"...)
+}
+
+// secretive reports whether the literals of a command are to be hidden.
+func secretive(b []byte) bool {
+	word, rest := firstWord(b)
+	next, _ := firstWord(rest)
+	return hasSecret(word) || hasSecret(next)
+}
+
+func hasSecret(command []byte) bool {
+	return bytes.EqualFold(command, []byte("LOGIN")) || bytes.EqualFold(command, []byte("AUTHENTICATE"))
 }

@@ -2,12 +2,13 @@ package imap
 
 import "strings"
 
-func parseSearch(d *decoder, uid bool) any {
+func parseSearch(d *decoder, uid bool) *Search {
 	c := &Search{UID: uid}
 	d.sp()
 	if d.keyword("RETURN") {
 		d.sp()
-		c.Return = append([]string{}, d.words()...)
+		c.Return = []string{}
+		d.list(func() { c.Return = append(c.Return, d.oneOf("RETURN option", "MIN", "MAX", "ALL", "COUNT", "SAVE")) })
 		d.sp()
 	}
 	if d.keyword("CHARSET") {
@@ -48,10 +49,11 @@ func (d *decoder) key() (k Key) {
 		return Key{Op: Numbered, Set: d.set()}
 	}
 	name := d.word()
-	if flag, ok := flagKey(strings.TrimPrefix(name, "UN")); ok && name != "OLD" {
+	positive, un := strings.CutPrefix(name, "UN")
+	if flag, ok := flagKey(positive); ok {
 		k = Key{Op: HasFlag, Text: flag}
-		if strings.HasPrefix(name, "UN") {
-			return Key{Op: NotOp, Keys: []Key{k}}
+		if un {
+			return not(k)
 		}
 		return k
 	}
@@ -71,10 +73,14 @@ func not(k Key) Key { return Key{Op: NotOp, Keys: []Key{k}} }
 // keyWith reads what follows the name of a key.
 func (d *decoder) keyWith(name string) Key {
 	switch name {
-	case "ALL", "OLD": // no message is \Recent here
+	case "ALL":
 		return Key{}
-	case "NEW", "RECENT": // RFC 3501 §6.4.4
-		return not(Key{})
+	case "RECENT": // this and the next two: RFC 3501 §6.4.4
+		return Key{Op: Recent}
+	case "NEW":
+		return Key{Keys: []Key{{Op: Recent}, not(Key{Op: HasFlag, Text: `\Seen`})}}
+	case "OLD":
+		return not(Key{Op: Recent})
 	}
 	d.sp()
 	switch name {

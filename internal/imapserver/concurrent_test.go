@@ -1,0 +1,50 @@
+package imapserver
+
+import "testing"
+
+func TestSilentStoreHidesNobodyElse(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, 2)
+	a, b := selectedPeer(t, s), selectedPeer(t, s)
+	b.want(`STORE 1 +FLAGS (\Answered $Work)`, "* FLAGS", "* OK [PERMANENTFLAGS", `* 1 FETCH (FLAGS (\Answered $Work))`, "x OK")
+	// RFC 9051 §6.4.6: what another session changed is told.
+	a.want(`STORE 1 +FLAGS.SILENT (\Flagged)`, "* FLAGS", "* OK [PERMANENTFLAGS", `* 1 FETCH (UID 1 FLAGS (\Recent \Answered \Flagged $Work))`, "x OK")
+	a.want(`STORE 2 FLAGS.SILENT (\Draft $Work)`, "x OK")
+	a.want(`STORE 2 -FLAGS.SILENT (\Draft)`, "x OK")
+	a.want("FETCH 2 FLAGS", `* 2 FETCH (FLAGS (\Recent $Work))`, "x OK")
+	b.want("NOOP", `* 1 FETCH (UID 1 FLAGS (\Answered \Flagged $Work))`, `* 2 FETCH (UID 2 FLAGS ($Work))`, "x OK")
+}
+
+func TestExpungedElsewhere(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, 3)
+	a, b := selectedPeer(t, s), selectedPeer(t, s)
+	b.do(`STORE 2 +FLAGS.SILENT (\Deleted)`)
+	a.do("NOOP")
+	b.want("EXPUNGE", "* 2 EXPUNGE", "x OK")
+	// No EXPUNGE while sequence numbers are in use (RFC 9051 §7.5.1).
+	a.want("FETCH 1:3 BODY.PEEK[TEXT]<0.5>", "* 1 FETCH (BODY[TEXT]<0> {5}", "Hello)", "* 3 FETCH (BODY[TEXT]<0> {5}", "Hello)", "x NO [EXPUNGEISSUED]")
+	a.want("FETCH 2:3 RFC822.SIZE", "* 3 FETCH (RFC822.SIZE", "x NO [EXPUNGEISSUED]")
+	a.want("STORE 2 +FLAGS.SILENT (\\Seen)", "x NO [EXPUNGEISSUED]")
+	a.want("STORE 3 +FLAGS.SILENT (\\Seen)", "x OK")
+	a.want("SEARCH ALL", "* SEARCH 1 3", "x OK")
+	a.want("UID FETCH 1:3 RFC822.SIZE", "* 1 FETCH (UID 1 RFC822.SIZE", "* 3 FETCH (UID 3 RFC822.SIZE", "* 2 EXPUNGE", "x OK")
+	a.want("FETCH 1:2 UID", "* 1 FETCH (UID 1)", "* 2 FETCH (UID 3)", "x OK")
+}
+
+func TestRecentIsForOne(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, 3)
+	a, b := selectedPeer(t, s), selectedPeer(t, s)
+	b.want("SEARCH RECENT", "* SEARCH", "x OK")
+	a.want("SEARCH RECENT", "* SEARCH 1 2 3", "x OK")
+	b.send("x APPEND INBOX {15+}\r\nSubject: x\r\n\r\ny\r\n")
+	if got := b.until("x "); len(got) != 3 || got[0] != "* 4 EXISTS" || got[1] != "* 1 RECENT" {
+		t.Errorf("append: %q", got)
+	}
+	a.want("NOOP", "* 4 EXISTS", "* 3 RECENT", "x OK")
+	a.want("FETCH 3:4 FLAGS", `* 3 FETCH (FLAGS (\Recent))`, "* 4 FETCH (FLAGS ())", "x OK")
+	a.do("STORE 1 +FLAGS.SILENT (\\Deleted)")
+	a.want("EXPUNGE", "* 1 EXPUNGE", "x OK")
+	a.want("STATUS INBOX (RECENT)", "* STATUS INBOX (RECENT 0)", "x OK")
+}
