@@ -2,60 +2,118 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"io"
 	"strings"
+	"text/tabwriter"
 
-	"tem/internal/agent"
 	"tem/internal/explain"
 )
 
-// ExplainCommand tells what a reply code means.
+// ExplainCommand tells what reply codes mean.
 type ExplainCommand struct {
-	Code []string `arg:"" passthrough:"" help:"550, 5.7.1, '421 4.3.2', '-ERR [IN-USE]', 'NO [OVERQUOTA]'."`
-	JSON bool     `help:"One JSON object per line."`
-	Lang string   `enum:",en,vi" default:"" help:"Only en or vi (default: both)."`
+	Code []string `arg:"" optional:"" help:"A code, several, or a whole reply in quotes; without one, the list of all codes."`
+	Lang string   `enum:"en,vi,both" default:"both" help:"Language of the answer: en, vi or both."`
+	JSON bool     `help:"Answer with JSON: a list of objects."`
+	// POP3's -ERR looks like a flag E with the value RR.
+	Err string `short:"E" name:"err" hidden:"" placeholder:"RR"`
 }
 
-// Help shows how to use it.
+// exitUnknown: a code that is not in the catalogue.
+const exitUnknown = 3
+
 func (ExplainCommand) Help() string {
-	return "Examples:\n  tem explain 550 5.7.1\n  tem explain --lang vi 421\n  tem explain 'NO [OVERQUOTA]'"
+	return `Examples:
+  tem explain 550
+  tem explain 421 4.3.2 --lang vi
+  tem explain "550 5.1.1 <an@hanoi.example>: no such user"
+  tem explain "-ERR [IN-USE]"
+  tem explain "NO [OVERQUOTA]" --json
+  tem explain | grep AUTH
+
+Exit code 3: the code is in no catalogue, and was explained by its form if it has one.`
 }
 
-// Run prints what is known of each code.
-func (c *ExplainCommand) Run(s *streams) error {
-	found := explain.Find(strings.Join(c.words(), " "))
-	if len(found) == 0 {
-		return &agent.Error{Code: agent.NoMatch, Err: explain.ErrUnknown}
+// Run explains.
+func (c *ExplainCommand) Run(std *streams) error {
+	if len(c.replies()) == 0 {
+		return c.list(std.out)
 	}
-	for _, n := range found {
-		if err := c.show(s, n); err != nil {
+	var notes []explain.Note
+	var unknown error
+	for _, reply := range c.replies() {
+		found := explain.Find(reply)
+		if len(found) == 0 {
+			unknown = &traceError{exitUnknown, fmt.Errorf("%s: %w", reply, explain.ErrUnknown)}
+		}
+		for _, n := range found {
+			notes = append(notes, n.Only(c.Lang))
+			if !n.Known && unknown == nil {
+				unknown = &traceError{code: exitUnknown}
+			}
+		}
+	}
+	if err := c.print(std.out, notes); err != nil {
+		return err
+	}
+	return unknown
+}
+
+// replies are what to explain: each argument that was quoted by itself, or all
+// of them as one reply.
+func (c *ExplainCommand) replies() []string {
+	words := c.Code
+	if c.Err != "" {
+		words = append([]string{"-E" + c.Err}, words...)
+	}
+	for _, w := range words {
+		if strings.Contains(w, " ") {
+			return words
+		}
+	}
+	if len(words) == 0 {
+		return nil
+	}
+	return []string{strings.Join(words, " ")}
+}
+
+func (c *ExplainCommand) print(w io.Writer, notes []explain.Note) error {
+	if c.JSON {
+		if notes == nil {
+			notes = []explain.Note{}
+		}
+		return json.NewEncoder(w).Encode(notes)
+	}
+	for i, n := range notes {
+		if i > 0 {
+			io.WriteString(w, "\n")
+		}
+		if err := n.Print(w, c.Lang); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// words are the codes; flags may stand behind them, and a code may begin with "-".
-func (c *ExplainCommand) words() []string {
-	var codes []string
-	for i := 0; i < len(c.Code); i++ {
-		switch w := c.Code[i]; {
-		case w == "--json":
-			c.JSON = true
-		case w == "--lang" && i+1 < len(c.Code):
-			i++
-			c.Lang = c.Code[i]
-		case strings.HasPrefix(w, "--lang="):
-			c.Lang = strings.TrimPrefix(w, "--lang=")
-		case w != "--":
-			codes = append(codes, w)
+// list shows the whole catalogue, a line for each code.
+func (c *ExplainCommand) list(out io.Writer) error {
+	notes := explain.All()
+	if c.JSON {
+		for i := range notes {
+			notes[i] = notes[i].Only(c.Lang)
+		}
+		return json.NewEncoder(out).Encode(notes)
+	}
+	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	for _, n := range notes {
+		switch c.Lang {
+		case "en":
+			tableRow(w, n.Protocol, n.Code, n.Meaning.EN)
+		case "vi":
+			tableRow(w, n.Protocol, n.Code, n.Meaning.VI)
+		default:
+			tableRow(w, n.Protocol, n.Code, n.Meaning.EN+" / "+n.Meaning.VI)
 		}
 	}
-	return codes
-}
-
-func (c *ExplainCommand) show(s *streams, n explain.Note) error {
-	if c.JSON {
-		return json.NewEncoder(s.out).Encode(n)
-	}
-	return n.Print(s.out, c.Lang)
+	return w.Flush()
 }

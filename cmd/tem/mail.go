@@ -22,23 +22,23 @@ type MailCommand struct {
 	Trace   bool   `help:"Show the dialogue on standard error."`
 	Times   bool   `help:"With --trace: show timings."`
 
-	Setup    mailSetup    `cmd:"" help:"Set up an account. Example: tem mail setup you@gmail.com"`
+	Setup    mailSetup    `cmd:"" help:"Set up an account."`
 	Accounts mailAccounts `cmd:"" help:"List the accounts."`
-	List     mailList     `cmd:"" aliases:"ls" help:"List messages. Example: tem mail list --unseen"`
-	Read     mailRead     `cmd:"" help:"Show messages. Example: tem mail read @last"`
-	Search   mailSearch   `cmd:"" help:"Search. Example: tem mail search from:lan since:2026-11-01 unseen"`
-	Write    mailWrite    `cmd:"" help:"Write and send. Example: echo Hello | tem mail write --to binh@saigon.example --subject Hi"`
+	List     mailList     `cmd:"" aliases:"ls" help:"List messages."`
+	Read     mailRead     `cmd:"" help:"Show messages."`
+	Search   mailSearch   `cmd:"" help:"Search by sender, subject, text, date and state."`
+	Write    mailWrite    `cmd:"" help:"Write and send."`
 	Draft    mailDraft    `cmd:"" help:"List, edit or send drafts."`
-	Reply    mailReply    `cmd:"" help:"Answer a message. Example: tem mail reply 7 --all"`
-	Forward  mailForward  `cmd:"" help:"Send a message on. Example: tem mail forward 7 --to an@hanoi.example"`
-	Save     mailSave     `cmd:"" help:"Save attachments. Example: tem mail save 7 --dir ~/Downloads"`
-	Move     mailMove     `cmd:"" help:"Move messages. Example: tem mail move 1,3-5 Archive"`
-	Flag     mailFlag     `cmd:"" help:"Change flags. Example: tem mail flag 7 +flagged -seen"`
+	Reply    mailReply    `cmd:"" help:"Answer a message."`
+	Forward  mailForward  `cmd:"" help:"Send a message on."`
+	Save     mailSave     `cmd:"" help:"Save attachments."`
+	Move     mailMove     `cmd:"" help:"Move messages."`
+	Flag     mailFlag     `cmd:"" help:"Change flags."`
 	Delete   mailDelete   `cmd:"" aliases:"rm" help:"Move messages to the trash."`
 	Folders  mailFolders  `cmd:"" help:"List the folders."`
-	Watch    mailWatch    `cmd:"" help:"Wait for new messages. Example: tem mail watch --exec 'notify-send \"$TEM_FROM\" \"$TEM_SUBJECT\"'"`
-	Pop      mailPop      `cmd:"" help:"Download over POP3. Example: tem mail pop --mbox inbox.mbox"`
-	Source   mailSource   `cmd:"" help:"Show the header card, or the raw letter. Example: tem mail source @last --raw"`
+	Watch    mailWatch    `cmd:"" help:"Wait for new messages."`
+	Pop      mailPop      `cmd:"" help:"Download over POP3."`
+	Source   mailSource   `cmd:"" help:"Show the header card, or the raw letter."`
 }
 
 // env is the agent's surroundings for one run.

@@ -27,10 +27,28 @@ type mailFlag struct {
 }
 
 func (c *mailFlag) Run(ctx context.Context, m *MailCommand, s *streams) error {
-	if len(c.Changes) > 0 && c.Changes[0] == "--" {
-		c.Changes = c.Changes[1:]
+	changes := c.changes(m)
+	return m.env(s).Flag(ctx, []string{c.ID}, changes)
+}
+
+// changes are the flags without the options that stand among them, since a
+// change may begin with "-" too.
+func (c *mailFlag) changes(m *MailCommand) []string {
+	var changes []string
+	for _, w := range c.Changes {
+		switch w {
+		case "--json":
+			m.JSON = true
+		case "--trace":
+			m.Trace = true
+		case "--times":
+			m.Times = true
+		case "--":
+		default:
+			changes = append(changes, w)
+		}
 	}
-	return m.env(s).Flag(ctx, []string{c.ID}, c.Changes)
+	return changes
 }
 
 type mailDelete struct {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"path/filepath"
 
 	"tem/internal/agent"
 )
@@ -18,6 +19,11 @@ type letterFlags struct {
 }
 
 func (f *letterFlags) letter() agent.Letter {
+	for i, name := range f.Attach { // a draft may be sent from another directory
+		if full, err := filepath.Abs(name); err == nil {
+			f.Attach[i] = full
+		}
+	}
 	return agent.Letter{To: f.To, Cc: f.Cc, Bcc: f.Bcc, Subject: f.Subject, Attach: f.Attach, Body: f.Body, Draft: f.Draft}
 }
 

@@ -1,80 +1,85 @@
 package explain
 
-// replies is the whole table of §7 of the source document, historic codes
-// included, and what RFC 5321, 4954, 7504 and 5248 have added.
-func replies() []Note {
-	r := func(code, en, vi string, t Turn, today ...string) Note {
-		n := Note{Code: code, Protocol: "SMTP", English: en, Vietnamese: vi, Turn: t}
-		if len(today) > 0 {
-			n.Today = today[0]
-		}
-		return n
-	}
-	ok, on, wait, bad := nobody(), turnOf('3'), later(), fix()
-	return []Note{
-		r("101", "Cannot connect: wrong server name or port", "Lỗi kết nối máy chủ (sai tên máy chủ hoặc sai cổng)", bad, "no server says it; the client reports a connection error (exit code 5 here)"),
-		r("211", "System status, or reply to HELP", "Trạng thái hệ thống (phản hồi HELP)", ok),
-		r("214", "Help text", "Thông tin trợ giúp (phản hồi HELP)", ok),
-		r("220", "Service ready", "Máy chủ sẵn sàng", ok),
-		r("221", "Closing the connection", "Máy chủ đóng kết nối", ok),
-		r("235", "Authentication succeeded", "Xác thực thành công", ok),
-		r("250", "Requested action completed", "Yêu cầu đã thực hiện xong", ok),
-		r("251", "User not local; will forward", "Người nhận không ở máy này, sẽ chuyển tiếp", ok),
-		r("252", "Cannot verify the user, but will accept the message and try", "Không kiểm tra được người nhận nhưng sẽ cố gửi", ok),
-		r("334", "Continue the authentication (base64 challenge)", "Tiếp tục xác thực (thử thách base64)", on),
-		r("354", "Start mail input, end with a line of a lone dot", "Bắt đầu nhập thư, kết thúc bằng dòng chỉ có dấu chấm", on),
-		r("421", "Service not available, closing the connection", "Dịch vụ tạm ngưng, đóng kết nối", wait),
-		r("422", "The recipient's mailbox is over its storage limit", "Hộp thư của người nhận đã vượt giới hạn lưu trữ", recipient(), "452 4.2.2 or 552 5.2.2"),
-		r("431", "Too many messages for one domain, or not enough disk space", "Quá tải: quá nhiều thư gửi đến một miền hoặc thiếu chỗ chứa", wait, "452 4.3.1"),
-		r("432", "A password transition is needed", "Cần đổi kiểu mật khẩu", login(), "432 4.7.12"),
-		r("441", "The recipient's server does not answer", "Máy chủ của người nhận không phản hồi", wait, "a status of the sending queue: 4.4.1"),
-		r("442", "The connection was dropped", "Kết nối bị ngắt", wait, "a status of the sending queue: 4.4.2"),
-		r("446", "A mail loop occurred", "Xảy ra vòng lặp chuyển thư", admin(), "554 5.4.6"),
-		r("450", "Mailbox unavailable: busy or blocked for now", "Hộp thư tạm thời không dùng được (đang bận hoặc bị chặn tạm)", wait),
-		r("451", "Local error in processing", "Lỗi cục bộ khi xử lý", wait),
-		r("452", "Insufficient storage, or too many recipients at once", "Thiếu dung lượng, hoặc quá nhiều người nhận một lần", wait),
-		r("454", "TLS or authentication is not available for now", "TLS hoặc xác thực tạm thời không dùng được", wait),
-		r("455", "Server cannot accommodate the parameters now", "Máy chủ tạm thời không đáp ứng được tham số", wait),
-		r("471", "The local spam filter failed", "Lỗi bộ lọc thư rác cục bộ của máy chủ", admin(), "451 4.7.1 or 451 4.3.0"),
-		r("500", "Syntax error, command not recognised, or line too long", "Lỗi cú pháp (lệnh không hiểu được hoặc dòng quá dài)", bad),
-		r("501", "Syntax error in parameters or arguments", "Lỗi cú pháp trong tham số", bad),
-		r("502", "Command not implemented", "Lệnh chưa được hỗ trợ", bad),
-		r("503", "Bad sequence of commands", "Sai thứ tự lệnh", bad),
-		r("504", "Command parameter not implemented", "Tham số của lệnh chưa được hỗ trợ", bad),
-		r("510", "Bad mail address", "Địa chỉ thư không hợp lệ", bad, "553 5.1.3 or 550 5.1.1"),
-		r("512", "DNS error: the recipient's domain was not found", "Lỗi DNS: không tìm thấy miền của người nhận", bad, "550 5.1.2"),
-		r("521", "The host does not accept mail", "Máy chủ không nhận thư", bad),
-		r("523", "The message exceeds the size limit of the recipient's server", "Tổng kích thước thư vượt giới hạn của máy chủ người nhận", bad, "552 5.3.4"),
-		r("530", "Authentication required, or STARTTLS first", "Cần xác thực, hoặc phải STARTTLS trước", login()),
-		r("534", "Authentication mechanism is too weak", "Cơ chế xác thực quá yếu", login()),
-		r("535", "Credentials invalid", "Xác thực thất bại: sai thông tin đăng nhập", login()),
-		r("538", "Encryption required for the mechanism", "Cơ chế xác thực này cần mã hoá", login(), "kept for old clients; 530 5.7.0 or 538 5.7.11"),
-		r("541", "Rejected by the recipient's spam filter", "Thư bị bộ lọc thư rác phía người nhận từ chối", recipient(), "550 5.7.1 or 554 5.7.1"),
-		r("550", "Mailbox unavailable: not found, or refused by policy", "Hộp thư không tồn tại hoặc bị từ chối theo chính sách", bad),
-		r("551", "User not local", "Người nhận không ở máy này", bad),
-		r("552", "Mailbox over quota, or message too large", "Hộp thư đầy hoặc thư quá lớn", recipient()),
-		r("553", "Mailbox name not allowed: bad syntax", "Địa chỉ thư sai cú pháp", bad),
-		r("554", "Transaction failed, or no service here", "Giao dịch thất bại", bad),
-		r("555", "MAIL or RCPT parameter not recognised", "Tham số của MAIL FROM hoặc RCPT TO không được hỗ trợ", bad),
-		r("556", "The domain does not accept mail (null MX)", "Tên miền không nhận thư (null MX)", bad),
-	}
+// smtpCodes are the reply codes of RFC 5321 §4.2.3 and of its extensions. The
+// reference is RFC 5321 §4.2.3, and the class that of the first digit, unless
+// an entry says another.
+var smtpCodes = map[string]Note{
+	"211": {Meaning: Text{"System status, or help about the system.", "Trạng thái hệ thống, hoặc trợ giúp về hệ thống (phản hồi cho HELP)."}, Raised: []string{"HELP"}},
+	"214": {Meaning: Text{"Help message: how to use the server.", "Thông báo trợ giúp (phản hồi cho HELP)."}, Raised: []string{"HELP"}},
+	"220": {Meaning: Text{"The service is ready. After STARTTLS: begin the TLS handshake.", "Máy chủ đã sẵn sàng. Sau STARTTLS: bắt đầu bắt tay TLS."}, Raised: []string{"connection", "STARTTLS"}, Turn: Client,
+		Next: Text{"Greet with EHLO; after STARTTLS do the handshake, then EHLO again.", "Chào bằng EHLO; sau STARTTLS thì bắt tay TLS rồi EHLO lại."}},
+	"221": {Meaning: Text{"The server closes the connection.", "Máy chủ đóng kênh truyền."}, Raised: []string{"QUIT"}},
+	"235": {Meaning: Text{"Authentication succeeded.", "Xác thực thành công."}, Raised: []string{"AUTH"}, Reference: "RFC 4954 §6"},
+	"250": {Meaning: Text{"The requested action is completed.", "Lệnh yêu cầu đã hoàn thành."}, Raised: []string{"HELO", "EHLO", "MAIL FROM", "RCPT TO", "end of DATA", "RSET", "NOOP", "VRFY", "EXPN"},
+		Next: Text{"Go on. After DATA the server has taken responsibility for the message.", "Tiếp tục. Sau DATA, máy chủ đã nhận trách nhiệm về bức thư."}},
+	"251": {Meaning: Text{"The user is not local; the server will forward the message.", "Người nhận không ở máy chủ này; máy chủ sẽ chuyển tiếp thư."}, Raised: []string{"RCPT TO", "VRFY"},
+		Next: Text{"Nothing; the new address in the text may be noted.", "Không cần làm gì; có thể ghi lại địa chỉ mới trong phản hồi."}},
+	"252": {Meaning: Text{"The server cannot verify the user, but takes the message and tries to deliver it.", "Máy chủ không thể xác minh người dùng, nhưng vẫn nhận thư và cố gắng chuyển."}, Raised: []string{"VRFY", "EXPN"}},
+	"334": {Meaning: Text{"Go on with the authentication; what follows is the server's challenge in base64.", "Cơ chế xác thực được chấp nhận; phần theo sau là thử thách của máy chủ, mã hoá base64."}, Raised: []string{"AUTH"}, Turn: Client, Reference: "RFC 4954 §4",
+		Next: Text{"Send the next response in base64, or * to give up. VXNlcm5hbWU6 asks for the name, UGFzc3dvcmQ6 for the password.", "Gửi câu trả lời tiếp theo bằng base64, hoặc * để huỷ. VXNlcm5hbWU6 hỏi tên đăng nhập, UGFzc3dvcmQ6 hỏi mật khẩu."}},
+	"354": {Meaning: Text{"Start the message; end it with a dot alone on a line.", "Bắt đầu nhập nội dung thư; kết thúc bằng một dòng chỉ có dấu chấm."}, Raised: []string{"DATA"}, Turn: Client,
+		Next: Text{"Send the header, an empty line, the body, then a line with only a dot.", "Gửi phần tiêu đề, một dòng trống, phần thân, rồi một dòng chỉ có dấu chấm."}},
+
+	"421": {Meaning: Text{"The service is not available; the server closes the connection.", "Dịch vụ không khả dụng; máy chủ đóng kênh truyền."}, Raised: []string{"connection", "any"}, Turn: Wait,
+		Next: Text{"Connect again later; a sending server does that by itself.", "Kết nối lại sau; máy chủ gửi sẽ tự làm việc đó."}},
+	"432": {Meaning: Text{"The account needs a password transition before this mechanism works.", "Tài khoản cần chuyển đổi mật khẩu trước khi dùng được cơ chế này."}, Raised: []string{"AUTH"}, Turn: Client, Reference: "RFC 4954 §6",
+		Next: Text{"Log in once with PLAIN under TLS, or set the password anew.", "Đăng nhập một lần bằng PLAIN qua TLS, hoặc đặt lại mật khẩu."}},
+	"450": {Meaning: Text{"The mailbox is not available now: busy, or blocked for a while (greylisting, limits).", "Hộp thư tạm thời không khả dụng: đang bận hoặc tạm thời bị chặn (greylisting, giới hạn)."}, Raised: []string{"MAIL FROM", "RCPT TO", "DATA", "end of DATA"}, Turn: Wait},
+	"451": {Meaning: Text{"An error inside the server; the action was given up.", "Máy chủ gặp lỗi nội bộ; lệnh bị huỷ."}, Raised: []string{"MAIL FROM", "RCPT TO", "DATA", "end of DATA"}, Turn: Wait},
+	"452": {Meaning: Text{"Not enough storage now, or too many recipients in one transaction.", "Máy chủ huỷ lệnh vì hiện không đủ bộ nhớ lưu trữ, hoặc quá nhiều người nhận trong một lần gửi."}, Raised: []string{"MAIL FROM", "RCPT TO", "DATA", "end of DATA"}, Turn: Wait,
+		Next: Text{"Try later; with too many recipients send to those accepted, then to the rest.", "Thử lại sau; nếu quá nhiều người nhận thì gửi cho những người đã được chấp nhận, rồi đến số còn lại."}},
+	"454": {Meaning: Text{"TLS, or authentication, is not available for a temporary reason.", "TLS hoặc việc xác thực tạm thời không khả dụng."}, Raised: []string{"STARTTLS", "AUTH"}, Turn: Wait, Reference: "RFC 3207 §4, RFC 4954 §6",
+		Next: Text{"Try later; do not send a password without TLS instead.", "Thử lại sau; đừng gửi mật khẩu khi không có TLS."}},
+	"455": {Meaning: Text{"The server cannot honour the parameters at present.", "Máy chủ hiện không đáp ứng được các tham số."}, Raised: []string{"MAIL FROM", "RCPT TO"}, Turn: Wait,
+		Next: Text{"Try later, or leave the parameter out.", "Thử lại sau, hoặc bỏ tham số đó."}},
+
+	"500": {Meaning: Text{"Syntax error: the command is not recognised, or the line is too long.", "Lỗi cú pháp: không nhận ra lệnh, hoặc dòng lệnh quá dài."}, Raised: []string{"any"}, Turn: Client},
+	"501": {Meaning: Text{"Syntax error in the parameters or arguments.", "Lỗi cú pháp trong các tham số hoặc đối số."}, Raised: []string{"any"}, Turn: Client,
+		Next: Text{"Correct the argument: MAIL FROM:<me@a.example>, RCPT TO:<you@b.example>.", "Sửa đối số: MAIL FROM:<toi@a.example>, RCPT TO:<ban@b.example>."}},
+	"502": {Meaning: Text{"The server knows the command but does not implement it.", "Máy chủ chưa triển khai lệnh này."}, Raised: []string{"EHLO", "VRFY", "EXPN", "HELP", "AUTH", "STARTTLS"}, Turn: Client,
+		Next: Text{"Use only what the reply to EHLO offers.", "Chỉ dùng những gì phản hồi của EHLO đưa ra."}},
+	"503": {Meaning: Text{"Bad sequence of commands.", "Chuỗi lệnh không đúng thứ tự."}, Raised: []string{"MAIL FROM", "RCPT TO", "DATA", "AUTH", "STARTTLS"}, Turn: Client,
+		Next: Text{"Keep the order: EHLO, MAIL, RCPT, DATA; RSET begins a new transaction.", "Giữ đúng thứ tự: EHLO, MAIL, RCPT, DATA; RSET để bắt đầu lại."}},
+	"504": {Meaning: Text{"The server does not implement this parameter of the command.", "Máy chủ chưa triển khai tham số của lệnh."}, Raised: []string{"HELO", "EHLO", "MAIL FROM", "AUTH"}, Turn: Client,
+		Next: Text{"Choose a value, or an AUTH mechanism, that EHLO offers.", "Chọn giá trị hoặc cơ chế AUTH mà EHLO đưa ra."}},
+	"521": {Meaning: Text{"This host does not accept mail at all.", "Máy chủ này hoàn toàn không nhận thư."}, Raised: []string{"connection", "MAIL FROM"}, Turn: Sender, Reference: "RFC 7504 §3",
+		Next: Text{"Check the address's domain; nobody there can be written to.", "Kiểm tra tên miền của địa chỉ; không thể gửi thư cho ai ở đó."}},
+	"530": {Meaning: Text{"Authentication, or STARTTLS before it, is required.", "Cần xác thực, hoặc cần STARTTLS trước khi chạy lệnh."}, Raised: []string{"MAIL FROM", "AUTH", "any"}, Turn: Client, Reference: "RFC 4954 §6, RFC 3207 §4",
+		Next: Text{"Say STARTTLS, EHLO, AUTH, then the command again.", "Gửi STARTTLS, EHLO, AUTH rồi gửi lại lệnh."}},
+	"534": {Meaning: Text{"The authentication mechanism is too weak for this account.", "Cơ chế xác thực quá yếu đối với tài khoản này."}, Raised: []string{"AUTH"}, Turn: Client, Reference: "RFC 4954 §6",
+		Next: Text{"Choose a stronger mechanism that EHLO offers; some providers want an app password.", "Chọn cơ chế mạnh hơn mà EHLO đưa ra; một số nhà cung cấp yêu cầu mật khẩu ứng dụng."}},
+	"535": {Meaning: Text{"Authentication failed: wrong name or password.", "Quá trình xác thực đã thất bại: sai tên đăng nhập hoặc mật khẩu."}, Raised: []string{"AUTH"}, Turn: Client, Reference: "RFC 4954 §6",
+		Next: Text{"Check name and password; with two-step sign-in an app password is needed.", "Kiểm tra tên và mật khẩu; nếu bật xác minh hai bước thì cần mật khẩu ứng dụng."}},
+	"538": {Meaning: Text{"The requested mechanism needs encryption.", "Cần có mã hoá cho cơ chế xác thực được yêu cầu."}, Raised: []string{"AUTH"}, Turn: Client, Reference: "RFC 2554 §6",
+		Next: Text{"Say STARTTLS first, or connect to the port with TLS (465).", "Gửi STARTTLS trước, hoặc kết nối cổng có TLS (465)."}},
+	"550": {Meaning: Text{"The mailbox is not available: no such user, or refused by policy.", "Hộp thư không khả dụng: không tìm thấy hộp thư, hoặc bị từ chối vì chính sách (policy)."}, Raised: []string{"HELO", "EHLO", "MAIL FROM", "RCPT TO", "end of DATA", "VRFY", "EXPN"}, Turn: Sender,
+		Next: Text{"Check the address letter by letter; if it is right, read the text for the policy.", "Kiểm tra địa chỉ từng chữ; nếu đúng, đọc phần văn bản để biết chính sách nào từ chối."}},
+	"551": {Meaning: Text{"The user is not local; try the address in the text.", "Người dùng không phải là local user; hãy thử địa chỉ trong phản hồi."}, Raised: []string{"RCPT TO", "VRFY"}, Turn: Sender,
+		Next: Text{"Send to the address that the text names.", "Gửi tới địa chỉ mà phản hồi nêu."}},
+	"552": {Meaning: Text{"Storage exceeded: the mailbox is full, or the message is too large.", "Máy chủ huỷ lệnh vì vượt dung lượng: hộp thư đầy hoặc thư quá lớn."}, Raised: []string{"MAIL FROM", "RCPT TO", "DATA", "end of DATA"}, Turn: Recipient,
+		Next: Text{"Full (5.2.2): the recipient must make room. Too large (5.3.4): send a smaller message or a link.", "Đầy (5.2.2): người nhận phải dọn hộp thư. Quá lớn (5.3.4): gửi thư nhỏ hơn hoặc gửi liên kết."}},
+	"553": {Meaning: Text{"The mailbox name is not allowed: its syntax is wrong, or it is not yours to use.", "Tên hộp thư không được phép: sai cú pháp, hoặc bạn không được dùng địa chỉ đó."}, Raised: []string{"MAIL FROM", "RCPT TO", "VRFY"}, Turn: Sender},
+	"554": {Meaning: Text{"The transaction failed; at the greeting: no SMTP service here.", "Giao dịch không thành công; ở lời chào: không có dịch vụ SMTP ở đây."}, Raised: []string{"connection", "DATA", "end of DATA"}, Turn: Sender,
+		Next: Text{"Read the enhanced code and the text: they say which check failed.", "Đọc mã mở rộng và văn bản kèm theo: chúng cho biết bước kiểm tra nào thất bại."}},
+	"555": {Meaning: Text{"A parameter of MAIL or RCPT is not recognised or not implemented.", "Tham số của MAIL FROM hoặc RCPT TO không được công nhận."}, Raised: []string{"MAIL FROM", "RCPT TO"}, Turn: Client,
+		Next: Text{"Leave the parameter out, or use one that EHLO offers.", "Bỏ tham số đó, hoặc dùng tham số mà EHLO đưa ra."}},
+	"556": {Meaning: Text{"The recipient's domain does not accept mail (null MX).", "Tên miền của người nhận không nhận thư (null MX)."}, Raised: []string{"RCPT TO", "bounce"}, Turn: Sender, Reference: "RFC 7504 §4, RFC 7505 §4",
+		Next: Text{"Check the domain of the address.", "Kiểm tra tên miền của địa chỉ."}},
 }
 
-func firstDigit() map[byte][2]string {
-	return map[byte][2]string{
-		'2': {"Accepted", "Đã chấp nhận"},
-		'3': {"Go on", "Hãy gửi tiếp"},
-		'4': {"Refused for now", "Tạm thời từ chối"},
-		'5': {"Refused for good", "Từ chối hẳn"},
-	}
+// smtpFirst and smtpSecond are what the digits mean by themselves (RFC 5321 §4.2.1).
+var smtpFirst = map[byte]Text{
+	'1': {"Not used by SMTP.", "SMTP không dùng loại mã này."},
+	'2': {"The command was accepted.", "Lệnh được chấp nhận."},
+	'3': {"Accepted so far; the server waits for more.", "Tạm chấp nhận; máy chủ chờ phần tiếp theo."},
+	'4': {"Refused for now; the same may work later.", "Tạm thời bị từ chối; có thể thành công nếu thử lại sau."},
+	'5': {"Refused; the same will fail again.", "Bị từ chối; gửi lại y như vậy sẽ vẫn thất bại."},
 }
 
-func secondDigit() map[byte][2]string {
-	return map[byte][2]string{
-		'0': {" (syntax)", " (cú pháp)"},
-		'1': {" (information)", " (thông tin)"},
-		'2': {" (connection)", " (kết nối)"},
-		'3': {" (authentication)", " (xác thực)"},
-		'5': {" (mail system)", " (hệ thống thư)"},
-	}
+var smtpSecond = map[byte]Text{
+	'0': {"It is about syntax.", "Liên quan đến cú pháp."},
+	'1': {"It is about information such as help or status.", "Liên quan đến thông tin như trợ giúp hoặc trạng thái."},
+	'2': {"It is about the connection.", "Liên quan đến kết nối."},
+	'3': {"It is about authentication.", "Liên quan đến xác thực."},
+	'5': {"It is about the mail system.", "Liên quan đến hệ thống thư."},
 }
