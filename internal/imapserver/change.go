@@ -160,25 +160,29 @@ func (s *session) Store(ctx context.Context, c *imap.Store) error {
 	if err := s.learnKeywords(ctx, keywords); err != nil {
 		return err
 	}
-	// A silent change is believed to be only what was asked for: if another
-	// session changed more, sync finds the difference and tells of it.
-	asked := system | v.keywordBits(keywords)
-	for _, item := range changed {
-		i, known := v.find(item.UID)
-		switch {
-		case !known:
-		case c.Silent:
-			v.items[i].Flags = combine(op, v.items[i].Flags, asked)
-		default:
-			v.items[i].Flags = item.Flags
-		}
-	}
+	v.believe(changed, op, system|v.keywordBits(keywords), c.Silent)
 	if !c.Silent {
 		for _, i := range picked {
 			s.sayItemFlags(i, c.UID)
 		}
 	}
 	return s.missing(ctx, picked, c.UID)
+}
+
+// believe takes changed flags into the view. A silent change is believed to be
+// only what was asked for: if another session changed more, sync finds the
+// difference and tells of it (RFC 9051 §6.4.6).
+func (v *view) believe(changed []mail.Item, op mail.FlagOp, asked mail.Flags, silent bool) {
+	for _, item := range changed {
+		i, known := v.find(item.UID)
+		switch {
+		case !known:
+		case silent:
+			v.items[i].Flags = combine(op, v.items[i].Flags, asked)
+		default:
+			v.items[i].Flags = item.Flags
+		}
+	}
 }
 
 var flagOps = map[byte]mail.FlagOp{'+': mail.AddFlags, '-': mail.RemoveFlags, 0: mail.SetFlags}
@@ -197,7 +201,8 @@ func combine(op mail.FlagOp, old, asked mail.Flags) mail.Flags {
 // to messages that another session has expunged (RFC 2180 §4.2.1, RFC 9051
 // §7.1); UIDs that are gone are passed over (RFC 9051 §6.4.9).
 func (s *session) missing(ctx context.Context, picked []int, uid bool) error {
-	if err := s.sync(ctx, uid); err != nil || uid || len(s.view.gone) == 0 {
+	err := s.sync(ctx, uid)
+	if err != nil || uid || s.view == nil { // nil: the mailbox is gone too
 		return err
 	}
 	for _, i := range picked {

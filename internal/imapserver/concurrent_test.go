@@ -48,3 +48,13 @@ func TestRecentIsForOne(t *testing.T) {
 	a.want("EXPUNGE", "* 1 EXPUNGE", "x OK")
 	a.want("STATUS INBOX (RECENT)", "* STATUS INBOX (RECENT 0)", "x OK")
 }
+
+func TestMailboxDeletedElsewhere(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, 1)
+	a, b := selectedPeer(t, s), selectedPeer(t, s)
+	b.want("COPY 1 Archive", "x OK [COPYUID")
+	a.do("SELECT Archive")
+	b.want("DELETE Archive", "x OK")
+	a.want("STORE 1 +FLAGS (\\Seen)", "* BYE", "x NO [NONEXISTENT]")
+}

@@ -46,6 +46,9 @@ func (f *fetcher) writeBody(ctx context.Context, m *mail.Meta) error {
 	}
 	if !f.decodable(root) {
 		f.fail(no("UNKNOWN-CTE", "the section has an unknown transfer encoding"))
+		if f.seen[m.UID] {
+			s.sayItemFlags(i, f.uid)
+		}
 		return nil
 	}
 	s.out = f.appendItems(s.out[:0], i, m)

@@ -29,6 +29,14 @@ func TestTexts(t *testing.T) {
 		{BaseSubject("Re: [list] RE[2]: Fwd: [tag] Hello (fwd) "), "Hello"},
 		{BaseSubject("[fwd: re: x]"), "x"},
 		{BaseSubject("[only]"), "[only]"},
+		{BaseSubject("[a] [b]"), "[b]"},
+		{BaseSubject("[a][b] Re : [c] x"), "x"},
+		{BaseSubject("[a][b] x"), "x"},
+		{BaseSubject("[a][b re: x"), "[b re: x"},
+		{BaseSubject("re:"), ""},
+		{HTMLText("a&nbsp;<b>b</b> c<i> d</i>e"), "a b c de"},
+		{DecodeWords("a =?utf-8?q?b"), "a =?utf-8?q?b"},
+		{DecodeWords("=?utf-8?q?=1B[1m?=\x1b[0m"), "[1m[0m"},
 		{HTMLText("<p>One&amp;two <a href='http://a/'>link</a></p><script>x</script><ul><li>i<li>j</ul><table><tr><td>a<td>b</table>"), "One&two link [1]\n\n- i\n- j\n\na | b\n\n[1] http://a/"},
 	} {
 		if c.got != c.want {

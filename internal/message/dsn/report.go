@@ -67,27 +67,35 @@ func (r *Report) subject() string {
 
 // writeOriginal writes the header of the message that the report is about.
 func (r *Report) writeOriginal(b *strings.Builder, boundary string) {
-	header := strings.ReplaceAll(clip(strings.ToValidUTF8(string(r.Header), "\uFFFD"), maxReportHeader), "\x00", "")
+	header := clip(strings.ToValidUTF8(string(r.Header), "\uFFFD"), maxReportHeader)
 	typ := "text/rfc822-headers"
 	if !isASCII(header) {
-		typ = "message/global-headers\r\nContent-Transfer-Encoding: 8bit" // RFC 6533 §6
+		typ = "message/global-headers\r\nContent-Transfer-Encoding: 8bit" // RFC 6533 §4.3
 	}
-	header = strings.ReplaceAll(strings.ReplaceAll(header, "\r\n", "\n"), "\r", "")
-	header = strings.ReplaceAll(strings.TrimRight(header, "\n"), "\n", "\r\n")
-	fmt.Fprintf(b, "\r\n--%s\r\nContent-Type: %s\r\n\r\n%s\r\n", boundary, typ, header)
+	fmt.Fprintf(b, "\r\n--%s\r\nContent-Type: %s\r\n\r\n", boundary, typ)
+	for text := range strings.SplitSeq(strings.TrimRight(header, "\r\n"), "\n") {
+		b.WriteString(clip(dropControls.Replace(text), maxText) + "\r\n")
+	}
 }
+
+// dropControls takes out what no line of a message may have.
+var dropControls = strings.NewReplacer("\r", "", "\x00", "")
 
 // date writes a time as RFC 5322 §3.3 does.
 func date(t time.Time) string { return t.Format("Mon, 02 Jan 2006 15:04:05 -0700") }
 
-// line makes one line of text that others gave: no control characters.
+// maxText is how much of a text that others gave stands on one line, which must
+// not have more than 998 octets (RFC 5322 §2.1.1).
+const maxText = 900
+
+// line makes a part of one line of text that others gave: no control characters.
 func line(s string) string {
-	return strings.Map(func(c rune) rune {
+	return clip(strings.Map(func(c rune) rune {
 		if unicode.IsControl(c) {
 			return ' '
 		}
 		return c
-	}, s)
+	}, s), maxText)
 }
 
 // clip cuts s to at most n octets, no character in two.

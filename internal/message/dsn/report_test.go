@@ -193,6 +193,7 @@ func TestStatus(t *testing.T) {
 
 func FuzzReport(f *testing.F) {
 	f.Add("b@c", `utf-8;\x{e9}@c`, "no", "mx", []byte("Subject: a\r\n\r\n"))
+	f.Add("b@c", "", "không", "é", []byte("0"))
 	f.Add("é@c\r\n", "a\x00", "\xff", "\n", []byte("\n\n\xff"))
 	f.Fuzz(func(t *testing.T, address, original, text, remote string, header []byte) {
 		r := report(ReportRecipient{Address: address, Original: original, Status: Status{Reply: 550, Text: text, Remote: remote}})

@@ -15,12 +15,18 @@ func (r *Report) writeStatus(b *strings.Builder) {
 	} else {
 		b.WriteString("Content-Type: message/delivery-status\r\n\r\n")
 	}
-	fmt.Fprintf(b, "Reporting-MTA: dns; %s\r\n", line(r.Host))
+	var fields strings.Builder
+	fmt.Fprintf(&fields, "Reporting-MTA: dns; %s\r\n", line(r.Host))
 	if !r.Arrived.IsZero() {
-		fmt.Fprintf(b, "Arrival-Date: %s\r\n", date(r.Arrived))
+		fmt.Fprintf(&fields, "Arrival-Date: %s\r\n", date(r.Arrived))
 	}
 	for _, to := range r.Recipients {
-		r.writeRecipient(b, &to, utf8)
+		r.writeRecipient(&fields, &to, utf8)
+	}
+	if utf8 {
+		b.WriteString(fields.String())
+	} else {
+		b.WriteString(ascii(fields.String()))
 	}
 }
 
@@ -36,11 +42,7 @@ func (r *Report) writeRecipient(b *strings.Builder, to *ReportRecipient, utf8 bo
 		fmt.Fprintf(b, "Remote-MTA: dns; %s\r\n", line(to.Status.Remote))
 	}
 	if to.Status.Reply != 0 {
-		text := clip(line(to.Status.String()), 900)
-		if !utf8 {
-			text = ascii(text)
-		}
-		fmt.Fprintf(b, "Diagnostic-Code: smtp; %s\r\n", text)
+		fmt.Fprintf(b, "Diagnostic-Code: smtp; %s\r\n", line(to.Status.String()))
 	}
 	fmt.Fprintf(b, "Last-Attempt-Date: %s\r\n", date(r.Now))
 	if action == delayed && !r.Until.IsZero() { // RFC 3464 §2.3.9: in no other

@@ -60,7 +60,7 @@ func (r *Report) writeAction(b *strings.Builder, a action, says says) {
 	var list strings.Builder
 	for _, to := range r.Recipients {
 		if r.action(to.Status) == a {
-			fmt.Fprintf(&list, "  <%s>\r\n      %s\r\n", line(to.Address), clip(line(to.Status.String()), 900))
+			fmt.Fprintf(&list, "  <%s>\r\n      %s\r\n", line(to.Address), line(to.Status.String()))
 		}
 	}
 	if list.Len() == 0 {

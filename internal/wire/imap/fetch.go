@@ -75,56 +75,72 @@ func (d *decoder) fetchItem() Item {
 // section reads [section]<partial> and completes the item's label.
 func (d *decoder) section(it Item) Item {
 	d.want('[')
-	label := []byte(it.Label + "[")
-	for isDigit(d.peek()) {
-		n := d.number32()
-		if n == 0 || len(it.Path) > MaxDepth*2 {
-			d.fail("malformed section")
-		}
-		if len(it.Path) > 0 {
-			label = append(label, '.')
-		}
-		it.Path = append(it.Path, int(n))
-		label = strconv.AppendUint(label, uint64(n), 10)
-		if !d.take('.') {
-			break
-		}
-		if !isDigit(d.peek()) {
-			label = append(label, '.')
-			d.sectionText(&it, true)
-			label = append(label, it.Text...)
-			break
-		}
-	}
-	if len(it.Path) == 0 && d.peek() != ']' {
-		d.sectionText(&it, false)
-		label = append(label, it.Text...)
-	}
-	if it.Fields != nil {
-		label = append(label, " ("...)
-		for i, f := range it.Fields {
-			if i > 0 {
-				label = append(label, ' ')
-			}
-			label = AppendAString(label, f)
-		}
-		label = append(label, ')')
-	}
+	d.sectionPath(&it)
 	if it.Kind != Section && it.Text != "" {
 		d.fail("BINARY takes part numbers only")
 	}
 	d.want(']')
-	label = append(label, ']')
 	if it.Kind != BinarySize && d.take('<') {
 		it.Partial = true
 		it.Offset = d.number64()
 		d.want('.')
 		it.Count = d.number64()
 		d.want('>')
+	}
+	it.Label = sectionLabel(&it)
+	return it
+}
+
+// sectionPath reads part numbers and what of the part is wanted.
+func (d *decoder) sectionPath(it *Item) {
+	if d.peek() != ']' && !isDigit(d.peek()) {
+		d.sectionText(it, false)
+	}
+	for isDigit(d.peek()) {
+		n := d.number32()
+		if n == 0 || len(it.Path) > MaxDepth*2 {
+			d.fail("malformed section")
+		}
+		if it.Path = append(it.Path, int(n)); !d.take('.') {
+			return
+		}
+		if !isDigit(d.peek()) {
+			d.sectionText(it, true)
+		}
+	}
+}
+
+// sectionLabel is how the answer names a section (RFC 9051 §7.5.2).
+func sectionLabel(it *Item) string {
+	label := []byte(it.Label + "[")
+	for i, n := range it.Path {
+		if i > 0 {
+			label = append(label, '.')
+		}
+		label = strconv.AppendInt(label, int64(n), 10)
+	}
+	if it.Text != "" && len(it.Path) > 0 {
+		label = append(label, '.')
+	}
+	label = append(label, it.Text...)
+	if it.Fields != nil {
+		label = append(appendFields(append(label, " ("...), it.Fields), ')')
+	}
+	label = append(label, ']')
+	if it.Partial {
 		label = append(strconv.AppendInt(append(label, '<'), it.Offset, 10), '>')
 	}
-	it.Label = string(label)
-	return it
+	return string(label)
+}
+
+func appendFields(dst []byte, fields []string) []byte {
+	for i, f := range fields {
+		if i > 0 {
+			dst = append(dst, ' ')
+		}
+		dst = AppendAString(dst, f)
+	}
+	return dst
 }
 
 func (d *decoder) sectionText(it *Item, inPart bool) {

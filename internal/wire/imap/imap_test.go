@@ -20,6 +20,14 @@ func TestParse(t *testing.T) {
 		{"a EXAMINE &U,BTFw-", &Select{Mailbox: "台北", ReadOnly: true}},
 		{"a RENAME a b", &Rename{"a", "b"}},
 		{`a LIST "" %`, &List{Patterns: []string{"%"}}},
+		{`a LIST (SUBSCRIBED RECURSIVEMATCH) "" ("a*" b) RETURN (CHILDREN STATUS (SIZE))`, &List{Extended: true, Subscribed: true, RecursiveMatch: true,
+			Patterns: []string{"a*", "b"}, ReturnChildren: true, Status: []string{"SIZE"}}},
+		{"a SEARCH RETURN (save Min) $ NEW", &Search{Return: []string{"SAVE", "MIN"}, Key: Key{Keys: []Key{{Op: Numbered, Set: Set{Saved: true}},
+			{Keys: []Key{{Op: Recent}, {Op: NotOp, Keys: []Key{{Op: HasFlag, Text: `\Seen`}}}}}}}}},
+		{"a FETCH 1 (BINARY.PEEK[1.2]<3.4> BINARY.SIZE[])", &Fetch{Set: Set{Ranges: []Range{{1, 1}}}, Items: []Item{
+			{Kind: Binary, Label: "BINARY[1.2]<3>", Peek: true, Path: []int{1, 2}, Partial: true, Offset: 3, Count: 4},
+			{Kind: BinarySize, Label: "BINARY.SIZE[]", Peek: true}}}},
+		{"a APPEND x ~{7+}", &Append{Mailbox: "x", Size: 7, NonSync: true, Binary: true}},
 		{"a STATUS x (messages UIDNEXT)", &Status{"x", []string{"MESSAGES", "UIDNEXT"}}},
 		{`a APPEND x (\Seen) {310+}`, &Append{Mailbox: "x", Flags: []string{`\Seen`}, Size: 310, NonSync: true}},
 		{"a UID MOVE 1:*,3 x", &Copy{UID: true, Move: true, Set: Set{Ranges: []Range{{1, Star}, {3, 3}}}, Mailbox: "x"}},
@@ -45,7 +53,8 @@ func TestParseRefuses(t *testing.T) {
 	for _, in := range []string{
 		"", "a", "a ", "+ NOOP", "a FROB", "a NOOP x", "a LOGIN x", `a LOGIN "x y`, "a FETCH 0 UID", "a FETCH 1 BODY[0]",
 		"a FETCH 1 BODY[MIME]", "a SEARCH", "a SEARCH ()", "a SEARCH ON 30-Foo-1999", "a STORE 1 FLAGS", "a SELECT &AA",
-		"a APPEND x nothing", "a LOGIN {9}\r\nx y", "a UID NOOP", "a ENABLE", "a LIST (RECURSIVEMATCH) \"\" *",
+		"a APPEND x nothing", "a APPEND x {5-}", "a STATUS x (FROB)", "a SEARCH RETURN (FROB) ALL", `a LIST "" ()`, `a LIST (FROB) "" *`,
+		`a LIST "" * RETURN (STATUS (FROB))`, "a FETCH 1 BINARY[1.TEXT]", "a FETCH 1 BINARY.SIZE[1]<0.1>", "a LOGIN {9}\r\nx y", "a UID NOOP", "a ENABLE", "a LIST (RECURSIVEMATCH) \"\" *",
 		"a SEARCH " + strings.Repeat("(", 10000), "a SEARCH " + strings.Repeat("NOT ", 10000) + "ALL",
 	} {
 		var bad *SyntaxError
@@ -57,7 +66,8 @@ func TestParseRefuses(t *testing.T) {
 
 func FuzzCommand(f *testing.F) {
 	for _, s := range []string{"a LOGIN {3}\r\nbob pw", "a SEARCH RETURN (MIN) CHARSET UTF-8 OR TO x NOT 1:*", "a FETCH 1:2 (BODY[1.2.TEXT]<1.2> FULL)",
-		`a APPEND x () "17-Jul-1996 02:44:25 -0700" {1}`, `a LIST (SUBSCRIBED) "" (a b) RETURN (STATUS (MESSAGES))`, `a ID ("a" NIL)`} {
+		`a APPEND x () "17-Jul-1996 02:44:25 -0700" {1}`, `a LIST (SUBSCRIBED) "" (a b) RETURN (STATUS (MESSAGES))`, `a ID ("a" NIL)`,
+		`a LIST (REMOTE SUBSCRIBED RECURSIVEMATCH) "" ("a*") RETURN (CHILDREN)`, "a UID FETCH $ (BINARY.PEEK[1]<2.3> BINARY.SIZE[2])", "a APPEND x ~{5}"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -59,13 +59,15 @@ func TestParse(t *testing.T) {
 func TestRedact(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"USER an":             "USER an",
-		"pass hunter2":        "pass ‹secret›",
-		"PASS two words":      "PASS ‹secret›",
-		"AUTH PLAIN AGEAYg==": "AUTH PLAIN ‹secret›",
-		"AUTH LOGIN":          "AUTH LOGIN",
-		"PASS":                "PASS",
-		"RETR 1":              "RETR 1",
+		"USER an":              "USER an",
+		"pass hunter2":         "pass ‹secret›",
+		"PASS two words":       "PASS ‹secret›",
+		"AUTH PLAIN AGEAYg==":  "AUTH PLAIN ‹secret›",
+		"AUTH LOGIN":           "AUTH LOGIN",
+		" PASS\thunter2":       "PASS ‹secret›",
+		"AUTH\tPLAIN AGEAYg==": "AUTH PLAIN ‹secret›",
+		"PASS":                 "PASS",
+		"RETR 1":               "RETR 1",
 	} {
 		if got := string(Redact([]byte(in))); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)

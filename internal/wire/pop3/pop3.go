@@ -7,6 +7,7 @@ package pop3
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 )
 
@@ -50,20 +51,14 @@ func parseError(text string) *Error {
 }
 
 // Redact hides the secret in one client line, that of PASS and the initial
-// response of AUTH, from a tap.
+// response of AUTH, from a tap, also behind blanks that make it no command.
 func Redact(line []byte) []byte {
-	verb, arg, _ := bytes.Cut(line, []byte(" "))
+	words := bytes.Fields(line)
 	switch {
-	case len(arg) == 0:
-		return line
-	case bytes.EqualFold(verb, []byte("PASS")):
-		return append(append([]byte{}, verb...), " ‹secret›"...)
-	case bytes.EqualFold(verb, []byte("AUTH")):
-		mechanism, initial, _ := bytes.Cut(arg, []byte(" "))
-		if len(initial) == 0 {
-			return line
-		}
-		return append(append(append(append([]byte{}, verb...), ' '), mechanism...), " ‹secret›"...)
+	case len(words) > 1 && bytes.EqualFold(words[0], []byte("PASS")):
+		return fmt.Appendf(nil, "%s ‹secret›", words[0])
+	case len(words) > 2 && bytes.EqualFold(words[0], []byte("AUTH")):
+		return fmt.Appendf(nil, "%s %s ‹secret›", words[0], words[1])
 	}
 	return line
 }

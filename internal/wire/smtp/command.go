@@ -1,6 +1,8 @@
 package smtp
 
 import (
+	"bytes"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -151,12 +153,12 @@ func isKeyword(s string) bool {
 	return s != ""
 }
 
-// Redact hides the secrets in one client line (AUTH with an initial response) from a tap.
+// Redact hides the secrets in one client line (AUTH with an initial response) from a tap,
+// also behind blanks that make it no command.
 func Redact(line []byte) []byte {
-	verb, rest, _ := strings.Cut(string(line), " ")
-	mechanism, secret, ok := strings.Cut(strings.TrimLeft(rest, " "), " ")
-	if !strings.EqualFold(verb, "AUTH") || !ok || secret == "" {
+	words := bytes.Fields(line)
+	if len(words) < 3 || !bytes.EqualFold(words[0], []byte("AUTH")) {
 		return line
 	}
-	return []byte(verb + " " + mechanism + " ‹secret›")
+	return fmt.Appendf(nil, "%s %s ‹secret›", words[0], words[1])
 }

@@ -80,6 +80,7 @@ func TestRedact(t *testing.T) {
 		"AUTH PLAIN c2VjcmV0":  "AUTH PLAIN ‹secret›",
 		"auth  login c2VjcmV0": "auth login ‹secret›",
 		"AUTH LOGIN":           "AUTH LOGIN",
+		" AUTH\tPLAIN c2Vj":    "AUTH PLAIN ‹secret›",
 		"MAIL FROM:<a@b> X=1":  "MAIL FROM:<a@b> X=1",
 	} {
 		if got := string(Redact([]byte(in))); got != want {

@@ -22,14 +22,18 @@ func (c *Client) Login(ctx context.Context, login, password string) error {
 	return c.plainLogin(ctx, login, password)
 }
 
-// plainLogin says LOGIN. Redact hides a quoted password, Secret one that must
-// be sent as a literal.
+// plainLogin says LOGIN. Redact hides a password on the command's own line,
+// Secret one that a literal moves to another line.
 func (c *Client) plainLogin(ctx context.Context, login, password string) error {
-	arg := textArg(password)
-	_, isLiteral := arg.(literal)
-	c.conn.Secret(isLiteral)
+	name, secret := textArg(login), textArg(password)
+	c.conn.Secret(isLiteral(name) || isLiteral(secret))
 	defer c.conn.Secret(false)
-	return c.relearn(ctx, func() error { return c.run(ctx, nil, "LOGIN", textArg(login), arg) })
+	return c.relearn(ctx, func() error { return c.run(ctx, nil, "LOGIN", name, secret) })
+}
+
+func isLiteral(arg any) bool {
+	_, is := arg.(literal)
+	return is
 }
 
 // relearn asks for the capabilities, which authentication may change (RFC 9051

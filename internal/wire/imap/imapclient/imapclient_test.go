@@ -176,6 +176,38 @@ func TestRedact(t *testing.T) {
 	}
 }
 
+// tapped collects what a tap shows.
+type tapped struct{ strings.Builder }
+
+func (t *tapped) Event(e line.Event) { fmt.Fprintf(t, "%s\n", e.Text) }
+
+func TestLoginHidesThePasswordBehindALiteral(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ login, password, script string }{
+		{"bình", "hunter2", "C: a1 LOGIN {5+}\nC: bình \"hunter2\"\nS: a1 OK [CAPABILITY IMAP4rev1] in\n"},
+		{"binh", "mật khẩu", "C: a1 LOGIN \"binh\" {12+}\nC: mật khẩu\nS: a1 OK [CAPABILITY IMAP4rev1] in\n"},
+		{"binh", "hunter2", "C: a1 LOGIN \"binh\" \"hunter2\"\nS: a1 OK [CAPABILITY IMAP4rev1] in\n"},
+	} {
+		near, far := net.Pipe()
+		done := make(chan error, 1)
+		go func() { done <- play(far, "S: * OK [CAPABILITY IMAP4rev1 LITERAL+] hi\n"+c.script) }()
+		tap := new(tapped)
+		conn := line.NewConn(near, line.Client, line.Options{MaxLine: MaxLine, ReadTimeout: 5 * time.Second, Tap: tap, Redact: Redact})
+		cl, err := New(t.Context(), conn)
+		if err == nil {
+			err = cl.Login(t.Context(), c.login, c.password)
+		}
+		if err := errors.Join(err, <-done); err != nil {
+			t.Errorf("%s: %v", c.login, err)
+		}
+		if strings.Contains(tap.String(), c.password) || !strings.Contains(tap.String(), "‹secret") {
+			t.Errorf("%s: the tap shows\n%s", c.login, tap)
+		}
+		near.Close()
+		far.Close()
+	}
+}
+
 func TestSets(t *testing.T) {
 	t.Parallel()
 	if s := FormatSet([]uint32{1, 2, 3, 7, 9, 10}); s != "1:3,7,9:10" {
