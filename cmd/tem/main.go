@@ -76,7 +76,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		fmt.Fprintf(errOut, "tem: %v\n", err)
 		var parse *kong.ParseError
 		if errors.As(err, &parse) {
-			fmt.Fprintf(errOut, "Run `tem %s --help` to see what it takes.\n", commandPath(parse.Context))
+			fmt.Fprintf(errOut, "Run `tem %s--help` to see what it takes.\n", commandPath(parse.Context))
 		}
 		return exitUsage
 	}
@@ -94,7 +94,7 @@ func commandPath(k *kong.Context) string {
 			path += p.Command.Name + " "
 		}
 	}
-	return path
+	return path // with a space behind each word, for what follows it
 }
 
 // report says what went wrong and turns it into an exit code.

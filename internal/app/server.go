@@ -43,7 +43,7 @@ type Server struct {
 	queue    *queue.Queue
 	delivery *delivery.Delivery
 	ports    []port
-	door     *control.Door // the administrator\'s socket
+	door     *control.Door // the administrator's socket
 }
 
 // port is one listener and the protocol that it speaks.
@@ -112,7 +112,7 @@ func (s *Server) wire() {
 	}
 	for _, p := range s.ports {
 		e := engines[p.name]
-		p.Handle = e.Handle
+		p.Handle = s.drained(e.Handle)
 		p.Options = func() line.Options {
 			o := e.Options()
 			o.Tap = s.options.Tap
@@ -127,12 +127,30 @@ type engine interface {
 	Handle(ctx context.Context, c *line.Conn)
 }
 
+// drained closes a session that does not end in time after ctx has: one whose
+// client does not read would otherwise hold the server up.
+func (s *Server) drained(handle func(context.Context, *line.Conn)) func(context.Context, *line.Conn) {
+	return func(ctx context.Context, c *line.Conn) {
+		ended := make(chan struct{})
+		defer close(ended)
+		defer context.AfterFunc(ctx, func() {
+			select {
+			case <-ended:
+			case <-time.After(time.Duration(s.config.Limits.Drain)):
+				c.Close()
+			}
+		})()
+		handle(ctx, c)
+	}
+}
+
 func (s *Server) smtpOptions(mode smtpserver.Mode) smtpserver.Options {
 	return smtpserver.Options{
 		Hostname: s.config.Hostname, Mode: mode, TLS: s.cert.Config(), Auth: s.stores.Directory, InsecureAuth: s.insecureAuth(),
 		Delivery: s.delivery, Mail: s.stores.Mail, Directory: s.stores.Directory,
 		MaxSize: int64(s.config.Limits.Message), MaxRecipients: s.config.Limits.Recipients,
 		Timeout: time.Duration(s.config.Limits.SMTPTimeout), Log: s.log,
+		Room: func(octets int64) bool { return hasRoom(s.config.Data, octets, int64(s.config.Limits.Free)) },
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"tem/internal/blob/dir"
@@ -39,7 +40,10 @@ func OpenStores(ctx context.Context, data string, log *slog.Logger, onFatal func
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
 	engine, err := pebble.Open(pebble.Options{Dir: filepath.Join(data, "rows"), Log: log, OnFatal: onFatal})
-	if err != nil {
+	switch {
+	case errors.Is(err, syscall.EAGAIN):
+		return nil, fmt.Errorf("%s is in use by another process; one server at a time can have it: stop that one, or name another directory", data)
+	case err != nil:
 		return nil, fmt.Errorf("open the store in %s: %w", data, err)
 	}
 	s, err := openOn(ctx, engine, data, log)
@@ -77,12 +81,32 @@ func Service(ctx context.Context, file, data string) (*control.Service, func() e
 		return nil, nil, err
 	}
 	log := slog.New(slog.DiscardHandler)
-	s, err := OpenStores(ctx, data, log, func(error) {})
+	s, err := openOrFail(ctx, data, log)
 	if err != nil {
 		return nil, nil, err
 	}
 	q := queue.New(queue.Options{KV: s.KV, Mail: s.Mail, Log: log, Now: time.Now})
 	return &control.Service{Directory: s.Directory, Mail: s.Mail, Queue: q}, s.Close, nil
+}
+
+// openOrFail opens the stores, but does not wait for an opening that a failed
+// disk holds up.
+func openOrFail(ctx context.Context, data string, log *slog.Logger) (*Stores, error) {
+	type outcome struct {
+		s   *Stores
+		err error
+	}
+	fatal, opened := make(chan error, 1), make(chan outcome, 1)
+	go func() {
+		s, err := OpenStores(ctx, data, log, func(err error) { fatal <- err })
+		opened <- outcome{s, err}
+	}()
+	select {
+	case o := <-opened:
+		return o.s, o.err
+	case err := <-fatal:
+		return nil, fmt.Errorf("open the store in %s: %w", data, err)
+	}
 }
 
 // DataDir is the data directory that the flags of an administrator's verb name.

@@ -9,8 +9,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,6 +52,7 @@ type Listen struct {
 // Limits bound what others can make the server do.
 type Limits struct {
 	Message               Size     `toml:"message" doc:"Largest message."`
+	Free                  Size     `toml:"free" doc:"Space that mail must leave free on the disk; with less, new mail is refused for now (452)."`
 	Recipients            int      `toml:"recipients" doc:"Recipients of one message."`
 	Connections           int      `toml:"connections" doc:"Connections at once on one port."`
 	ConnectionsPerAddress int      `toml:"connections_per_address" doc:"Connections at once from one address on one port; 0 for no limit."`
@@ -83,7 +86,7 @@ func Default() Config {
 			POP3: []string{":110"}, POP3S: []string{":995"}, IMAP: []string{":143"}, IMAPS: []string{":993"},
 		},
 		Limits: Limits{
-			Message: 50 << 20, Recipients: 1000,
+			Message: 50 << 20, Free: 64 << 20, Recipients: 1000,
 			Connections: 10000, ConnectionsPerAddress: 100,
 			SMTPTimeout: Duration(5 * time.Minute), POP3Timeout: Duration(10 * time.Minute),
 			IMAPTimeout: Duration(30 * time.Minute), Drain: Duration(20 * time.Second),
@@ -127,7 +130,11 @@ func decode(file string, text []byte, c *Config) error {
 	var de *toml.DecodeError
 	if errors.As(err, &de) {
 		line, column := de.Position()
-		return fmt.Errorf("%s:%d:%d: %s", file, line, column, strings.TrimPrefix(de.Error(), "toml: "))
+		text := strings.TrimPrefix(de.Error(), "toml: ")
+		if kind, _, ok := strings.Cut(text, " into struct field "); ok { // what follows is for programmers
+			text = strings.Join(de.Key(), ".") + " can't be " + strings.Replace(kind, "cannot decode TOML", "a value of the kind", 1)
+		}
+		return fmt.Errorf("%s:%d:%d: %s", file, line, column, text)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
@@ -157,5 +164,63 @@ func (c *Config) Check() error {
 		return fmt.Errorf("outbound.port = %d: a port is 1 to 65535", c.Outbound.Port)
 	}
 	var level levelText
-	return level.UnmarshalText([]byte(c.Log.Level))
+	if err := level.UnmarshalText([]byte(c.Log.Level)); err != nil {
+		return err
+	}
+	return c.checkBounds()
+}
+
+// checkBounds refuses limits with which nothing could work.
+func (c *Config) checkBounds() error {
+	for _, b := range []struct {
+		key          string
+		value, least int64
+	}{
+		{"limits.connections", int64(c.Limits.Connections), 1},
+		{"limits.connections_per_address", int64(c.Limits.ConnectionsPerAddress), 0},
+		{"outbound.workers", int64(c.Outbound.Workers), 1},
+	} {
+		if b.value < b.least {
+			return fmt.Errorf("%s = %d: it must be at least %d", b.key, b.value, b.least)
+		}
+	}
+	for _, b := range []struct {
+		key   string
+		value Duration
+	}{
+		{"limits.smtp_timeout", c.Limits.SMTPTimeout}, {"limits.pop3_timeout", c.Limits.POP3Timeout},
+		{"limits.imap_timeout", c.Limits.IMAPTimeout}, {"outbound.lifetime", c.Outbound.Lifetime},
+	} {
+		if b.value <= 0 {
+			return fmt.Errorf("%s = %q: it must be above 0", b.key, b.value.String())
+		}
+	}
+	return c.Listen.check()
+}
+
+// check says which address can't be listened on, as far as its text tells.
+func (l *Listen) check() error {
+	for _, p := range []struct {
+		key       string
+		addresses []string
+	}{
+		{"smtp", l.SMTP}, {"submission", l.Submission}, {"submissions", l.Submissions},
+		{"pop3", l.POP3}, {"pop3s", l.POP3S}, {"imap", l.IMAP}, {"imaps", l.IMAPS},
+	} {
+		for _, a := range p.addresses {
+			if !isAddress(a) {
+				return fmt.Errorf("listen.%s = %q: write address:port, 192.0.2.1:25 or :25; a port is 0 to 65535", p.key, a)
+			}
+		}
+	}
+	return nil
+}
+
+func isAddress(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
 }

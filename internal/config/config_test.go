@@ -52,6 +52,12 @@ func TestMistakesAreNamed(t *testing.T) {
 		"duration":      {six + "[outbound]\nlifetime = \"soon\"\n", "is not a duration"},
 		"level":         {six + "[log]\nlevel = \"loud\"\n", "it may be debug"},
 		"insecure auth": {strings.Replace(six, "\n", "\ninsecure_auth = \"yes\"\n", 1), "insecure_auth"},
+		"kind":          {"data = 5\n", "tem.toml:1:8: data can't be a value of the kind integer"},
+		"workers":       {six + "[outbound]\nworkers = 0\n", "outbound.workers = 0: it must be at least 1"},
+		"connections":   {six + "[limits]\nconnections = -1\n", "limits.connections = -1"},
+		"no time":       {six + "[limits]\nsmtp_timeout = \"0s\"\n", `limits.smtp_timeout = "0s": it must be above 0`},
+		"no port":       {six + "[listen]\nsmtp = [\"127.0.0.1\"]\n", `listen.smtp = "127.0.0.1": write address:port`},
+		"high port":     {six + "[listen]\nimap = [\":99999\"]\n", `listen.imap = ":99999"`},
 		"recipients":    {six + "[limits]\nrecipients = 1\n", "at least 100"},
 	} {
 		t.Run(name, func(t *testing.T) {

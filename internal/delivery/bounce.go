@@ -16,7 +16,7 @@ const nullPath = "Return-Path: <>\r\n"
 
 // Bounce makes a report and accepts it: the queue's way of ending a job.
 // queue.ErrNoReport says that the sender can't be told: unknown, or the
-// mailbox full. Nothing was written then, for a report about a report would
+// mailbox still full when the job's time is over. Nothing was written then, for a report about a report would
 // only start a loop (RFC 5321 §6.1).
 func (d *Delivery) Bounce(ctx context.Context, j *queue.Job, failed []queue.Recipient, delayed bool, done func(b *kv.Batch)) error {
 	sender, err := address.Parse(j.ReturnPath)
@@ -32,6 +32,8 @@ func (d *Delivery) Bounce(ctx context.Context, j *queue.Job, failed []queue.Reci
 	switch {
 	case err != nil:
 		return fmt.Errorf("report on %s: %w", j.ID, err)
+	case status.Temporary() && d.o.Now().Before(j.Expires):
+		return fmt.Errorf("report on %s: %s", j.ID, status) // the queue tries it again
 	case !status.OK():
 		return fmt.Errorf("%w: %s", queue.ErrNoReport, status)
 	}

@@ -440,6 +440,7 @@ func TestNobodyToBounceTo(t *testing.T) {
 	for _, sender := range []string{"", "nobody@hanoi.example", "chi@hanoi.example", "not an address"} {
 		j, failed := l.failedJob("an@hanoi.example")
 		j.ReturnPath = sender
+		j.Expires = j.Created // a full mailbox is not waited for any more
 		err := l.Bounce(t.Context(), j, failed, false, mark)
 		if !errors.Is(err, queue.ErrNoReport) {
 			t.Errorf("<%s>: %v, want ErrNoReport", sender, err)
@@ -449,6 +450,27 @@ func TestNobodyToBounceTo(t *testing.T) {
 		t.Error("the rows of done were written")
 	}
 	l.wantInboxes(0, 0, 0)
+}
+
+// TestReportWaitsForRoom: a sender whose mailbox is full is told when it no longer is.
+func TestReportWaitsForRoom(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	j, failed := l.failedJob("an@hanoi.example")
+	j.ReturnPath = "chi@hanoi.example"
+	l.must(l.store.SetQuota(t.Context(), l.ids["chi"], 10, 0))
+	err := l.Bounce(t.Context(), j, failed, false, mark)
+	if err == nil || errors.Is(err, queue.ErrNoReport) {
+		t.Errorf("%v, want an error that keeps the job", err)
+	}
+	if l.marked() {
+		t.Error("the rows of done were written")
+	}
+	l.must(l.store.SetQuota(t.Context(), l.ids["chi"], 0, 0))
+	l.must(l.Bounce(t.Context(), j, failed, false, mark))
+	if n := len(l.inbox("chi")); n != 1 || !l.marked() {
+		t.Errorf("%d reports, marked %v", n, l.marked())
+	}
 }
 
 // TestBounceLosesTheRace is about a job that changed while its report was made.

@@ -71,7 +71,7 @@ func (x *index) isLocalAsWritten(domain string) bool {
 func domainName(s string) (string, error) {
 	name, err := address.Domain(s)
 	if err != nil {
-		return "", problemf(ErrInvalid, "%q is not a domain name: %v", s, err)
+		return "", problemf(ErrInvalid, "%v", err)
 	}
 	if name == "" || name[0] == '[' {
 		return "", problemf(ErrInvalid, "%q is not a domain name", s)

@@ -117,7 +117,7 @@ func (h house) connect(t *testing.T) *pop3.Client {
 
 func TestTranscripts(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"session", "auth", "order", "clear", "update", "errors", "pipelined"} {
+	for _, name := range []string{"session", "auth", "order", "clear", "update", "errors", "patience", "pipelined"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHouse(t)

@@ -112,10 +112,13 @@ func (x *session) step(ctx context.Context) error {
 	if err == nil {
 		err = x.perform(ctx, c)
 	}
-	if err == nil {
-		return nil
+	if err != nil {
+		return x.refuse(err)
 	}
-	return x.refuse(err)
+	if x.drop != nil { // who is logged in and gets something right is no attacker
+		x.errors = 0
+	}
+	return nil
 }
 
 // readLine returns the client's next line; *pop3.Error is for a line that

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"syscall"
 
 	"tem/internal/line"
 	"tem/internal/mail"
@@ -71,6 +72,9 @@ func (x *session) dataRefused(err error) {
 		x.reply(550, "5.6.11", "Message holds a CR or LF that is not part of CRLF")
 	case errors.Is(err, line.ErrInterrupted), errors.Is(err, os.ErrDeadlineExceeded):
 		x.unreadable(err)
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		x.log.Error("smtp message not stored", "err", err)
+		x.send(noRoom())
 	case errors.Is(err, errStore):
 		x.log.Error("smtp message not stored", "err", err)
 		x.reply(451, "4.3.0", "Message could not be stored, try again later")

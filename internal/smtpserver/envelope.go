@@ -30,8 +30,17 @@ func (x *session) from(ctx context.Context, c *smtp.Command) {
 		x.refuse(err)
 		return
 	}
+	if !x.o.Room(t.size) {
+		x.send(noRoom())
+		return
+	}
 	x.mail = t
 	x.reply(250, "2.1.0", "<"+c.Path.String()+"> sender OK")
+}
+
+// noRoom is about the disk, not about a mailbox (RFC 5321 §4.2.3).
+func noRoom() *smtp.Reply {
+	return smtp.NewReply(452, "4.3.1", "Insufficient system storage, try again later")
 }
 
 func (x *session) mailParams(c *smtp.Command, t *transaction) error {

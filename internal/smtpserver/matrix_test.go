@@ -93,6 +93,14 @@ func TestMatrixMailboxFull(t *testing.T) {
 		strings.Repeat("x", 1500)+"\nC: .\nS: 250\nC: EHLO a\nS: ...\nS: 250 HELP\nC: MAIL FROM:<> SIZE=1000\nS: 250\nC: RCPT TO:<full@hanoi.example>\nS: 452 4.2.2\n")
 }
 
+// TestMatrixDiskFull: the disk has room for 5000 octets more.
+func TestMatrixDiskFull(t *testing.T) {
+	t.Parallel()
+	o := newWorld(t).Options
+	o.Room = func(octets int64) bool { return octets <= 5000 }
+	play(t, o, "S: 220\nC: EHLO a\nS: ...\nS: 250 HELP\nC: MAIL FROM:<> SIZE=5001\nS: 452 4.3.1\nC: RCPT TO:<an@hanoi.example>\nS: 503\nC: MAIL FROM:<> SIZE=5000\nS: 250\n")
+}
+
 // TestTranscripts replays the sessions of the source's §12.
 func TestTranscripts(t *testing.T) {
 	t.Parallel()

@@ -52,6 +52,9 @@ type Options struct {
 	MaxAuthFails  int           // 0: 3
 	Timeout       time.Duration // for each step; 0: 5 minutes
 
+	// Room says whether the disk can take so many octets more; nil: always.
+	Room func(octets int64) bool
+
 	Log *slog.Logger
 	Now func() time.Time // nil: time.Now
 }
@@ -69,6 +72,9 @@ func New(o Options) *Server {
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Room == nil {
+		o.Room = func(int64) bool { return true }
 	}
 	if o.InsecureAuth == nil {
 		o.InsecureAuth = func(net.Addr) bool { return false }

@@ -1,10 +1,12 @@
 package pebble
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // death is the one-way switch that an error nobody can repair throws.
@@ -47,6 +49,20 @@ type logger struct {
 
 func (l logger) Infof(format string, args ...any)  {} // flushes and compactions: of no use to an operator
 func (l logger) Errorf(format string, args ...any) { l.log.Warn("kv: " + fmt.Sprintf(format, args...)) }
+
+// background is told when a flush or a compaction failed. The library tries
+// again at once and for ever; on a disk that is full or broken that would keep
+// a processor busy, and hold up Close, so it is the end.
+func (l logger) background(err error) {
+	for _, hopeless := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO} {
+		if errors.Is(err, hopeless) {
+			l.log.Error("kv: the store has failed", "err", err.Error())
+			l.death.die(err)
+			return
+		}
+	}
+	l.log.Warn("kv: background error", "err", err.Error())
+}
 
 // Fatalf is called where the library can't go on. For a failed commit it
 // expects nothing, and the committer sees the death next; elsewhere (the

@@ -81,6 +81,7 @@ func options(o Options, d *death) *pebble.Options {
 		MemTableSize:                orElse(o.MemTable, 64<<20),
 		MemTableStopWritesThreshold: 4,
 		Logger:                      logger{o.Log, d},
+		EventListener:               &pebble.EventListener{BackgroundError: logger{o.Log, d}.background},
 	}
 	opts.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionFastest })
 	opts.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -129,6 +131,40 @@ func crashAndCheck(t *testing.T, mem *vfs.MemFS, e *Engine, acked *[4]atomic.Int
 		if size(t, again, key) != 200 {
 			t.Fatalf("%s was visible and is lost", key)
 		}
+	}
+}
+
+// TestFullDiskInTheBackground fills the disk for all but the log: a flush that
+// can never succeed must not be tried for ever.
+func TestFullDiskInTheBackground(t *testing.T) {
+	t.Parallel()
+	var full atomic.Bool
+	inject := errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if full.Load() && op.Kind == errorfs.OpCreate && strings.HasSuffix(op.Path, ".sst") {
+			return syscall.ENOSPC
+		}
+		return nil
+	})
+	told := make(chan error, 1)
+	e := open(t, Options{
+		FS:      errorfs.Wrap(vfs.NewMem(), inject),
+		OnFatal: func(err error) { told <- err },
+	})
+	b := new(kv.Batch)
+	b.Set(part, []byte("kept"), []byte("1"))
+	if err := kv.Commit(t.Context(), e, b); err != nil {
+		t.Fatal(err)
+	}
+	full.Store(true)
+	if _, err := e.db.AsyncFlush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-told; !errors.Is(err, errFatal) || !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("OnFatal was told %v", err)
+	}
+	full.Store(false)
+	if err := e.Close(); !errors.Is(err, errFatal) {
+		t.Errorf("close: %v", err)
 	}
 }
 
