@@ -103,7 +103,7 @@ func (s *Server) wire() {
 	})
 	imap := imapserver.New(imapserver.Options{
 		Hostname: s.config.Hostname, TLS: s.cert.Config(), Auth: s.stores.Directory, InsecureAuth: s.insecureAuth(),
-		Mail: s.stores.Mail, Directory: s.stores.Directory, MaxMessage: int64(s.config.Limits.Message),
+		Mail: s.stores.Mail, Directory: s.stores.Directory, MaxMessage: int64(s.config.Limits.Message), Room: s.hasRoom,
 		IdleTimeout: time.Duration(s.config.Limits.IMAPTimeout), Log: s.log,
 	})
 	engines := map[string]engine{
@@ -150,8 +150,13 @@ func (s *Server) smtpOptions(mode smtpserver.Mode) smtpserver.Options {
 		Delivery: s.delivery, Mail: s.stores.Mail, Directory: s.stores.Directory,
 		MaxSize: int64(s.config.Limits.Message), MaxRecipients: s.config.Limits.Recipients,
 		Timeout: time.Duration(s.config.Limits.SMTPTimeout), Log: s.log,
-		Room: func(octets int64) bool { return hasRoom(s.config.Data, octets, int64(s.config.Limits.Free)) },
+		Room: s.hasRoom,
 	}
+}
+
+// hasRoom says whether a message of this size may still be begun.
+func (s *Server) hasRoom(octets int64) bool {
+	return hasRoom(s.config.Data, octets, int64(s.config.Limits.Free))
 }
 
 // insecureAuth says which peers may send a password in clear.

@@ -18,6 +18,9 @@ func (s *session) Append(ctx context.Context, c *imap.Append) error {
 	if err == nil && c.Size > s.o.MaxMessage {
 		err = no("TOOBIG", "a message may have at most %d octets", s.o.MaxMessage)
 	}
+	if err == nil && !s.o.Room(c.Size) {
+		err = no("UNAVAILABLE", "the server's disk is nearly full, try again later") // RFC 5530 §3
+	}
 	if err == nil {
 		_, err = s.account.Mailbox(ctx, c.Mailbox)
 		err = tryCreate(err)

@@ -32,10 +32,11 @@ type Options struct {
 	InsecureAuth func(remote net.Addr) bool // who may send a password in clear; nil: nobody
 	Mail         *mail.Store
 	Directory    *directory.Directory
-	MaxMessage   int64         // octets; 0: 64 MiB
-	IdleTimeout  time.Duration // 0: 30 minutes (RFC 9051 §5.4)
-	LoginTimeout time.Duration // 0: 1 minute
-	MaxErrors    int           // bad commands and logins in one session; 0: 20
+	MaxMessage   int64                   // octets; 0: 64 MiB
+	Room         func(octets int64) bool // whether the disk can take so much more; nil: always
+	IdleTimeout  time.Duration           // 0: 30 minutes (RFC 9051 §5.4)
+	LoginTimeout time.Duration           // 0: 1 minute
+	MaxErrors    int                     // bad commands and logins in one session; 0: 20
 	Log          *slog.Logger
 	Now          func() time.Time
 }
@@ -57,6 +58,9 @@ func New(o Options) *Server {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Room == nil {
+		o.Room = func(int64) bool { return true }
 	}
 	return &Server{o: o}
 }

@@ -206,3 +206,12 @@ func TestMatch(t *testing.T) {
 		}
 	}
 }
+
+// A disk that is nearly full refuses before the octets are sent.
+func TestAppendWithoutRoom(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, 0)
+	s.o.Room = func(octets int64) bool { return octets < 10 }
+	linetest.Play(t, "room", "S: * OK\nC: a LOGIN a@x.example \"pass word\"\nS: a OK\nC: b APPEND INBOX {11}\nS: b NO [UNAVAILABLE]\nC: c NOOP\nS: c OK\n",
+		s.Handle, linetest.Options{Line: s.Options()})
+}
