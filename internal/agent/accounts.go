@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -162,8 +163,16 @@ func (e *Env) Setup(s Setup) error {
 	if err != nil {
 		return err
 	}
+	if note != "" { // before the wrong password is given
+		e.sayf("%s: %s", words(e.Lang).note, note)
+	}
 	if err := e.keepPassword(a); err != nil {
 		return err
+	}
+	for name := range f.Account {
+		if strings.EqualFold(name, s.Address) {
+			delete(f.Account, name) // replaced, however it was written
+		}
 	}
 	f.Account[s.Address] = a
 	if s.Default {
@@ -172,10 +181,10 @@ func (e *Env) Setup(s Setup) error {
 	if err := e.saveAccounts(f); err != nil {
 		return err
 	}
-	if note != "" {
-		e.sayf("Note: %s", note)
-	}
 	e.sayf("Account %s saved in %s.", s.Address, e.configFile())
+	if e.JSON {
+		return e.printJSON(a)
+	}
 	return nil
 }
 
@@ -187,8 +196,8 @@ func (e *Env) newAccount(s Setup) (a *Account, note string, err error) {
 		a = local
 		a.Store = "" // the password is in localserve.json
 	case ok:
-		a = &Account{Provider: p.Name, IMAP: p.IMAP, POP: p.POP, SMTP: p.SMTP, FilesSent: p.FilesSent}
-		note = p.Note
+		a = &Account{Provider: p.Name, IMAP: p.IMAP, POP: p.POP, SMTP: p.SMTP}
+		note = p.Note.in(e.Lang)
 	case s.Provider != "":
 		return nil, "", failf(Usage, "provider %q is not known: gmail, outlook, yahoo, icloud, fastmail or a running localserve", s.Provider)
 	case s.IMAP == "" && s.POP == "":
@@ -198,16 +207,18 @@ func (e *Env) newAccount(s Setup) (a *Account, note string, err error) {
 	}
 	a.Address, a.Name = s.Address, s.Name
 	a.PasswordCommand, a.PasswordFile, a.Store, a.CA = s.PasswordCommand, s.PasswordFile, s.Store, or(s.CA, a.CA)
-	override(&a.IMAP, s.IMAP, s.TLS)
-	override(&a.SMTP, s.SMTP, s.TLS)
-	override(&a.POP, s.POP, s.TLS)
-	return a, note, nil
+	err = errors.Join(override(&a.IMAP, s.IMAP, s.TLS), override(&a.SMTP, s.SMTP, s.TLS), override(&a.POP, s.POP, s.TLS))
+	a.FilesSent = filesSent(a.SMTP.Host)
+	return a, note, err
 }
 
 // override replaces a preset's server; without --tls the port tells the kind.
-func override(p *Endpoint, host, kind string) {
+func override(p *Endpoint, host, kind string) error {
 	if host == "" {
-		return
+		return nil
+	}
+	if _, port, err := net.SplitHostPort(host); err != nil || port == "" {
+		return failf(Usage, "server %q: HOST:PORT is needed", host)
 	}
 	if kind == "" {
 		kind = "starttls"
@@ -218,6 +229,7 @@ func override(p *Endpoint, host, kind string) {
 		}
 	}
 	*p = Endpoint{host, kind}
+	return nil
 }
 
 func or(a, b string) string {

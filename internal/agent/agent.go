@@ -8,6 +8,7 @@
 package agent
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -38,13 +39,20 @@ type Env struct {
 
 // printJSON writes one object on a line of its own.
 func (e *Env) printJSON(v any) error {
-	enc := json.NewEncoder(e.Out)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false) // <a@b> stays readable
-	return enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := e.Out.Write(escapeControls(b.Bytes()))
+	return err
 }
 
 // sayf tells a person something beside the data.
-func (e *Env) sayf(format string, args ...any) { fmt.Fprintf(e.Err, format+"\n", args...) }
+func (e *Env) sayf(format string, args ...any) {
+	fmt.Fprintln(e.Err, visibleText(fmt.Sprintf(format, args...)))
+}
 
 // home is the directory that an XDG variable names, or its default under $HOME.
 func (e *Env) home(variable, fallback string) string {

@@ -57,8 +57,11 @@ func (e *Env) Delete(ctx context.Context, ids []string, forever bool) error {
 
 // Flag sets (+seen) and clears (-seen) flags.
 func (e *Env) Flag(ctx context.Context, ids, changes []string) error {
+	if len(changes) == 0 {
+		return failf(Usage, "no flag change is given: +seen, -flagged …")
+	}
 	for _, c := range changes {
-		if len(c) < 2 || c[0] != '+' && c[0] != '-' || strings.ContainsAny(c[1:], " ()\"\\{%*\r\n") {
+		if len(c) < 2 || c[0] != '+' && c[0] != '-' || c[1] == '-' || strings.ContainsAny(c[1:], " ()\"\\{%*\r\n") {
 			return failf(Usage, "%q is no flag change: +seen, -flagged, +answered, +$Later …", c)
 		}
 	}

@@ -8,23 +8,46 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
-// Drafts are kept as the text that the editor shows: header lines, an empty
-// line, the body.
+// A draft NAME is the file NAME.txt, the text that the editor shows: header
+// lines, an empty line, the body. Files that exist only for it, such as a
+// letter to be forwarded, lie beside it in NAME.files until it has gone out.
+
+func (e *Env) newDraft() string { return e.Now().Format("20060102-150405.000") }
 
 func (e *Env) draftFile(name string) string {
 	return filepath.Join(e.draftDir(), safeName(name)+".txt")
 }
 
-func (e *Env) saveDraft(l Letter, name string) (string, error) {
-	if name == "" {
-		name = e.Now().Format("20060102-150405.000")
-	}
-	return name, writeFile(e.draftFile(name), []byte(template(l)))
+func (e *Env) draftFiles(name string) string {
+	return filepath.Join(e.draftDir(), safeName(name)+".files")
 }
 
+func (e *Env) hasDraft(name string) bool {
+	_, err := os.Stat(e.draftFile(name))
+	return err == nil
+}
+
+func (e *Env) saveDraft(l Letter, name string) error {
+	if a, err := e.sender(l); err == nil {
+		l.From = a.Address // who wrote it is who sends it, whatever the default will be then
+	}
+	return writeFile(e.draftFile(name), []byte(template(l)))
+}
+
+// forgetDraft removes what is there of a draft.
+func (e *Env) forgetDraft(name string) error {
+	err := os.Remove(e.draftFile(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(err, os.RemoveAll(e.draftFiles(name)))
+}
+
+// kept tells where the draft is.
 func (e *Env) kept(name string) error {
 	if e.JSON {
 		return e.printJSON(map[string]string{"draft": name, "file": e.draftFile(name)})
@@ -37,6 +60,9 @@ func (e *Env) kept(name string) error {
 func template(l Letter) string {
 	var b strings.Builder
 	field := func(name, value string) { fmt.Fprintf(&b, "%s: %s\n", name, oneLine(value)) }
+	if l.From != "" {
+		field("From", l.From)
+	}
 	field("To", strings.Join(l.To, ", "))
 	field("Cc", strings.Join(l.Cc, ", "))
 	field("Bcc", strings.Join(l.Bcc, ", "))
@@ -71,6 +97,8 @@ func parseTemplate(text string) (Letter, error) {
 			continue
 		}
 		switch strings.ToLower(name) {
+		case "from":
+			l.From = value
 		case "to":
 			l.To = append(l.To, value)
 		case "cc":
@@ -92,28 +120,24 @@ func parseTemplate(text string) (Letter, error) {
 	return l, nil
 }
 
-// edit opens the editor on a letter.
-func (e *Env) edit(ctx context.Context, l *Letter) error {
-	f, err := os.CreateTemp("", "tem-*.txt")
+// edit opens the editor on a letter as the draft called name, which stays if
+// anything goes wrong.
+func (e *Env) edit(ctx context.Context, l *Letter, name string) error {
+	err := e.saveDraft(*l, name)
+	if err == nil {
+		err = e.runEditor(ctx, e.draftFile(name))
+	}
+	var edited Letter
+	if err == nil {
+		edited, err = e.loadDraft(name)
+	}
 	if err != nil {
+		e.sayf("The letter is kept as draft %s (%s).", name, e.draftFile(name))
 		return err
 	}
-	defer os.Remove(f.Name())
-	_, err = f.WriteString(template(*l))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := e.runEditor(ctx, f.Name()); err != nil {
-		return err
-	}
-	raw, err := os.ReadFile(f.Name())
-	if err != nil {
-		return err
-	}
-	draft := l.Draft
-	*l, err = parseTemplate(string(raw))
-	l.Draft = draft
-	return err
+	edited.Draft = l.Draft
+	*l = edited
+	return nil
 }
 
 func (e *Env) runEditor(ctx context.Context, name string) error {
@@ -137,13 +161,12 @@ func (e *Env) DraftList() error {
 		name := strings.TrimSuffix(filepath.Base(file), ".txt")
 		l, err := e.loadDraft(name)
 		if err != nil {
-			return err
+			l.Subject = fmt.Sprintf("(%v)", err) // still to be listed, so that it can be mended
 		}
 		if e.JSON {
-			err = e.printJSON(map[string]any{"draft": name, "to": l.To, "subject": l.Subject})
-		}
-		if err != nil {
-			return err
+			if err := e.printJSON(map[string]any{"draft": name, "from": l.From, "to": slices.Concat([]string{}, l.To), "subject": l.Subject}); err != nil {
+				return err
+			}
 		}
 		t.add(name, strings.Join(l.To, ", "), l.Subject)
 	}
@@ -156,7 +179,7 @@ func (e *Env) DraftList() error {
 func (e *Env) loadDraft(name string) (Letter, error) {
 	raw, err := os.ReadFile(e.draftFile(name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return Letter{}, failf(NoMatch, "no draft %s", name)
+		return Letter{}, noDraft(name)
 	}
 	if err != nil {
 		return Letter{}, err
@@ -166,19 +189,22 @@ func (e *Env) loadDraft(name string) (Letter, error) {
 
 // DraftEdit opens a draft in the editor.
 func (e *Env) DraftEdit(ctx context.Context, name string) error {
-	l, err := e.loadDraft(name)
-	if err != nil {
-		return err
+	if !e.hasDraft(name) {
+		return noDraft(name)
 	}
 	if !e.InTTY {
 		return failf(Usage, "the editor needs a terminal")
 	}
-	if err := e.edit(ctx, &l); err != nil {
+	if err := e.runEditor(ctx, e.draftFile(name)); err != nil {
 		return err
 	}
-	_, err = e.saveDraft(l, name)
-	return err
+	if _, err := e.loadDraft(name); err != nil {
+		return err
+	}
+	return e.kept(name)
 }
+
+func noDraft(name string) error { return failf(NoMatch, "no draft %s", name) }
 
 // DraftSend sends a draft and forgets it.
 func (e *Env) DraftSend(ctx context.Context, name string) error {
@@ -192,7 +218,7 @@ func (e *Env) DraftSend(ctx context.Context, name string) error {
 // safeName is a file name that can't leave its directory.
 func safeName(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f || strings.ContainsRune(`/\:*?"<>|`, r) {
+		if steers(r) || strings.ContainsRune(`/\:*?"<>|`, r) {
 			return '_'
 		}
 		return r

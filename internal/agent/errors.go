@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 
 	"tem/internal/sasl"
@@ -30,7 +31,8 @@ type Error struct {
 	Err  error
 }
 
-func (e *Error) Error() string { return e.Err.Error() }
+// Error is safe to show: it may quote what a server or a letter said.
+func (e *Error) Error() string { return visibleText(e.Err.Error()) }
 func (e *Error) Unwrap() error { return e.Err }
 
 // ExitCode is the exit code of the program.
@@ -67,7 +69,8 @@ func codeOf(err error) int {
 		return statusCode(status)
 	case errors.As(err, &pop):
 		return popCode(pop)
-	case errors.As(err, &cert), errors.As(err, &record), errors.As(err, &netErr), errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &cert), errors.As(err, &record), errors.As(err, &netErr), errors.Is(err, context.DeadlineExceeded),
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return Network
 	}
 	return Failure

@@ -56,7 +56,7 @@ func (e *Env) download(ctx context.Context, c *pop3.Client, a *Account, o Pop) (
 		return 0, err
 	}
 	file := filepath.Join(e.stateDir(), "uidl", safeName(a.Address+" "+or(o.Mbox, o.Maildir))+".json")
-	seen := loadSeen(file)
+	seen := stillThere(loadSeen(file), all)
 	for _, m := range all {
 		if !seen[m.ID] {
 			if err := e.fetchPOP(ctx, c, m, o); err != nil {
@@ -75,6 +75,17 @@ func (e *Env) download(ctx context.Context, c *pop3.Client, a *Account, o Pop) (
 		}
 	}
 	return n, nil
+}
+
+// stillThere leaves out what the server holds no more.
+func stillThere(seen map[string]bool, all []pop3.Unique) map[string]bool {
+	kept := map[string]bool{}
+	for _, m := range all {
+		if seen[m.ID] {
+			kept[m.ID] = true
+		}
+	}
+	return kept
 }
 
 func loadSeen(file string) map[string]bool {

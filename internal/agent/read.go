@@ -13,6 +13,7 @@ import (
 type letter struct {
 	raw   string
 	index *message.Index
+	uid   uint32 // 0: not known
 }
 
 func openLetter(raw string) (*letter, error) {
@@ -20,7 +21,7 @@ func openLetter(raw string) (*letter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &letter{raw, ix}, nil
+	return &letter{raw: raw, index: ix}, nil
 }
 
 func (l *letter) header() message.Header { return message.Header(l.index.Header) }
@@ -112,19 +113,10 @@ func (e *Env) printShown(s Shown) error {
 		}
 	}
 	for _, a := range s.Attachments {
-		fmt.Fprintf(e.Out, "%s %d: %s (%s, %s)\n", w.attachment, a.Part, visible(a.Name), a.Type, sizeText(a.Size))
+		fmt.Fprintf(e.Out, "%s %d: %s (%s, %s)\n", w.attachment, a.Part, visible(a.Name), visible(a.Type), sizeText(a.Size))
 	}
 	_, err := fmt.Fprintf(e.Out, "\n%s\n\n", strings.TrimRight(visibleText(s.Text), "\n"))
 	return err
-}
-
-// visibleText is visible for several lines.
-func visibleText(s string) string {
-	lines := strings.Split(strings.ReplaceAll(s, "\r\n", "\n"), "\n")
-	for i, l := range lines {
-		lines[i] = visible(l)
-	}
-	return strings.Join(lines, "\n")
 }
 
 func sizeText(n int64) string {

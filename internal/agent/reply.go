@@ -3,7 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
-	"os"
+	"path/filepath"
 	"strings"
 
 	"tem/internal/message"
@@ -21,17 +21,18 @@ func (e *Env) Reply(ctx context.Context, id string, all bool, l Letter) error {
 	if err != nil {
 		return err
 	}
+	name, quote := e.newDraft(), quoted(o.header(), text)
 	answer(&l, o, a.Address, all)
-	l.Body = orBody(e, l.Body) + quoted(o.header(), text)
-	if e.InTTY && l.Body == quoted(o.header(), text) {
-		if err := e.edit(ctx, &l); err != nil {
+	l.Body = orBody(e, l.Body) + quote
+	if e.InTTY && l.Body == quote {
+		if err := e.edit(ctx, &l, name); err != nil {
 			return err
 		}
 	}
-	if err := e.dispatch(ctx, l, ""); err != nil || l.Draft {
+	if err := e.dispatch(ctx, l, name); err != nil || l.Draft {
 		return err
 	}
-	return e.markAnswered(ctx, id)
+	return e.markAnswered(ctx, o.uid)
 }
 
 // orBody reads the body from input when it is piped.
@@ -88,7 +89,7 @@ func without(ms, drop []message.Mailbox) []message.Mailbox {
 func quoted(h message.Header, text string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n%s, %s:\n", h.Get("Date"), people(message.Addresses(h.Get("From"))))
-	for line := range strings.Lines(strings.TrimRight(strings.ReplaceAll(text, "\r\n", "\n"), "\n")) {
+	for line := range strings.Lines(strings.TrimRight(visibleText(text), "\n")) {
 		mark := "> "
 		if strings.HasPrefix(line, ">") {
 			mark = ">"
@@ -109,60 +110,54 @@ func (e *Env) Forward(ctx context.Context, id string, l Letter) error {
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "tem-forward-")
-	if err != nil {
+	name, complete := e.newDraft(), l.Body != "" && len(l.To)+len(l.Cc)+len(l.Bcc) > 0
+	original := filepath.Join(e.draftFiles(name), "message.eml")
+	if err := writeFile(original, []byte(o.raw)); err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	file, err := createNew(dir, "message.eml")
-	if err != nil {
-		return err
-	}
-	_, err = file.WriteString(o.raw)
-	if cerr := file.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return err
-	}
-	l.Attach = append(l.Attach, file.Name())
+	l.Attach = append(l.Attach, original)
 	l.Subject = or(l.Subject, "Fwd: "+message.BaseSubject(o.header().Text("Subject")))
 	l.Body = orBody(e, l.Body) + quoted(o.header(), text)
-	if e.InTTY {
-		if err := e.edit(ctx, &l); err != nil {
+	if e.InTTY && !complete {
+		if err := e.edit(ctx, &l, name); err != nil {
 			return err
 		}
 	}
-	return e.dispatch(ctx, l, "")
+	return e.dispatch(ctx, l, name)
 }
 
-// fetchOne gets one whole message.
+// fetchOne gets the whole of the one message that id names.
 func (e *Env) fetchOne(ctx context.Context, id string) (*Account, *letter, error) {
 	b, err := e.folder(ctx, true)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer b.close(ctx)
+	uids, err := b.resolve(ctx, []string{id})
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(uids) > 1 {
+		return nil, nil, failf(Usage, "%q names %d messages: one is needed here", id, len(uids))
+	}
 	var l *letter
-	err = b.each(ctx, []string{id}, imapclient.Whole, func(m *imapclient.Message) (err error) {
-		l, err = openLetter(m.Body)
+	err = coded(b.Fetch(ctx, imapclient.FormatSet(uids), imapclient.Whole, func(m *imapclient.Message) (err error) {
+		if l, err = openLetter(m.Body); err == nil {
+			l.uid = m.UID
+		}
 		return err
-	})
+	}))
 	if err == nil && l == nil {
 		err = failf(NoMatch, "no message %s", id)
 	}
 	return b.account, l, err
 }
 
-func (e *Env) markAnswered(ctx context.Context, id string) error {
+func (e *Env) markAnswered(ctx context.Context, uid uint32) error {
 	b, err := e.folder(ctx, false)
 	if err != nil {
 		return err
 	}
 	defer b.close(ctx)
-	uids, err := b.resolve(ctx, []string{id})
-	if err != nil {
-		return err
-	}
-	return coded(b.Store(ctx, imapclient.FormatSet(uids), "+", []string{`\Answered`}))
+	return coded(b.Store(ctx, imapclient.FormatSet([]uint32{uid}), "+", []string{`\Answered`}))
 }

@@ -27,8 +27,7 @@ func (e *Env) Source(ctx context.Context, ids []string, raw bool) error {
 	}
 	return b.each(ctx, ids, items, func(m *imapclient.Message) error {
 		if raw {
-			_, err := io.WriteString(e.Out, m.Body)
-			return err
+			return e.showRaw(m)
 		}
 		c := newCard(message.Header(m.Body))
 		if e.JSON {
@@ -36,6 +35,20 @@ func (e *Env) Source(ctx context.Context, ids []string, raw bool) error {
 		}
 		return c.print(e.Out, e.Lang)
 	})
+}
+
+// showRaw gives the octets as they came, except to a terminal, which they
+// could steer.
+func (e *Env) showRaw(m *imapclient.Message) error {
+	if e.JSON {
+		return e.printJSON(map[string]any{"id": m.UID, "raw": m.Body})
+	}
+	text := m.Body
+	if e.OutTTY {
+		text = visibleText(text)
+	}
+	_, err := io.WriteString(e.Out, text)
+	return err
 }
 
 // card is what Figure 2 shows of a letter.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 
 // Letter is what a person wants to send.
 type Letter struct {
+	From                  string // address of the account to send by; "" is Env's
 	To, Cc, Bcc, Attach   []string
 	Subject, Body         string
 	Draft                 bool // keep, do not send
@@ -27,19 +29,20 @@ type Letter struct {
 // Write composes a letter, in the editor when a person has not said it all,
 // and sends it.
 func (e *Env) Write(ctx context.Context, l Letter) error {
-	if err := e.compose(ctx, &l); err != nil {
+	name := e.newDraft()
+	if err := e.compose(ctx, &l, name); err != nil {
 		return err
 	}
-	return e.dispatch(ctx, l, "")
+	return e.dispatch(ctx, l, name)
 }
 
 // compose takes the body from input, or opens the editor.
-func (e *Env) compose(ctx context.Context, l *Letter) error {
+func (e *Env) compose(ctx context.Context, l *Letter, name string) error {
 	switch {
 	case l.Body != "" && (len(l.To)+len(l.Cc)+len(l.Bcc) > 0 || l.Draft):
 		return nil
 	case e.InTTY:
-		return e.edit(ctx, l)
+		return e.edit(ctx, l, name)
 	case l.Body == "":
 		raw, err := io.ReadAll(e.In)
 		l.Body = string(raw)
@@ -48,61 +51,122 @@ func (e *Env) compose(ctx context.Context, l *Letter) error {
 	return nil
 }
 
-// dispatch keeps the letter as a draft, sends it, and forgets the draft again
-// when it went out. name is the draft's name, "" for a new one.
+// dispatch keeps the letter as the draft called name, sends it, and forgets the
+// draft again when it went out to everybody. A new letter that can't be sent as
+// it is leaves no draft behind.
 func (e *Env) dispatch(ctx context.Context, l Letter, name string) error {
-	name, err := e.saveDraft(l, name)
-	if err != nil {
-		return err
-	}
 	if l.Draft {
+		if err := e.saveDraft(l, name); err != nil {
+			return err
+		}
 		return e.kept(name)
 	}
-	if err := e.send(ctx, l); err != nil {
+	a, d, err := e.sendable(l)
+	if err != nil && !e.hasDraft(name) {
+		return errors.Join(err, e.forgetDraft(name))
+	}
+	if err == nil {
+		err = e.saveDraft(l, name)
+	}
+	var o outcome
+	if err == nil {
+		o, err = e.send(ctx, a, d)
+	}
+	if err != nil {
 		e.sayf("Not sent; the letter is kept as draft %s (%s).", name, e.draftFile(name))
 		return err
 	}
-	return os.Remove(e.draftFile(name))
+	return e.conclude(l, name, o)
 }
 
-// send submits a letter and files a copy.
-func (e *Env) send(ctx context.Context, l Letter) error {
-	a, err := e.account()
+// sendable is the account to send by and the message to be built.
+func (e *Env) sendable(l Letter) (*Account, *message.Draft, error) {
+	a, err := e.sender(l)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	d, err := e.draftOf(a, l)
-	if err != nil {
+	return a, d, err
+}
+
+// sender is the account asked for, else the one that the letter was written by.
+func (e *Env) sender(l Letter) (*Account, error) {
+	by := *e
+	if from := message.Addresses(l.From); by.Account == "" && len(from) > 0 {
+		by.Account = from[0].Address
+	}
+	return by.account()
+}
+
+// conclude tells what became of the letter. Those who were refused are whom
+// the draft still has to reach.
+func (e *Env) conclude(l Letter, name string, o outcome) error {
+	if err := e.sent(name, o); err != nil {
 		return err
 	}
+	if len(o.refused) == 0 {
+		return e.forgetDraft(name)
+	}
+	l.narrow(o.refused)
+	if err := e.saveDraft(l, name); err != nil {
+		return err
+	}
+	whom := "those who were refused"
+	if o.reply == "" {
+		whom = "everybody"
+	}
+	e.sayf("The letter is kept as draft %s for %s; `tem mail draft send %[1]s` tries again.", name, whom)
+	return o.err()
+}
+
+// narrow leaves only those who were refused as recipients.
+func (l *Letter) narrow(refused []refusal) {
+	for _, to := range []*[]string{&l.To, &l.Cc, &l.Bcc} {
+		*to = list(slices.DeleteFunc(mailboxes(*to), func(m message.Mailbox) bool {
+			return !slices.ContainsFunc(refused, func(r refusal) bool { return r.To == m.Address })
+		}))
+	}
+}
+
+// send submits a letter and files a copy if anybody gets it.
+func (e *Env) send(ctx context.Context, a *Account, d *message.Draft) (outcome, error) {
 	var out, own bytes.Buffer
 	if err := errors.Join(d.Build(&out, false), d.Build(&own, true)); err != nil {
-		return err
+		return outcome{}, err
 	}
-	id, err := e.submit(ctx, a, d, out.Bytes())
-	if err != nil {
-		return err
+	o, err := e.submit(ctx, a, d, out.Bytes())
+	if err != nil || o.reply == "" {
+		return o, err
 	}
 	if err := e.fileCopy(ctx, a, own.Bytes()); err != nil {
 		e.sayf("The letter was sent, but no copy could be filed: %v", err)
 	}
-	return e.sent(id)
+	return o, nil
 }
 
 // sent tells what the server answered.
-func (e *Env) sent(reply string) error {
-	if e.JSON {
-		return e.printJSON(map[string]any{"sent": true, "reply": reply})
+func (e *Env) sent(name string, o outcome) error {
+	if !e.JSON {
+		if o.reply != "" {
+			e.sayf("Sent: %s", o.reply)
+		}
+		return nil
 	}
-	e.sayf("Sent: %s", visible(reply))
-	return nil
+	v := map[string]any{"sent": o.reply != ""}
+	if o.reply != "" {
+		v["reply"] = o.reply
+	}
+	if len(o.refused) > 0 {
+		v["refused"], v["draft"] = o.refused, name
+	}
+	return e.printJSON(v)
 }
 
-// submit hands the message to the account's SMTP server and returns its answer.
-func (e *Env) submit(ctx context.Context, a *Account, d *message.Draft, raw []byte) (string, error) {
+// submit hands the message to the account's SMTP server and returns its answers.
+func (e *Env) submit(ctx context.Context, a *Account, d *message.Draft, raw []byte) (outcome, error) {
 	c, err := e.smtp(ctx, a)
 	if err != nil {
-		return "", err
+		return outcome{}, err
 	}
 	defer c.Close()
 	bar := e.progress("sending")
@@ -113,33 +177,51 @@ func (e *Env) submit(ctx context.Context, a *Account, d *message.Draft, raw []by
 	})
 	bar.done()
 	if err != nil {
-		return "", coded(fmt.Errorf("send: %w", err))
+		return outcome{}, coded(fmt.Errorf("send: %w", err))
 	}
-	reply, err := outcome(recipients(d), replies)
-	if err == nil {
-		_ = c.Quit(ctx) // the letter is in the server's hands already
-	}
-	return reply, err
+	_ = c.Quit(ctx) // the letter is in the server's hands already
+	return outcomeOf(recipients(d), replies), nil
 }
 
-// outcome is the reply that all recipients share, or the error for those refused.
-func outcome(to []string, replies []*smtp.Reply) (string, error) {
-	var refused []error
-	reply := ""
+// outcome is what a server did with a letter: the reply to those it takes, ""
+// for nobody, and whom it refuses.
+type outcome struct {
+	reply   string
+	refused []refusal
+}
+
+// refusal is one recipient that a server does not take, and why.
+type refusal struct {
+	To    string `json:"to"`
+	Reply string `json:"reply"`
+	code  int    // to exit with
+}
+
+func outcomeOf(to []string, replies []*smtp.Reply) (o outcome) {
 	for i, r := range replies {
-		switch {
-		case r == nil:
-			refused = append(refused, fmt.Errorf("%s: no answer", to[i]))
-		case r.Code >= 400:
-			refused = append(refused, fmt.Errorf("%s: %w", to[i], r))
-		default:
-			reply = fmt.Sprintf("%d %s", r.Code, strings.Join(r.Lines, " "))
+		if r == nil {
+			o.refused = append(o.refused, refusal{to[i], "no answer", Temporary})
+			continue
+		}
+		text := r.Error()
+		if r.Code >= 400 {
+			o.refused = append(o.refused, refusal{to[i], text, replyCode(r.Code)})
+		} else {
+			o.reply = text
 		}
 	}
-	if len(refused) == 0 {
-		return reply, nil
+	return o
+}
+
+// err names everybody who was refused; one refusal for good makes the whole permanent.
+func (o outcome) err() error {
+	code := 0
+	var all []string
+	for _, r := range o.refused {
+		code = max(code, r.code)
+		all = append(all, "refused "+r.To+": "+r.Reply)
 	}
-	return reply, coded(errors.Join(refused...))
+	return &Error{code, errors.New(strings.Join(all, "\n"))}
 }
 
 func recipients(d *message.Draft) []string {
@@ -191,8 +273,10 @@ func (e *Env) draftOf(a *Account, l Letter) (*message.Draft, error) {
 		}
 	}
 	for _, name := range l.Attach {
-		if _, err := os.Stat(name); err != nil {
+		if st, err := os.Stat(name); err != nil {
 			return nil, failf(Usage, "attachment: %w", err)
+		} else if !st.Mode().IsRegular() { // a pipe can't be read twice
+			return nil, failf(Usage, "attachment: %s is not a regular file", name)
 		}
 		d.Attachments = append(d.Attachments, message.Attachment{
 			Name: filepath.Base(name),

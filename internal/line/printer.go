@@ -6,6 +6,8 @@ import (
 	"io"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Printer is a Tap that writes dialogues for a person to read:
@@ -143,13 +145,19 @@ func (p *Printer) lead(b *bytes.Buffer, s *printed, e Event, prefix string) {
 	b.WriteString(prefix)
 }
 
-// visible writes text so that it cannot steer a terminal.
+// visible writes text so that it cannot steer a terminal: control characters,
+// C1 and those that turn the direction of writing included, are spelled out.
 func visible(b *bytes.Buffer, text []byte) {
-	for _, c := range text {
-		if c < ' ' && c != '\t' || c == 0x7f {
-			fmt.Fprintf(b, `\x%02x`, c)
-		} else {
-			b.WriteByte(c)
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		switch {
+		case r == utf8.RuneError && n == 1 && text[0] < 0xa0, r < utf8.RuneSelf && unicode.IsControl(r) && r != '\t':
+			fmt.Fprintf(b, `\x%02x`, text[0])
+		case unicode.IsControl(r) && r != '\t', unicode.Is(unicode.Bidi_Control, r):
+			fmt.Fprintf(b, `\u%04x`, r)
+		default:
+			b.Write(text[:n])
 		}
+		text = text[n:]
 	}
 }

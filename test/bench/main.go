@@ -99,10 +99,10 @@ func run(tem string, runs int, postfix bool, seconds float64, only string) error
 				return fmt.Errorf("interrupted")
 			default:
 			}
+			fmt.Fprintln(os.Stderr, "measuring", name)
 			if err := row(table, name, targets, load{sessions, 0, size}, runs, seconds, dir); err != nil {
 				return err
 			}
-			table.Flush()
 		}
 	}
 	return table.Flush()
