@@ -428,8 +428,10 @@ func TestBounceToElsewhere(t *testing.T) {
 	l.wantJobs("hue.example: x@hue.example", "saigon.example: far@saigon.example")
 	jobs, err := l.queue.List(t.Context())
 	l.must(err)
-	if jobs[1].ReturnPath != "" || jobs[1].Skip != int64(len(nullPath)) {
-		t.Errorf("report job %+v", jobs[1])
+	// Ids made in one millisecond have no order.
+	i := slices.IndexFunc(jobs, func(j queue.Job) bool { return j.Domain == "saigon.example" })
+	if jobs[i].ReturnPath != "" || jobs[i].Skip != int64(len(nullPath)) {
+		t.Errorf("report job %+v", jobs[i])
 	}
 }
 

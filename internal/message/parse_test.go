@@ -1,6 +1,7 @@
 package message
 
 import (
+	"cmp"
 	"io"
 	"io/fs"
 	"os"
@@ -157,14 +158,13 @@ func TestBuildAndRead(t *testing.T) {
 	}
 }
 
-// TestVectors reads all messages of a directory named by TEM_VECTORS.
+// TestVectors reads all messages of our corpus, or of a directory named by
+// TEM_VECTORS, such as other projects' samples.
 func TestVectors(t *testing.T) {
-	dir := os.Getenv("TEM_VECTORS")
-	if dir == "" {
-		t.Skip("TEM_VECTORS is not set")
-	}
+	t.Parallel()
+	dir := cmp.Or(os.Getenv("TEM_VECTORS"), filepath.Join("testdata", "corpus"))
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || filepath.Ext(path) != ".raw" {
+		if ext := filepath.Ext(path); err != nil || ext != ".raw" && ext != ".eml" {
 			return err
 		}
 		b, err := os.ReadFile(path)
