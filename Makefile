@@ -8,7 +8,7 @@ build: ## the program, ./tem
 	CGO_ENABLED=0 $(GO) build -trimpath -o tem ./cmd/tem
 
 run: build ## a mail system on this machine; prints what to try next
-	./tem localserve $(if $(DIR),--dir $(DIR))
+	./tem localserve$(if $(DIR), --dir $(DIR))
 
 test: packages lint ## everything, ending with a count
 	@status=0; $(GO) test -json -count=1 -timeout 540s ./... > .test.json || status=$$?; \
