@@ -2,8 +2,10 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"net"
+	"net/smtp"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -113,11 +115,29 @@ func TestServeSixLines(t *testing.T) {
 	if letters := popAll(t, s, who); len(letters) != 1 || !strings.Contains(letters[0], "make a server") {
 		t.Errorf("letters: %q", letters)
 	}
+	before := shown(t, s.at("smtp"))
+	newCert, newKey := certificate(t)
+	must(t, os.Rename(newKey, key))
+	must(t, os.Rename(newCert, cert))
 	must(t, cmd.Process.Signal(syscall.SIGHUP))
 	eventually(t, "the reload", 10*time.Second, func() bool { return strings.Contains(log.String(), "reloaded") })
+	if bytes.Equal(before, shown(t, s.at("smtp"))) {
+		t.Error("the old certificate is still shown after SIGHUP")
+	}
 	must(t, cmd.Process.Signal(syscall.SIGTERM))
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("stop: %v\n%s", err, log)
 	}
 	tool(t, binary, "account", "list", "--config", file) // on the stopped server
+}
+
+// shown is the certificate that a server shows behind STARTTLS.
+func shown(t *testing.T, address string) []byte {
+	t.Helper()
+	c, err := smtp.Dial(address)
+	must(t, err)
+	defer c.Close()
+	must(t, c.StartTLS(&tls.Config{InsecureSkipVerify: true})) // any certificate: it is what we ask for
+	state, _ := c.TLSConnectionState()
+	return state.PeerCertificates[0].Raw
 }
