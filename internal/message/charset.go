@@ -74,7 +74,12 @@ type lenient struct{ transform.NopResetter }
 
 // Transform implements transform.Transformer.
 func (lenient) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err error) {
-	for nSrc < len(src) {
+	for {
+		n := copyASCII(dst[nDst:], src[nSrc:]) // most text is nothing else
+		nDst, nSrc = nDst+n, nSrc+n
+		if nSrc == len(src) {
+			return nDst, nSrc, nil
+		}
 		r, size := utf8.DecodeRune(src[nSrc:])
 		if r == utf8.RuneError && size == 1 {
 			if !atEOF && !utf8.FullRune(src[nSrc:]) {
@@ -88,7 +93,17 @@ func (lenient) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err error
 		nDst += utf8.EncodeRune(dst[nDst:], r)
 		nSrc += size
 	}
-	return nDst, nSrc, nil
+}
+
+// copyASCII copies up to the first octet that is not ASCII.
+func copyASCII(dst, src []byte) (n int) {
+	for n = range min(len(dst), len(src)) {
+		if src[n] >= utf8.RuneSelf {
+			return n
+		}
+		dst[n] = src[n]
+	}
+	return min(len(dst), len(src))
 }
 
 // cleanText takes control characters out of a header text, so that it can't
