@@ -55,7 +55,7 @@ func answer(l *Letter, o *letter, own string, all bool) {
 		others := append(message.Addresses(h.Get("To")), message.Addresses(h.Get("Cc"))...)
 		l.Cc = append(l.Cc, list(without(others, append(to, message.Mailbox{Address: own})))...)
 	}
-	l.Subject = or(l.Subject, "Re: "+message.BaseSubject(h.Text("Subject")))
+	l.Subject = or(l.Subject, message.Reply(h.Text("Subject")))
 	if id := o.index.MessageID; id != "" {
 		l.InReplyTo = []string{id}
 		l.References = append(append([]string{}, o.index.References...), id)

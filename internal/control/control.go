@@ -6,7 +6,7 @@
 // Invariant: both ways run the same code on the same request; no answer and no
 // error has a password in it.
 //
-// Serve owns the goroutines of its connections and waits for them.
+// Door.Serve owns the goroutines of its connections and waits for them.
 package control
 
 import (

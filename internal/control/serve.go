@@ -38,15 +38,6 @@ type Door struct {
 	ln      net.Listener
 }
 
-// Serve opens the control socket in dir and answers on it until ctx ends.
-func Serve(ctx context.Context, dir string, s *Service) error {
-	d, err := Listen(ctx, dir, s)
-	if err != nil {
-		return err
-	}
-	return d.Serve(ctx)
-}
-
 // Listen opens the control socket in dir, which must exist and whose store the
 // caller has open. Serve must be called to answer on it, and closes it.
 func Listen(ctx context.Context, dir string, s *Service) (*Door, error) {

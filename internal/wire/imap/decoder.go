@@ -29,8 +29,6 @@ func (d *decoder) fail(format string, args ...any) {
 	}
 }
 
-func (d *decoder) problem() error { return d.err }
-
 // peek is the next octet, 0 at the end.
 func (d *decoder) peek() byte {
 	if d.pos < len(d.b) {

@@ -53,14 +53,6 @@ func appendAString(dst []byte, s string, utf8 bool) []byte {
 	return append(dst, s...)
 }
 
-// AppendNString writes NIL for "".
-func AppendNString(dst []byte, s string) []byte {
-	if s == "" {
-		return append(dst, "NIL"...)
-	}
-	return AppendString(dst, s)
-}
-
 // AppendMailbox writes a mailbox name; without utf8 in modified UTF-7.
 func AppendMailbox(dst []byte, name string, utf8 bool) []byte {
 	if !utf8 {

@@ -34,7 +34,7 @@ func ParseSet(s string) (Set, error) {
 	d := decoder{b: []byte(s)}
 	set := d.set()
 	d.end()
-	return set, d.problem()
+	return set, d.err
 }
 
 // set reads a sequence set.

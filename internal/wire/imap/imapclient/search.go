@@ -3,8 +3,9 @@ package imapclient
 import (
 	"context"
 	"slices"
-	"strconv"
 	"strings"
+
+	"tem/internal/wire/imap"
 )
 
 // Text is a search argument that is a person's text, to be quoted or sent as
@@ -91,21 +92,4 @@ func appendSet(ns []uint32, set string) []uint32 {
 }
 
 // FormatSet writes UIDs as a sequence set, runs as ranges.
-func FormatSet(uids []uint32) string {
-	var b strings.Builder
-	for i := 0; i < len(uids); {
-		j := i
-		for j+1 < len(uids) && uids[j+1] == uids[j]+1 {
-			j++
-		}
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(strconv.FormatUint(uint64(uids[i]), 10))
-		if j > i {
-			b.WriteString(":" + strconv.FormatUint(uint64(uids[j]), 10))
-		}
-		i = j + 1
-	}
-	return b.String()
-}
+func FormatSet(uids []uint32) string { return string(imap.AppendNumbers(nil, uids)) }
