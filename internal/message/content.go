@@ -145,9 +145,23 @@ func decodeEscapes(dst, s []byte) []byte {
 // charset is said, or UTF-8, or one that nobody knows, the text is taken for
 // UTF-8, and octets that can't be that for Windows-1252.
 func Text(r io.ReaderAt, p *Part) io.Reader {
-	var decoder transform.Transformer = lenient{}
+	return transform.NewReader(Content(r, p), p.decoder())
+}
+
+// TextStart is the beginning of what Text gives: of the first n octets, and
+// without the buffers that reading all of it takes.
+func TextStart(r io.ReaderAt, p *Part, n int) []byte {
+	raw := make([]byte, min(int64(n), p.End-p.Body))
+	got, err := io.ReadFull(Content(r, p), raw)
+	text := make([]byte, 3*got) // no charset that we know makes more of an octet
+	n, _, _ = p.decoder().Transform(text, raw[:got], err != nil)
+	return text[:n]
+}
+
+// decoder turns the part's charset into UTF-8.
+func (p *Part) decoder() transform.Transformer {
 	if enc := charset(param(p.Params, "charset")); enc != nil {
-		decoder = enc.NewDecoder()
+		return enc.NewDecoder()
 	}
-	return transform.NewReader(Content(r, p), decoder)
+	return lenient{}
 }

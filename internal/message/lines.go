@@ -3,18 +3,21 @@ package message
 import (
 	"bytes"
 	"io"
+	"sync"
 )
 
-const (
-	minBuffer = 4 << 10
-	maxBuffer = 64 << 10
-)
+const bufferSize = 64 << 10
+
+// buffers are taken up again by the next message: making one costs more than
+// reading a small letter does.
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 // lines reads a message line by line. A line longer than the buffer comes in
 // pieces.
 type lines struct {
 	r        io.Reader
-	buf      []byte
+	pooled   *[bufferSize]byte
+	buf      []byte // all of pooled
 	pos, end int // buf[pos:end] is read but not yet handed out
 	line     []byte
 	start    int64 // offset of line
@@ -24,16 +27,16 @@ type lines struct {
 	err      error
 }
 
-// newLines begins before the first line.
+// newLines begins before the first line. release ends the use of it.
 func newLines(r io.Reader) *lines {
-	size := minBuffer
-	switch r := r.(type) {
-	case interface{ Len() int }:
-		size = max(64, min(r.Len()+1, maxBuffer))
-	case interface{ Size() int64 }: // a section of a file
-		size = int(max(64, min(r.Size()+1, maxBuffer)))
-	}
-	return &lines{r: r, buf: make([]byte, size)}
+	pooled := buffers.Get().(*[bufferSize]byte)
+	return &lines{r: r, pooled: pooled, buf: pooled[:]}
+}
+
+// release gives the buffer back; nothing may point into it any more.
+func (l *lines) release() {
+	buffers.Put(l.pooled)
+	l.pooled, l.buf, l.line = nil, nil, nil
 }
 
 // next goes to the next line; at the end line is empty and it returns false.
@@ -91,18 +94,11 @@ func (l *lines) fill() bool {
 	return l.read()
 }
 
-// makeRoom moves what is unread to the front of the buffer, or of a larger one,
-// if this one is full.
+// makeRoom moves what is unread to the front of the buffer, if it is full.
 func (l *lines) makeRoom() {
-	if l.end < len(l.buf) {
-		return
+	if l.end == len(l.buf) {
+		l.end, l.pos = copy(l.buf, l.buf[l.pos:l.end]), 0
 	}
-	to := l.buf
-	if len(l.buf) < maxBuffer {
-		to = make([]byte, min(4*len(l.buf), maxBuffer))
-	}
-	l.end = copy(to, l.buf[l.pos:l.end])
-	l.pos, l.buf = 0, to
 }
 
 // read reads once, with patience for readers that return nothing.

@@ -29,6 +29,7 @@ const none = -1
 // Parse indexes a message while reading it once. The only error is r's own.
 func Parse(r io.Reader) (*Index, error) {
 	p := &parser{in: newLines(r), hit: none}
+	defer p.in.release()
 	p.in.next()
 	root := new(Part)
 	ix := &Index{Root: root}

@@ -3,7 +3,6 @@ package pebble
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -101,17 +100,14 @@ func (e *Engine) write(group []*pending) (results []error, err error) {
 	return results, out.Close()
 }
 
-// merge copies the batches whose conditions hold into out.
+// merge copies the batches whose conditions hold into out; results has an error
+// for each other.
 func (e *Engine) merge(out *pebble.Batch, group []*pending) ([]error, error) {
 	results := make([]error, len(group))
 	o := newOverlay(e.db, group)
 	for i, p := range group {
-		switch err := o.check(p.batch); {
-		case err == kv.ErrConflict:
-			results[i] = err
-			continue
-		case err != nil:
-			return nil, err
+		if results[i] = o.check(p.batch); results[i] != nil {
+			continue // a conflict, or a condition that can't be read
 		}
 		for j := range p.batch.Ops {
 			op := &p.batch.Ops[j]
@@ -240,12 +236,12 @@ func (o *overlay) holds(key, want []byte) (bool, error) {
 	if w := o.watched[string(key)]; w != nil && w.known {
 		return equal(w.val, w.ok, want), nil
 	}
-	val, closer, err := o.db.Get(key)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return want == nil, nil
-	}
+	val, closer, err := get(o.db, key)
 	if err != nil {
-		return false, fmt.Errorf("read a condition: %w", err)
+		return false, fmt.Errorf("check a condition: %w", err)
+	}
+	if closer == nil {
+		return want == nil, nil
 	}
 	defer closer.Close()
 	return equal(val, true, want), nil

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"github.com/cockroachdb/pebble/v2"
 )
 
 // death is the one-way switch that an error nobody can repair throws.
@@ -45,6 +47,15 @@ func (d *death) isDead() bool {
 type logger struct {
 	log   *slog.Logger
 	death *death
+	told  *sync.Map // paths of files that were said to be damaged
+}
+
+// damaged is told each time that a checksum is wrong. It is not the end: who
+// reads that part gets an error, and everything else can still be read.
+func (l logger) damaged(info pebble.DataCorruptionInfo) {
+	if _, told := l.told.LoadOrStore(info.Path, true); !told {
+		l.log.Error("kv: a file of the store is damaged, some of it can't be read; `tem store check` says what is lost", "file", info.Path, "err", info.Details)
+	}
 }
 
 func (l logger) Infof(format string, args ...any)  {} // flushes and compactions: of no use to an operator
@@ -54,6 +65,9 @@ func (l logger) Errorf(format string, args ...any) { l.log.Warn("kv: " + fmt.Spr
 // again at once and for ever; on a disk that is full or broken that would keep
 // a processor busy, and hold up Close, so it is the end.
 func (l logger) background(err error) {
+	if pebble.IsCorruptionError(err) {
+		return // damaged has said it
+	}
 	for _, hopeless := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO} {
 		if errors.Is(err, hopeless) {
 			l.log.Error("kv: the store has failed", "err", err.Error())

@@ -74,14 +74,15 @@ func Open(o Options) (*Engine, error) {
 }
 
 func options(o Options, d *death) *pebble.Options {
+	l := logger{o.Log, d, new(sync.Map)}
 	opts := &pebble.Options{
-		FS:                          o.FS,
+		FS:                          newMortal(o.FS, d),
 		FormatMajorVersion:          formatVersion,
 		Cache:                       pebble.NewCache(orElse(o.CacheSize, 128<<20)),
 		MemTableSize:                orElse(o.MemTable, 64<<20),
 		MemTableStopWritesThreshold: 4,
-		Logger:                      logger{o.Log, d},
-		EventListener:               &pebble.EventListener{BackgroundError: logger{o.Log, d}.background},
+		Logger:                      l,
+		EventListener:               &pebble.EventListener{BackgroundError: l.background, DataCorruption: l.damaged},
 	}
 	opts.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionFastest })
 	opts.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {

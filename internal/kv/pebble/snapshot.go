@@ -84,9 +84,19 @@ func (r *reader) close() {
 
 func (r *reader) get(p kv.Part, key []byte) ([]byte, io.Closer, error) {
 	r.buf = appendKey(r.buf[:0], p, key)
-	val, closer, err := r.snap.Get(r.buf)
+	return get(r.snap, r.buf)
+}
+
+// get reads one key; closer is nil if it is absent.
+func get(from pebble.Reader, key []byte) ([]byte, io.Closer, error) {
+	val, closer, err := from.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil, nil
+	}
+	// A value that lies apart and can't be read comes back empty and without an
+	// error (pebble v2.1.7); the iterator behind it knows.
+	if it, ok := closer.(*pebble.Iterator); ok && err == nil && it.Error() != nil {
+		err = closer.Close()
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("read a key: %w", err)
