@@ -4,7 +4,7 @@
 // Invariant: when Close of a Writer has returned nil the body is durable and
 // never changes; before that it does not exist for Open.
 //
-// Implementations: dir (embedded default), memory.
+// Implementations: dir (embedded default), s3, memory.
 package blob
 
 import (
@@ -107,4 +107,11 @@ type Store interface {
 	Delete(ctx context.Context, ids ...ID) error
 	// List calls fn for every body, in no order.
 	List(ctx context.Context, fn func(Info) error) error
+}
+
+// Sweeper is a Store in which a crash can leave what List does not show: parts
+// of bodies that nobody will finish.
+type Sweeper interface {
+	// SweepUnfinished removes what was begun before a time and is not a body yet.
+	SweepUnfinished(ctx context.Context, before time.Time) error
 }

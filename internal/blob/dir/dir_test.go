@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"tem/internal/blob"
 	"tem/internal/blob/blobtest"
 )
@@ -73,4 +75,15 @@ func TestStrangersAreLeftAlone(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+func TestContractInMemory(t *testing.T) {
+	t.Parallel()
+	blobtest.Run(t, func(t *testing.T) blob.Store {
+		s, err := OpenWith(Options{Dir: "bodies", FS: vfs.NewMem()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	})
 }
