@@ -83,6 +83,9 @@ type Options struct {
 	Retry    func(attempt int) time.Duration // nil: the default schedule
 	Lifetime time.Duration                   // 0: five days
 	Workers  int                             // 0: 20
+	// Shared says that other processes send from the same rows: an attempt then
+	// begins with a commit that takes the job out of their sight for a while.
+	Shared bool
 }
 
 // Queue is safe for concurrent use.

@@ -68,8 +68,8 @@ func (l *lab) restart() {
 		KV: l.kv, Transport: l, Bounce: l.report,
 		Log: slog.New(slog.NewTextHandler(l.log, nil)),
 	})
-	l.refer = func(b *kv.Batch, _ blob.ID, owner []byte) { b.Set(kv.Bodies, owner, []byte{1}) }
-	l.release = func(b *kv.Batch, _ blob.ID, owner []byte) { b.Delete(kv.Bodies, owner) }
+	l.refer = func(b *kv.Batch, _ blob.ID, owner []byte) { b.Set(kv.FirstBodies, owner, []byte{1}) }
+	l.release = func(b *kv.Batch, _ blob.ID, owner []byte) { b.Delete(kv.FirstBodies, owner) }
 }
 
 func (l *lab) report(ctx context.Context, j *Job, about []Recipient, delayed bool, done func(*kv.Batch)) error {
@@ -130,7 +130,7 @@ func (l *lab) rows() int {
 		count := func(_, _ []byte) error { n++; return nil }
 		return errors.Join(
 			r.Scan(kv.Queue, nil, nil, kv.ScanOptions{}, count),
-			r.Scan(kv.Bodies, nil, nil, kv.ScanOptions{}, count))
+			r.Scan(kv.FirstBodies, nil, nil, kv.ScanOptions{}, count))
 	})
 	if err != nil {
 		l.t.Error(err)

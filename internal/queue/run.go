@@ -14,6 +14,7 @@ const (
 	allRoom   = 10000            // due jobs held in memory
 	grace     = 10 * time.Second // for attempts under way when Run ends
 	recovery  = time.Minute      // before the rows are read again after an error
+	others    = time.Minute      // before the rows are read again for what other processes left
 )
 
 // scheduler is the state of Run; it belongs to Run's goroutine. A due job is
@@ -92,13 +93,18 @@ func (s *scheduler) loop(ctx, attempts context.Context) error {
 func (s *scheduler) look(ctx context.Context) error {
 	now := s.o.Now()
 	s.next = now.Add(24 * time.Hour)
+	if s.o.Shared {
+		s.next = now.Add(others)
+	}
 	s.cut = false
 	err := s.o.KV.View(ctx, func(r kv.Reader) error {
 		return r.Scan(kv.Queue, []byte{timePrefix}, []byte{timePrefix + 1}, kv.ScanOptions{}, func(key, val []byte) error {
 			next, id, ok := parseTimeKey(key)
 			switch {
 			case next.After(now):
-				s.next = next
+				if next.Before(s.next) {
+					s.next = next
+				}
 				return kv.ErrStop
 			case !ok || s.known[id]:
 				return nil
