@@ -40,7 +40,9 @@ func (q *Queue) Retry(ctx context.Context, ids ...string) (int, error) {
 	defer q.Wake()
 	changed, err := q.each(ctx, ids, func(b *kv.Batch, s stored) {
 		j := s.Job
-		j.Next = q.o.Now()
+		if now := q.o.Now(); !j.Claimed.After(now) { // else it is being tried just now
+			j.Next = now
+		}
 		q.replace(b, s, &j)
 	})
 	return len(changed), err

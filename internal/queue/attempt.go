@@ -15,20 +15,20 @@ import (
 // is due again, zero if it is gone.
 func (q *Queue) attempt(ctx context.Context, id string) time.Time {
 	s, err := q.load(ctx, id)
-	if err == nil && q.o.Shared {
-		s, err = q.claim(ctx, s)
-	}
 	if err != nil {
 		return q.trouble(err)
 	}
-	statuses := q.deliver(ctx, &s.Job)
+	s, statuses, err := q.deliverAlone(ctx, s)
+	if err != nil {
+		return q.trouble(err)
+	}
 	now := q.o.Now()
 	keep := context.WithoutCancel(ctx) // what happened is written down even when Run is ending
 	for first := true; ; first = false {
 		j := s.Job
 		j.Recipients = slices.Clone(s.Recipients)
 		tried := j.record(statuses, now)
-		j.Next = q.next(&j, now)
+		j.Next, j.Claimed = q.next(&j, now), time.Time{}
 		if first {
 			q.logOutcomes(&j, tried, now)
 		}
@@ -45,33 +45,6 @@ func (q *Queue) attempt(ctx context.Context, id string) time.Time {
 			return q.trouble(err)
 		}
 	}
-}
-
-// claimTime is how long a job stays with the process that claimed it; an attempt
-// is broken off before it is over. After a crash the job is due again then.
-const claimTime = 15 * time.Minute
-
-// errClaimed says that another process was faster.
-var errClaimed = errors.New("another process has the job")
-
-// claim makes a job due again only after claimTime, so that no other process
-// that shares the rows begins an attempt of its own.
-func (q *Queue) claim(ctx context.Context, s stored) (stored, error) {
-	now := q.o.Now()
-	if s.Next.After(now) {
-		return s, errClaimed
-	}
-	j := s.Job
-	j.Next = now.Add(claimTime).Truncate(time.Millisecond)
-	var b kv.Batch
-	q.replace(&b, s, &j)
-	switch err := kv.Commit(ctx, q.o.KV, &b); {
-	case errors.Is(err, kv.ErrConflict):
-		return s, errClaimed
-	case err != nil:
-		return s, err
-	}
-	return stored{j, j.encode()}, nil
 }
 
 // sleep waits for d; false if ctx ended first.
@@ -100,8 +73,6 @@ func (q *Queue) deliver(ctx context.Context, j *Job) []dsn.Status {
 	if len(to) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, claimTime-time.Minute)
-	defer cancel()
 	statuses := q.o.Transport.Deliver(ctx, j, to)
 	for len(statuses) < len(to) {
 		statuses = append(statuses, dsn.Status{Code: dsn.Code{4, 3, 0}, Text: "no outcome known"})

@@ -58,6 +58,7 @@ type Job struct {
 	Created    time.Time
 	Expires    time.Time
 	Next       time.Time
+	Claimed    time.Time `json:",omitzero"` // until when a process that shares the rows has it
 	Attempts   int
 	Warned     bool   // a delay report was sent
 	Last       string // last outcome in one line
@@ -83,8 +84,8 @@ type Options struct {
 	Retry    func(attempt int) time.Duration // nil: the default schedule
 	Lifetime time.Duration                   // 0: five days
 	Workers  int                             // 0: 20
-	// Shared says that other processes send from the same rows: an attempt then
-	// begins with a commit that takes the job out of their sight for a while.
+	// Shared says that other processes send from the same rows; each claims a
+	// job before it tries it.
 	Shared bool
 }
 

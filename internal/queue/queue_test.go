@@ -93,7 +93,8 @@ func (l *lab) report(ctx context.Context, j *Job, about []Recipient, delayed boo
 func (l *lab) run() (stop func()) {
 	ctx, cancel := context.WithCancel(l.t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- l.Run(ctx) }()
+	q := l.Queue
+	go func() { ended <- q.Run(ctx) }()
 	return func() {
 		cancel()
 		if err := <-ended; err != nil {

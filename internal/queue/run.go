@@ -14,7 +14,7 @@ const (
 	allRoom   = 10000            // due jobs held in memory
 	grace     = 10 * time.Second // for attempts under way when Run ends
 	recovery  = time.Minute      // before the rows are read again after an error
-	others    = time.Minute      // before the rows are read again for what other processes left
+	others    = 15 * time.Second // before the rows are read again for what other processes left
 )
 
 // scheduler is the state of Run; it belongs to Run's goroutine. A due job is

@@ -19,8 +19,9 @@ func TestShared(t *testing.T) {
 		l := newLab(t, func(j *Job, to []Recipient) []dsn.Status {
 			mu.Lock()
 			sent[j.ID]++
+			n := len(sent)
 			mu.Unlock()
-			time.Sleep(time.Second) // of the bubble: both processes look meanwhile
+			time.Sleep(time.Duration(1+n%7) * time.Minute) // of the bubble: both processes look meanwhile
 			return []dsn.Status{{Code: dsn.Code{2, 0, 0}}}
 		})
 		l.o.Shared = true
@@ -35,7 +36,7 @@ func TestShared(t *testing.T) {
 			l.add(fmt.Sprintf("A%d-1", n), "a@x.example", fmt.Sprintf("b@y%d.example", n%7))
 			other.Wake()
 		}
-		time.Sleep(2 * time.Minute)
+		time.Sleep(2 * time.Hour)
 		stop()
 		stopOther()
 		if len(sent) != 60 || l.rows() != 0 {
@@ -66,15 +67,15 @@ func TestClaimRunsOut(t *testing.T) {
 		if _, err := l.claim(t.Context(), s); err != errClaimed {
 			t.Errorf("claimed twice: %v", err)
 		}
+		if _, err := l.Retry(t.Context(), "A-1"); err != nil {
+			t.Fatal(err) // it does not make a claimed job due
+		}
 		stop := l.run()
-		time.Sleep(claimTime - time.Minute)
-		if len(l.attempts) != 0 {
-			t.Error("sent while another process had it")
-		}
-		time.Sleep(2 * time.Minute)
+		time.Sleep(claimTime - time.Second)
+		l.wantAttempts(0) // another process has it
+		time.Sleep(time.Minute)
 		stop()
-		if len(l.attempts) != 1 || l.rows() != 0 {
-			t.Errorf("%d attempts, %d rows left", len(l.attempts), l.rows())
-		}
+		l.wantAttempts(1)
+		l.wantEmpty()
 	})
 }
