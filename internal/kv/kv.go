@@ -21,7 +21,14 @@ const (
 	System    Part = 0 // format version, node state
 	Directory Part = 1 // domains, people, aliases, groups
 	Queue     Part = 2 // what still has to leave
-	Bodies    Part = 3 // message bodies small enough to lie beside their rows, and who refers to each
+	OldBodies Part = 3 // where format 1 had all bodies
+	Accounts  Part = 4 // which accounts have mail, what they share, what they are allowed together
+
+	// FirstBodies is the first of BodyParts partitions for message bodies small
+	// enough to lie beside their rows, and for who refers to each body: many, so
+	// that a cluster can spread them.
+	FirstBodies Part = 1 << 8
+	BodyParts        = 1 << 8
 
 	FirstAccount Part = 1 << 16 // accounts are numbered from here
 )
@@ -35,15 +42,19 @@ var (
 	ErrStop = errors.New("kv: stop scanning")
 )
 
-// Engine is one store of keys: memory, pebble.
+// Engine is one store of keys: memory, pebble, postgres.
 type Engine interface {
 	// View runs fn on one consistent snapshot of everything durable.
 	View(ctx context.Context, fn func(Reader) error) error
-	// Submit puts a batch in line and returns at once. Batches that touch one
-	// partition are checked and applied in the order of their Submit calls, so
-	// that a caller may hold a lock around "read, build, Submit" and wait
-	// outside of it. The batch and its slices belong to the engine until Wait
-	// of the result returns.
+	// Submit puts a batch in line and returns at once. Batches that assert in
+	// the same partition are checked and applied in the order of their Submit
+	// calls, so that a caller may hold a lock around "read, build, Submit" and
+	// wait outside of it. A batch without conditions is ordered by the
+	// partitions that it writes in, as if it asserted there. What a batch
+	// writes in partitions in which it does not assert is in no order with
+	// what others write there; callers choose keys that nobody else has. The
+	// batch and its slices belong to the engine until Wait of the result
+	// returns.
 	Submit(b *Batch) Pending
 	Close() error
 }

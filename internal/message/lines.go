@@ -18,7 +18,7 @@ type lines struct {
 	r        io.Reader
 	pooled   *[bufferSize]byte
 	buf      []byte // all of pooled
-	pos, end int // buf[pos:end] is read but not yet handed out
+	pos, end int    // buf[pos:end] is read but not yet handed out
 	line     []byte
 	start    int64 // offset of line
 	feeds    int64 // line feeds before line

@@ -38,7 +38,6 @@ func Parse(r io.Reader) (*Index, error) {
 	var f fields
 	f.read(ix.Header)
 	ix.describe(&f)
-	root.Envelope = ix.Envelope
 	p.entity(root, &f, textDefault, 0)
 	if p.in.err != nil && p.in.err != io.EOF {
 		return nil, p.in.err

@@ -23,6 +23,10 @@ const (
 	buildTime = 15 * time.Minute
 )
 
+// Build makes the server's program ready, so that no test has to wait for it,
+// and returns its path.
+func Build() (string, error) { return binary() }
+
 // binary is the path of versitygw, which is built when it is needed for the
 // first time on this machine. It is no part of our module: it has more
 // dependencies than everything else together.
