@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 
 	"tem/internal/mail"
 	"tem/internal/wire/imap"
@@ -209,7 +208,7 @@ func (s *session) missing(ctx context.Context, picked []int, uid bool) error {
 		return err
 	}
 	for _, i := range picked {
-		if slices.Contains(s.view.gone, s.view.items[i].UID) {
+		if s.view.isGone(s.view.items[i].UID) {
 			return errGone
 		}
 	}

@@ -2,7 +2,6 @@ package imapserver
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"tem/internal/mail"
@@ -38,17 +37,24 @@ func (s *session) tellGone() {
 	if len(v.gone) == 0 {
 		return
 	}
-	gone := make(map[mail.UID]bool, len(v.gone))
-	for _, uid := range v.gone {
-		gone[uid] = true
+	gone := make([]bool, len(v.items)) // by index
+	for _, r := range v.gone {
+		for i, _ := v.find(r.From); i < len(gone) && v.items[i].UID <= r.To; i++ {
+			gone[i] = true
+		}
 	}
-	for i := len(v.items) - 1; i >= 0; i-- {
-		if gone[v.items[i].UID] {
+	kept := v.items[:0]
+	for i := len(gone) - 1; i >= 0; i-- {
+		if gone[i] {
 			s.say("* %d EXPUNGE", i+1)
 		}
 	}
-	v.items = slices.DeleteFunc(v.items, func(i mail.Item) bool { return gone[i.UID] })
-	v.gone = nil
+	for i, item := range v.items {
+		if !gone[i] {
+			kept = append(kept, item)
+		}
+	}
+	v.items, v.gone = kept, nil
 }
 
 // tellChanged says EXISTS for new messages and FETCH for new flags.

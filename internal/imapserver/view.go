@@ -15,14 +15,19 @@ type view struct {
 	box      mail.Mailbox
 	readOnly bool
 	items    []mail.Item
-	gone     []mail.UID // expunged, but the client has not been told yet
-	saved    []mail.UID // "$" (RFC 5182)
+	gone     []mail.UIDRange // expunged, but the client has not been told yet
+	saved    []mail.UID      // "$" (RFC 5182)
 	recent   []mail.UIDRange
 }
 
 // find is the index of a UID, or of the next larger one.
 func (v *view) find(uid mail.UID) (int, bool) {
 	return slices.BinarySearchFunc(v.items, uid, func(i mail.Item, u mail.UID) int { return int(int64(i.UID) - int64(u)) })
+}
+
+// isGone reports a message that the client has not been told is gone.
+func (v *view) isGone(uid mail.UID) bool {
+	return slices.ContainsFunc(v.gone, func(r mail.UIDRange) bool { return r.From <= uid && uid <= r.To })
 }
 
 // pick returns the indexes of a set, ascending and each once. Sequence numbers

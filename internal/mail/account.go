@@ -3,7 +3,6 @@ package mail
 import (
 	"container/list"
 	"context"
-	"encoding/binary"
 	"maps"
 	"sync"
 	"sync/atomic"
@@ -33,6 +32,7 @@ type account struct {
 	mu     sync.Mutex  // held over "read the cache, build a batch, Submit"
 	cache  *cache      // nil: to be loaded; includes what was submitted but is not yet durable
 	last   kv.Pending  // the latest batch submitted; nil when none
+	flight []inFlight  // what deliveries that are not yet durable are known by
 	exists atomic.Bool // the account's rows are durable
 
 	seenMu  sync.Mutex
@@ -43,11 +43,12 @@ type account struct {
 // cache is the account's rows. A commit works on a copy that takes its place
 // when it is submitted; mailboxes are immutable once in it.
 type cache struct {
-	row   []byte // of the state; nil: the account is new
-	state state
-	boxes map[MailboxID]*Mailbox
-	names map[string]MailboxID
-	subs  map[string]bool
+	row    []byte // of the state; nil: the account is new
+	state  state
+	listed bool // in kv.Accounts; only read with the rows of format 1
+	boxes  map[MailboxID]*Mailbox
+	names  map[string]MailboxID
+	subs   map[string]bool
 }
 
 // acquire returns an account that stays in memory until released.
@@ -91,7 +92,7 @@ func (s *Store) load(ctx context.Context, a *account) error {
 	if c.row == nil {
 		c.fill(s)
 	} else {
-		a.exists.Store(true)
+		a.exists.Store(c.state.layout != layoutFirst)
 	}
 	a.cache = c
 	return nil
@@ -105,6 +106,11 @@ func (c *cache) read(r kv.Reader, id kv.Part) error {
 	c.row = append([]byte{}, row...)
 	if c.state, err = decodeState(row); err != nil {
 		return err
+	}
+	if c.state.layout == layoutFirst {
+		if _, c.listed, err = r.Get(kv.Accounts, accountKey(id)); err != nil {
+			return err
+		}
 	}
 	boxes, err := readMailboxes(r, id)
 	for i := range boxes {
@@ -142,7 +148,7 @@ var firstMailboxes = [...]struct{ name, use string }{
 // fill makes a new account's state. UIDVALIDITY starts at the time in seconds,
 // so that an account deleted and made again does not repeat one.
 func (c *cache) fill(s *Store) {
-	c.state = state{nextMailbox: 1, nextEmail: 1, nextValidity: uint32(s.Now().Unix())}
+	c.state = state{nextMailbox: 1, nextEmail: 1, nextValidity: uint32(s.Now().Unix()), layout: layoutNow}
 	for _, f := range firstMailboxes {
 		m := c.state.newMailbox(f.name, f.use)
 		c.boxes[m.ID], c.names[m.Name], c.subs[m.Name] = m, m.ID, true
@@ -233,29 +239,5 @@ func (s *Store) SetQuota(ctx context.Context, id kv.Part, bytes, messages int64)
 		q.BytesLimit, q.MessagesLimit = bytes, messages
 		edits[0].dirty = true
 		return nil
-	})
-}
-
-// DeleteAccount removes everything the account has.
-func (s *Store) DeleteAccount(ctx context.Context, id kv.Part) error {
-	return s.update(ctx, []kv.Part{id}, func(b *kv.Batch, edits []*edit) error {
-		e := edits[0]
-		if err := e.settle(ctx); err != nil {
-			return err
-		}
-		err := s.view(ctx, func(r kv.Reader) error {
-			return r.Scan(id, []byte{keyMeta}, []byte{keyMeta + 1}, kv.ScanOptions{}, func(key, val []byte) error {
-				var m Meta
-				if err := m.decode(uidOf(key), val); err != nil {
-					return err
-				}
-				box := MailboxID(binary.BigEndian.Uint32(key[1:]))
-				s.Release(b, m.Body, instanceOwner(id, box, m.UID))
-				return nil
-			})
-		})
-		b.DeleteRange(id, nil, nil)
-		e.removed = true
-		return err
 	})
 }

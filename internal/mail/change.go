@@ -20,10 +20,29 @@ func (e *edit) mailbox(ctx context.Context, id MailboxID) (*Mailbox, error) {
 	return box, nil
 }
 
+// storeChunk is how many messages one commit gives other flags.
+const storeChunk = 50000
+
 // Store changes flags; keywords are made known to the mailbox as needed. It
 // returns the messages whose flags are now different, and with unchangedSince
 // (0: no condition) those uids that had changed after it and were left alone.
+// Very many are changed by several commits.
 func (a *Account) Store(ctx context.Context, id MailboxID, uids []UID, op FlagOp, system Flags, keywords []string, unchangedSince ModSeq) (changed []Item, modified []UID, err error) {
+	if uids = sorted(uids); uids == nil {
+		uids = []UID{}
+	}
+	for len(uids) > storeChunk {
+		c, m, err := a.storeChunk(ctx, id, uids[:storeChunk], op, system, keywords, unchangedSince)
+		if changed, modified = append(changed, c...), append(modified, m...); err != nil {
+			return changed, modified, err
+		}
+		uids = uids[storeChunk:]
+	}
+	c, m, err := a.storeChunk(ctx, id, uids, op, system, keywords, unchangedSince)
+	return append(changed, c...), append(modified, m...), err
+}
+
+func (a *Account) storeChunk(ctx context.Context, id MailboxID, uids []UID, op FlagOp, system Flags, keywords []string, unchangedSince ModSeq) (changed []Item, modified []UID, err error) {
 	err = a.update(ctx, func(e *edit) error {
 		changed, modified = nil, nil
 		old, err := e.mailbox(ctx, id)
@@ -111,14 +130,10 @@ func (e *edit) eachMessage(ctx context.Context, box *Mailbox, uids []UID, fn fun
 }
 
 func (e *edit) eachMeta(ctx context.Context, id MailboxID, items []Item, fn func(m *Meta, i Item) error) error {
-	uids := make([]UID, len(items))
-	for n, i := range items {
-		uids[n] = i.UID
-	}
 	n := 0
 	var m Meta
 	return e.s.view(ctx, func(r kv.Reader) error {
-		return eachRow(r, keyMeta, e.a.id, id, uids, func(u UID, val []byte) error {
+		return eachRow(r, keyMeta, e.a.id, id, uidsOf(items), func(u UID, val []byte) error {
 			for items[n].UID < u {
 				n++
 			}
@@ -130,64 +145,47 @@ func (e *edit) eachMeta(ctx context.Context, id MailboxID, items []Item, fn func
 	})
 }
 
-// Expunge removes those of uids that carry \Deleted (all such messages for nil).
-func (a *Account) Expunge(ctx context.Context, id MailboxID, uids []UID) ([]UID, error) {
-	return a.remove(ctx, id, uids, func(f Flags) bool { return f&Deleted != 0 })
-}
+// transferMost is how many messages one commit copies or moves.
+const transferMost = 50000
 
-// Remove removes uids whatever their flags (POP3's UPDATE).
-func (a *Account) Remove(ctx context.Context, id MailboxID, uids []UID) ([]UID, error) {
-	if uids == nil {
-		uids = []UID{}
-	}
-	return a.remove(ctx, id, uids, func(Flags) bool { return true })
-}
-
-func (a *Account) remove(ctx context.Context, id MailboxID, uids []UID, which func(Flags) bool) (gone []UID, err error) {
-	err = a.update(ctx, func(e *edit) error {
-		gone = nil
-		if _, err := e.mailbox(ctx, id); err != nil {
-			return err
-		}
-		var items []Item
-		err := e.eachItem(ctx, id, uids, func(i Item) {
-			if which(i.Flags) {
-				items = append(items, i)
-			}
-		})
-		if err != nil || len(items) == 0 {
-			return err
-		}
-		box := e.box(id)
-		return e.eachMeta(ctx, id, items, func(m *Meta, i Item) error {
-			e.remove(box, m, i.Flags)
-			gone = append(gone, m.UID)
-			return nil
-		})
-	})
-	return gone, err
-}
-
-// Copy puts messages into another mailbox with their flags, keywords and internal date, in one commit.
+// Copy puts messages into another mailbox with their flags, keywords and
+// internal date, in one commit: all of them or none (RFC 9051 §6.4.7).
 func (a *Account) Copy(ctx context.Context, from MailboxID, uids []UID, to string) (Copied, error) {
+	if len(uids) > transferMost {
+		return Copied{}, fail(LimitReached, "at most %d messages are copied at once: copy fewer", transferMost)
+	}
 	return a.transfer(ctx, from, uids, to, false)
 }
 
-// Move is Copy that removes the messages from where they were.
-func (a *Account) Move(ctx context.Context, from MailboxID, uids []UID, to string) (Copied, error) {
-	return a.transfer(ctx, from, uids, to, true)
+// Move is Copy that removes the messages from where they were. Very many are
+// moved by several commits; each message is always in one mailbox of the two
+// (RFC 6851 §3.3).
+func (a *Account) Move(ctx context.Context, from MailboxID, uids []UID, to string) (c Copied, err error) {
+	uids = sorted(uids)
+	for len(uids) > transferMost {
+		part, err := a.transfer(ctx, from, uids[:transferMost], to, true)
+		if c.add(part); err != nil {
+			return c, err
+		}
+		uids = uids[transferMost:]
+	}
+	part, err := a.transfer(ctx, from, uids, to, true)
+	c.add(part)
+	return c, err
+}
+
+func (c *Copied) add(part Copied) {
+	c.UIDValidity = part.UIDValidity
+	c.From, c.To = append(c.From, part.From...), append(c.To, part.To...)
 }
 
 func (a *Account) transfer(ctx context.Context, from MailboxID, uids []UID, to string, move bool) (c Copied, err error) {
-	to, err = canonical(to)
-	if err != nil {
-		return c, err
-	}
-	if uids == nil {
-		uids = []UID{}
-	}
 	err = a.update(ctx, func(e *edit) error {
 		src, err := e.mailbox(ctx, from)
+		if err != nil {
+			return err
+		}
+		to, err := canonical(to)
 		if err != nil {
 			return err
 		}
@@ -195,8 +193,7 @@ func (a *Account) transfer(ctx context.Context, from MailboxID, uids []UID, to s
 		if !ok {
 			return noMailbox(to, a.id)
 		}
-		dst := e.next.boxes[id]
-		c = Copied{UIDValidity: dst.UIDValidity}
+		c = Copied{UIDValidity: e.next.boxes[id].UIDValidity}
 		if len(uids) == 0 {
 			return nil
 		}
@@ -217,11 +214,12 @@ func (e *edit) transfer(ctx context.Context, src, dst *Mailbox, uids []UID, move
 		if err != nil {
 			return err
 		}
+		e.modernise(src.ID, m)
 		if move {
-			e.remove(src, m, i.Flags)
+			e.unlink(src, m, i.Flags)
 		}
 		c.From = append(c.From, m.UID)
-		if err := e.add(dst, m, flags); err != nil {
+		if err := e.link(dst, m, flags); err != nil {
 			return err
 		}
 		c.To = append(c.To, m.UID)

@@ -13,30 +13,27 @@ import (
 
 // Deliver puts one message into mailboxes of any number of accounts, together
 // with the rows that extra adds, in one commit; it is durable when Deliver
-// returns. With no targets it only keeps the body for the rows of extra, which
-// must refer to it (Refer). extra may be called more than once, each time with
-// a fresh batch. OverQuota errors name the account; nothing was stored then.
+// returns. Two mailboxes of one account hold the same email. With no targets it
+// only keeps the body for the rows of extra, which must refer to it (Refer).
+// extra may be called more than once, each time with a fresh batch. OverQuota
+// errors name the account; nothing was stored then.
 func (s *Store) Deliver(ctx context.Context, body *Body, to []Target, extra func(b *kv.Batch)) ([]Placed, error) {
+	if err := body.fresh(); err != nil {
+		return nil, err
+	}
 	ids := make([]kv.Part, len(to))
 	for i := range to {
 		ids[i] = to[i].Account
 	}
 	placed := make([]Placed, len(to))
-	threads, err := s.findThreads(ctx, body, ids)
-	if err != nil {
-		return nil, err
-	}
-	err = s.update(ctx, ids, func(b *kv.Batch, edits []*edit) error {
+	err := s.update(ctx, ids, func(b *kv.Batch, edits []*edit) error {
 		if body.isInline {
-			b.Set(kv.Bodies, bodyKey(body.ID), body.inline)
+			b.Set(bodyPart(body.ID), bodyKey(body.ID), body.inline)
 		}
-		for i := range to {
-			e := edits[slices.IndexFunc(edits, func(e *edit) bool { return e.a.id == to[i].Account })]
-			p, err := e.deliver(body, &to[i], threads[to[i].Account])
-			if err != nil {
+		for _, e := range edits {
+			if err := e.deliver(ctx, body, to, placed); err != nil {
 				return err
 			}
-			placed[i] = p
 		}
 		if extra != nil {
 			extra(b)
@@ -49,45 +46,110 @@ func (s *Store) Deliver(ctx context.Context, body *Body, to []Target, extra func
 	return placed, nil
 }
 
-// deliver adds the message to one mailbox of the account.
-func (e *edit) deliver(body *Body, t *Target, thread ThreadID) (Placed, error) {
-	name, err := canonical(t.Mailbox)
-	if t.Mailbox == "" {
-		name, err = inbox, nil
+// fresh refuses a body that waited so long for its delivery that the sweeper
+// might take it for one that nobody wants.
+func (b *Body) fresh() error {
+	if age := b.s.Now().Sub(b.ID.Time()); age > sweepGrace/2 {
+		return fail(Busy, "the message took %v to arrive: send it again", age.Round(time.Minute))
 	}
+	return nil
+}
+
+// deliver makes one email of the account for all targets that are its.
+func (e *edit) deliver(ctx context.Context, body *Body, to []Target, placed []Placed) error {
+	m := body.meta
+	for i := range to {
+		t := &to[i]
+		if t.Account != e.a.id {
+			continue
+		}
+		if m.Email == 0 {
+			if err := e.newEmail(ctx, &m, body.thread); err != nil {
+				return err
+			}
+		}
+		box, err := e.target(t.Mailbox)
+		if err != nil {
+			return err
+		}
+		flags, err := box.flags(t.Flags, t.Keywords, true)
+		if err != nil {
+			return err
+		}
+		if m.Received = t.Received; m.Received.IsZero() {
+			m.Received = e.s.Now()
+		}
+		if err := e.link(box, &m, flags); err != nil {
+			return err
+		}
+		placed[i] = Placed{e.a.id, box.ID, box.UIDValidity, m.UID, m.Email}
+	}
+	return nil
+}
+
+// target returns the mailbox to be changed; "" is INBOX.
+func (e *edit) target(name string) (*Mailbox, error) {
+	if name == "" {
+		name = inbox
+	}
+	name, err := canonical(name)
 	if err != nil {
-		return Placed{}, err
+		return nil, err
 	}
 	id, ok := e.next.names[name]
 	if !ok {
-		return Placed{}, noMailbox(t.Mailbox, e.a.id)
+		return nil, noMailbox(name, e.a.id)
 	}
-	box := e.box(id)
-	flags, err := box.flags(t.Flags, t.Keywords, true)
+	return e.box(id), nil
+}
+
+// newEmail numbers m, finds its thread and writes the rows that an email has
+// once, however many mailboxes it is in.
+func (e *edit) newEmail(ctx context.Context, m *Meta, look []uint64) error {
+	if err := e.charge(m.Size); err != nil {
+		return err
+	}
+	thread, err := e.thread(ctx, m.subject, look)
 	if err != nil {
-		return Placed{}, err
-	}
-	m := body.meta
-	m.Received = t.Received
-	if m.Received.IsZero() {
-		m.Received = e.s.Now()
+		return err
 	}
 	m.Email = e.next.state.nextEmail
 	e.next.state.nextEmail++
 	if m.Thread = thread; thread == 0 {
 		m.Thread = ThreadID(m.Email)
 	}
-	if err := e.add(box, &m, flags); err != nil {
-		return Placed{}, err
-	}
-	return Placed{e.a.id, id, box.UIDValidity, m.UID, m.Email}, nil
+	e.takeOff(m)
+	e.known(m)
+	return nil
 }
 
-// add gives m the mailbox's next UID and writes its rows.
-func (e *edit) add(box *Mailbox, m *Meta, flags Flags) error {
-	if err := e.charge(m.Size); err != nil {
-		return err
+// known writes the rows by which an email and its body are found.
+func (e *edit) known(m *Meta) {
+	if m.Thread != ThreadID(m.Email) {
+		e.b.Set(e.a.id, threadKey(m.Thread, m.Email), nil)
 	}
+	for _, h := range m.hashes {
+		e.b.Set(e.a.id, messageIDKey(h, m.Email), appendThread(make([]byte, 0, 16), m.Thread, m.subject))
+	}
+	e.s.Refer(e.b, m.Body, emailOwner(e.a.id, m.Email))
+}
+
+// unknown takes them away; the reference to the body stays.
+func (e *edit) unknown(m *Meta) {
+	if m.Thread != ThreadID(m.Email) {
+		e.b.Delete(e.a.id, threadKey(m.Thread, m.Email))
+	}
+	for _, h := range m.hashes {
+		e.b.Delete(e.a.id, messageIDKey(h, m.Email))
+	}
+}
+
+func appendThread(dst []byte, t ThreadID, subject uint64) []byte {
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(dst, uint64(t)), subject)
+}
+
+// link puts m into a mailbox under the next UID.
+func (e *edit) link(box *Mailbox, m *Meta, flags Flags) error {
 	if box.UIDNext == 0 { // after 2^32-1 messages; RFC 9051 §2.3.1.1
 		return fail(LimitReached, "mailbox %s has used up its UIDs", box.Name)
 	}
@@ -97,49 +159,54 @@ func (e *edit) add(box *Mailbox, m *Meta, flags Flags) error {
 	id, b := e.a.id, e.b
 	b.Set(id, messageKey(keyMeta, box.ID, m.UID), m.append(make([]byte, 0, m.rowSize())))
 	b.Set(id, messageKey(keyFlags, box.ID, m.UID), Item{m.UID, flags, e.modseq}.append(make([]byte, 0, 16)))
-	b.Set(id, emailKey(m, box.ID), nil)
-	b.Set(id, threadKey(m, box.ID), nil)
-	for _, h := range m.hashes {
-		val := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(m.Thread)), m.subject)
-		b.Set(id, appendInstance(messageIDPrefix(h), box.ID, m.UID), val)
-	}
-	e.s.Refer(b, m.Body, instanceOwner(id, box.ID, m.UID))
+	b.Set(id, emailKey(m.Email, box.ID, m.UID), nil)
 	l := e.entry(box.ID)
 	l.changed = append(l.changed, m.UID)
 	return nil
 }
 
 func (m *Meta) rowSize() int {
-	return 120 + len(m.Envelope) + len(m.Structure) + len(m.BasicBody) + len(m.Parts) + len(m.Preview)
+	return 152 + 8*len(m.hashes) + len(m.Envelope) + len(m.Structure) + len(m.BasicBody) + len(m.Parts) + len(m.Preview)
 }
 
-// charge counts a message against the quota.
-func (e *edit) charge(size int64) error {
-	q := &e.next.state.quota
-	if q.BytesLimit > 0 && q.Bytes+size > q.BytesLimit || q.MessagesLimit > 0 && q.Messages+1 > q.MessagesLimit {
-		return &Error{Kind: OverQuota, Text: "the account is over quota", Account: e.a.id}
-	}
-	q.Bytes += size
-	q.Messages++
-	return nil
-}
-
-// drop removes a message's rows.
-func (e *edit) remove(box *Mailbox, m *Meta, flags Flags) {
-	e.next.state.quota.Bytes -= m.Size
-	e.next.state.quota.Messages--
+// unlink takes m out of a mailbox.
+func (e *edit) unlink(box *Mailbox, m *Meta, flags Flags) {
 	box.count(flags, m.Size, -1)
 	id, b := e.a.id, e.b
 	b.Delete(id, messageKey(keyMeta, box.ID, m.UID))
 	b.Delete(id, messageKey(keyFlags, box.ID, m.UID))
-	b.Delete(id, emailKey(m, box.ID))
-	b.Delete(id, threadKey(m, box.ID))
-	for _, h := range m.hashes {
-		b.Delete(id, appendInstance(messageIDPrefix(h), box.ID, m.UID))
-	}
-	e.s.Release(b, m.Body, instanceOwner(id, box.ID, m.UID))
+	b.Delete(id, emailKey(m.Email, box.ID, m.UID))
 	l := e.entry(box.ID)
-	l.gone = append(l.gone, m.UID)
+	l.gone = append(l.gone, tombstone{m.UID, m.Email, m.Thread})
+}
+
+// charge counts a new email against the quotas of the account and of its pool.
+func (e *edit) charge(size int64) error {
+	q := &e.next.state.quota
+	if q.full(size) {
+		return &Error{Kind: OverQuota, Text: "the account is over quota", Account: e.a.id}
+	}
+	if pool := e.next.state.pool; pool != "" && !e.s.pools.reserve(e, size) {
+		return &Error{Kind: OverQuota, Text: "the accounts of " + pool + " together are over quota", Account: e.a.id}
+	}
+	q.add(size, 1)
+	return nil
+}
+
+// discharge is charge backwards.
+func (e *edit) discharge(size int64) {
+	e.next.state.quota.add(-size, -1)
+	e.pooled.freed.add(size, 1)
+}
+
+func (q *Quota) add(size, messages int64) {
+	q.Bytes += size
+	q.Messages += messages
+}
+
+// full reports whether one message more, of this size, is too much.
+func (q *Quota) full(size int64) bool {
+	return q.BytesLimit > 0 && q.Bytes+size > q.BytesLimit || q.MessagesLimit > 0 && q.Messages+1 > q.MessagesLimit
 }
 
 // count adds (n=1) or takes away (n=-1) one message.
@@ -200,59 +267,19 @@ func checkKeyword(k string) error {
 	return nil
 }
 
-// findThreads looks for the conversations that the body continues: same base
-// subject, and one Message-ID in common (RFC 8621 §3).
-func (s *Store) findThreads(ctx context.Context, body *Body, ids []kv.Part) (map[kv.Part]ThreadID, error) {
-	if len(body.thread) == 0 || len(ids) == 0 {
-		return nil, nil
-	}
-	found := make(map[kv.Part]ThreadID)
-	err := s.view(ctx, func(r kv.Reader) error {
-		for _, id := range ids {
-			if found[id] != 0 {
-				continue
-			}
-			t, err := findThread(r, id, body)
-			if err != nil {
-				return err
-			}
-			found[id] = t
-		}
-		return nil
-	})
-	return found, err
-}
-
-func findThread(r kv.Reader, id kv.Part, body *Body) (thread ThreadID, err error) {
-	for _, h := range body.thread {
-		lo := messageIDPrefix(h)
-		hi := append(slices.Clip(lo), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
-		err = r.Scan(id, lo, hi, kv.ScanOptions{Limit: 8}, func(_, val []byte) error {
-			d := &decoder{b: val}
-			t, subject := ThreadID(d.uint64()), d.uint64()
-			if d.err == nil && subject == body.meta.subject {
-				thread = t
-				return kv.ErrStop
-			}
-			return d.err
-		})
-		if err != nil || thread != 0 {
-			break
-		}
-	}
-	return thread, err
-}
-
 // Refer adds a row that keeps a body alive for an owner outside of mail, and
 // Release one that lets it go; the sweeper deletes bodies that nobody refers to.
 func (s *Store) Refer(b *kv.Batch, id blob.ID, owner []byte) {
-	b.Set(kv.Bodies, referenceKey(id, owner), nil)
+	b.Set(bodyPart(id), referenceKey(id, owner), nil)
 }
 
 // Release takes an owner's reference away and makes the body a candidate for the sweeper.
 func (s *Store) Release(b *kv.Batch, id blob.ID, owner []byte) {
-	b.Delete(kv.Bodies, referenceKey(id, owner))
-	b.Set(kv.Bodies, garbageKey(dayOf(s.Now()), id), nil)
+	b.Delete(bodyPart(id), referenceKey(id, owner))
+	if s.old.Load() {
+		b.Delete(kv.OldBodies, referenceKey(id, owner))
+	}
+	b.Set(bodyPart(id), garbageKey(dayOf(s.Now()), id), nil)
 }
 
 // dayOf counts days since 1970.

@@ -1,305 +1,227 @@
 package mail
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"io"
+	"runtime"
 	"slices"
-	"strings"
-	"time"
+	"sync"
+	"sync/atomic"
 
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
-
-	"tem/internal/blob"
 	"tem/internal/kv"
-	"tem/internal/message"
 )
 
-// maxSearchText bounds how much text of one message is searched, in octets.
-const maxSearchText = 16 << 20
-
-// Search returns the UIDs of a mailbox that match, in order; progress and cancellation by ctx.
-func (a *Account) Search(ctx context.Context, id MailboxID, q Query) (uids []UID, err error) {
+// Search returns the UIDs of a mailbox that match, in order; cancellation by
+// ctx. The text index says which messages can match and often which do; the
+// others are decided by their flags, then by their metadata, then by reading.
+func (a *Account) Search(ctx context.Context, id MailboxID, q Query) ([]UID, error) {
+	p, err := newPlan(q)
+	if err != nil {
+		return nil, err
+	}
 	var box Mailbox
+	var list []entry
 	err = a.read(ctx, func(r kv.Reader) error {
 		if box, err = readMailbox(r, a.id, id); err != nil {
 			return err
 		}
-		p, err := newPlan(q)
-		if err != nil {
+		if list, err = a.entries(ctx, r, &box, &p); err != nil {
 			return err
 		}
-		return scanItems(r, a.id, id, func(i Item) error {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			c := candidate{ctx: ctx, s: a.s, r: r, account: a.id, box: &box, item: i}
-			defer c.close()
-			ok, err := p.match(&c)
-			if ok {
-				uids = append(uids, i.UID)
-			}
-			return err
-		})
+		return decideCheaply(ctx, &box, &p, list)
 	})
-	return uids, err
+	if err == nil {
+		err = a.decide(ctx, &box, &p, list)
+	}
+	return matching(list), err
 }
 
-// The prices of conditions: those of one price are tried before dearer ones.
+// entry is a message that a search has to decide.
+type entry struct {
+	item    Item
+	doc     uint32 // its number in the text index, 0 if that is not asked
+	verdict verdict
+}
+
+type verdict uint8
+
 const (
-	priceFlags = iota // the flags row
-	priceMeta         // the metadata row
-	priceBody         // the message itself
+	undecided verdict = iota
+	admitted
+	rejected
 )
 
-// plan is a condition ready to be tried: its texts are folded and its parts in
-// the order of their prices.
-type plan struct {
-	price int
-	match func(c *candidate) (bool, error)
-}
-
-func newPlan(q Query) (plan, error) {
-	switch q := q.(type) {
-	case And:
-		return join(q, false)
-	case Or:
-		return join(q[:], true)
-	case Not:
-		p, err := newPlan(q.Q)
-		return plan{p.price, func(c *candidate) (bool, error) { ok, err := p.match(c); return !ok && err == nil, err }}, err
-	case Field, BodyText, AnyText:
-		return textPlan(q), nil
-	case Larger, Smaller, Before, On, Since, SentBefore, SentOn, SentSince:
-		return metaPlan(q), nil
-	case All, UIDs, HasFlag, Keyword, ModSeqSince:
-		return flagsPlan(q), nil
+func verdictOf(ok bool) verdict {
+	if ok {
+		return admitted
 	}
-	return plan{}, fail(Invalid, "%T is no search condition", q)
+	return rejected
 }
 
-// join tries the cheap ones first; it ends at the first that is as end.
-func join(qs []Query, end bool) (plan, error) {
-	var ps []plan
-	all := plan{}
-	for _, q := range qs {
-		p, err := newPlan(q)
-		if err != nil {
-			return plan{}, err
+func matching(list []entry) (uids []UID) {
+	for i := range list {
+		if list[i].verdict == admitted {
+			uids = append(uids, list[i].item.UID)
 		}
-		ps = append(ps, p)
-		all.price = max(all.price, p.price)
 	}
-	slices.SortStableFunc(ps, func(x, y plan) int { return x.price - y.price })
-	all.match = func(c *candidate) (bool, error) {
-		for _, p := range ps {
-			if ok, err := p.match(c); ok == end || err != nil {
-				return ok && err == nil, err
-			}
-		}
-		return !end, nil
+	return uids
+}
+
+// entries lists the messages that can match.
+func (a *Account) entries(ctx context.Context, r kv.Reader, box *Mailbox, p *plan) (list []entry, err error) {
+	if p.bound == nil {
+		return allEntries(r, a.id, box)
 	}
-	return all, nil
-}
-
-func flagsPlan(q Query) plan {
-	return plan{priceFlags, func(c *candidate) (bool, error) { return c.flagsMatch(q), nil }}
-}
-
-func (c *candidate) flagsMatch(q Query) bool {
-	switch q := q.(type) {
-	case UIDs:
-		return slices.ContainsFunc(q, func(r UIDRange) bool { return r.From <= c.item.UID && c.item.UID <= r.To })
-	case HasFlag:
-		return c.item.Flags&Flags(q) == Flags(q)
-	case Keyword:
-		n := c.box.keyword(string(q))
-		return n >= 0 && c.item.Flags&(1<<(FirstKeyword+n)) != 0
-	case ModSeqSince:
-		return c.item.ModSeq >= ModSeq(q)
-	default: // All
-		return true
-	}
-}
-
-func metaPlan(q Query) plan {
-	return plan{priceMeta, func(c *candidate) (bool, error) {
-		m, err := c.meta()
-		return err == nil && m.matches(q), err
-	}}
-}
-
-func (m *Meta) matches(q Query) bool {
-	switch q := q.(type) {
-	case Larger:
-		return m.Size > int64(q)
-	case Smaller:
-		return m.Size < int64(q)
-	case Before:
-		return day(m.Received) < day(q.T)
-	case On:
-		return day(m.Received) == day(q.T)
-	case Since:
-		return day(m.Received) >= day(q.T)
-	case SentBefore:
-		return day(m.sent()) < day(q.T)
-	case SentOn:
-		return day(m.sent()) == day(q.T)
-	case SentSince:
-		return day(m.sent()) >= day(q.T)
-	}
-	return false
-}
-
-// sent is the Date field, or the internal date where that is of no use.
-func (m *Meta) sent() time.Time {
-	if m.Sent.IsZero() {
-		return m.Received
-	}
-	return m.Sent
-}
-
-// day is the date as written, time and zone left out (RFC 9051 §6.4.4).
-func day(t time.Time) int {
-	y, m, d := t.Date()
-	return (y*12+int(m))*31 + d
-}
-
-func textPlan(q Query) plan {
-	return plan{priceBody, func(c *candidate) (bool, error) { return c.textMatches(q) }}
-}
-
-func (c *candidate) textMatches(q Query) (bool, error) {
-	if err := c.openBody(); err != nil {
-		return false, err
-	}
-	switch q := q.(type) {
-	case Field:
-		return c.fieldContains(q.Name, fold(q.Value))
-	case BodyText:
-		return c.bodyContains(fold(string(q)))
-	case AnyText:
-		want := fold(string(q))
-		if ok, err := c.headerContains(want); ok || err != nil {
-			return ok, err
-		}
-		return c.bodyContains(want)
-	}
-	return false, nil
-}
-
-// candidate is one message that is tried; what a condition needs of it is read once.
-type candidate struct {
-	ctx     context.Context
-	s       *Store
-	r       kv.Reader
-	account kv.Part
-	box     *Mailbox
-	item    Item
-
-	m      *Meta
-	body   blob.Reader
-	root   *message.Part
-	header message.Header
-	text   *string // of the body, folded
-}
-
-func (c *candidate) close() {
-	if c.body != nil {
-		c.body.Close()
-	}
-}
-
-func (c *candidate) meta() (*Meta, error) {
-	if c.m != nil {
-		return c.m, nil
-	}
-	key := messageKey(keyMeta, c.box.ID, c.item.UID)
-	err := c.r.GetMulti(c.account, [][]byte{key}, func(_ int, row []byte) error {
-		c.m = new(Meta)
-		return c.m.decode(c.item.UID, bytes.Clone(row))
-	})
-	if err == nil && c.m == nil {
-		err = fmt.Errorf("mailbox %d: no metadata of uid %d", c.box.ID, c.item.UID)
-	}
-	return c.m, err
-}
-
-// openBody opens the message and reads its header.
-func (c *candidate) openBody() error {
-	if c.body != nil {
-		return nil
-	}
-	m, err := c.meta()
+	b, ok, err := a.bounds(r, p)
 	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return allEntries(r, a.id, box)
+	}
+	m, err := a.s.textIndex().membersOf(r, a.id, box)
+	if err != nil {
+		return nil, err
+	}
+	for i, doc := range m.docs {
+		if b.may == nil || b.may.Has(doc) {
+			e := entry{item: Item{UID: m.uids[i]}, doc: doc}
+			if b.must.Has(doc) {
+				e.verdict = admitted
+			}
+			list = append(list, e)
+		}
+	}
+	if p.flags {
+		err = readFlags(r, a.id, box.ID, list)
+	}
+	return list, err
+}
+
+func allEntries(r kv.Reader, account kv.Part, box *Mailbox) ([]entry, error) {
+	list := make([]entry, 0, box.Messages)
+	err := scanItems(r, account, box.ID, func(i Item) error {
+		list = append(list, entry{item: i})
+		return nil
+	})
+	return list, err
+}
+
+// readFlags fills in the flags of what is not decided.
+func readFlags(r kv.Reader, account kv.Part, id MailboxID, list []entry) error {
+	uids, n := undecidedUIDs(list), 0
+	read := eachRow
+	if len(uids) > 0 && int(uids[len(uids)-1]-uids[0]) < flagsDense*len(uids) {
+		read = scanRows
+	}
+	return read(r, keyFlags, account, id, uids, func(u UID, val []byte) (err error) {
+		for list[n].item.UID < u {
+			n++
+		}
+		list[n].item, err = decodeItem(u, val)
+		return err
+	})
+}
+
+// flagsDense is how many rows of flags a scan passes over while one is looked up.
+const flagsDense = 30
+
+func undecidedUIDs(list []entry) (uids []UID) {
+	for i := range list {
+		if list[i].verdict == undecided {
+			uids = append(uids, list[i].item.UID)
+		}
+	}
+	return uids
+}
+
+// errNeedsMessage says that a condition can't be tried without the message.
+var errNeedsMessage = errors.New("mail: the message has to be read")
+
+// decideCheaply decides what flags and the text index decide.
+func decideCheaply(ctx context.Context, box *Mailbox, p *plan, list []entry) error {
+	c := candidate{ctx: ctx, box: box}
+	for i := range list {
+		e := &list[i]
+		if e.verdict != undecided {
+			continue
+		}
+		if i%1024 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		c.item, c.doc = e.item, e.doc
+		ok, err := p.match(&c)
+		if err == nil {
+			e.verdict = verdictOf(ok)
+		} else if err != errNeedsMessage {
+			return err
+		}
+	}
+	return nil
+}
+
+// chunkSize is how many messages are decided in one snapshot.
+const chunkSize = 64
+
+// decide reads the messages that are still undecided, on all processors. One that
+// has gone meanwhile does not match.
+func (a *Account) decide(ctx context.Context, box *Mailbox, p *plan, list []entry) error {
+	var left []*entry
+	for i := range list {
+		if list[i].verdict == undecided {
+			left = append(left, &list[i])
+		}
+	}
+	chunks := slices.Collect(slices.Chunk(left, chunkSize))
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(chunks)) {
+		wg.Go(func() {
+			c := &candidate{ctx: ctx, s: a.s, account: a.id, box: box}
+			for i := next.Add(1); i <= int64(len(chunks)); i = next.Add(1) {
+				if err := c.decide(p, chunks[i-1]); err != nil {
+					cancel(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return context.Cause(ctx)
+}
+
+// decide decides some messages in one snapshot.
+func (c *candidate) decide(p *plan, list []*entry) error {
+	uids := make([]UID, len(list))
+	for i, e := range list {
+		uids[i] = e.item.UID
+	}
+	n := 0
+	return c.s.view(c.ctx, func(r kv.Reader) error {
+		c.r = r
+		return eachRow(r, keyMeta, c.account, c.box.ID, uids, func(u UID, row []byte) error {
+			for list[n].item.UID < u {
+				n++
+			}
+			return c.try(p, list[n], row)
+		})
+	})
+}
+
+// try decides one message whose metadata row is valid until it returns.
+func (c *candidate) try(p *plan, e *entry, row []byte) error {
+	if err := c.ctx.Err(); err != nil {
 		return err
 	}
-	if c.root, err = message.DecodePart(m.Parts); err != nil {
-		return err
+	c.item, c.doc = e.item, e.doc
+	if err := c.m.decode(e.item.UID, row); err != nil {
+		return fmt.Errorf("mailbox %d: metadata of uid %d: %w", c.box.ID, e.item.UID, err)
 	}
-	if c.body, err = c.s.OpenBody(c.ctx, m.Body); err != nil {
-		return err
-	}
-	c.header = make([]byte, min(c.root.Body-c.root.Start, message.MaxHeader))
-	_, err = c.body.ReadAt(c.header, c.root.Start)
-	if err == io.EOF {
-		err = nil
-	}
+	defer c.close()
+	ok, err := p.match(c)
+	e.verdict = verdictOf(ok)
 	return err
-}
-
-func (c *candidate) fieldContains(name, want string) (found bool, err error) {
-	c.header.Fields(func(n string, value, _ []byte) bool {
-		found = strings.EqualFold(n, name) && (want == "" || strings.Contains(foldHeader(value), want))
-		return !found
-	})
-	return found, nil
-}
-
-// headerContains looks at the fields of the message and of its parts.
-func (c *candidate) headerContains(want string) (found bool, err error) {
-	c.header.Fields(func(n string, value, _ []byte) bool {
-		found = strings.Contains(fold(n+": ")+foldHeader(value), want)
-		return !found
-	})
-	return found, nil
-}
-
-func foldHeader(value []byte) string {
-	return fold(message.DecodeWords(strings.Join(strings.Fields(string(value)), " ")))
-}
-
-// bodyContains looks at the text of all text parts.
-func (c *candidate) bodyContains(want string) (bool, error) {
-	if c.text == nil {
-		text, err := c.readText()
-		if err != nil {
-			return false, err
-		}
-		text = fold(text)
-		c.text = &text
-	}
-	return strings.Contains(*c.text, want), nil
-}
-
-func (c *candidate) readText() (string, error) {
-	var b strings.Builder
-	var err error
-	c.root.Walk(func(_ []int, p *message.Part) bool {
-		if p.Type != "text" || b.Len() > maxSearchText {
-			return true
-		}
-		_, err = io.Copy(&b, io.LimitReader(message.Text(c.body, p), maxSearchText))
-		b.WriteByte('\n')
-		return err == nil
-	})
-	return b.String(), err
-}
-
-// fold makes texts that differ in case or composition only the same
-// (i;unicode-casemap, RFC 5051, by full case folding and NFKC).
-func fold(s string) string {
-	return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s)))
 }

@@ -9,7 +9,7 @@ import (
 
 // The first octet of every key; docs/format.md has the table.
 const (
-	keyState     = 's'
+	keyState     = 's' // in the partition of an account, like the following
 	keyMailbox   = 'b'
 	keyMeta      = 'm'
 	keyFlags     = 'f'
@@ -18,16 +18,31 @@ const (
 	keyThread    = 'h'
 	keyMessageID = 'i'
 	keySubscribe = 'u'
+	keyVault     = 'v'
+	keyRight     = 'a'
+	keyDoomed    = 'z'
 
-	keyBody      = 'B' // in kv.Bodies, like the following
+	keyBody      = 'B' // in the partition of a body, like the following
 	keyReference = 'R'
 	keyGarbage   = 'G'
+
+	keyAccount = 'a' // in kv.Accounts, like the following
+	keyGrant   = 'g'
+	keyPool    = 'p'
 )
 
 var stateKey = []byte{keyState}
 
-func mailboxKey(id MailboxID) []byte {
-	return binary.BigEndian.AppendUint32([]byte{keyMailbox}, uint32(id))
+// bodyPart is the partition of a body and of what refers to it, by the last
+// octet of its id, which is random.
+func bodyPart(id blob.ID) kv.Part { return kv.FirstBodies + kv.Part(id[len(id)-1]) }
+
+func mailboxKey(id MailboxID) []byte { return mailboxRow(keyMailbox, id) }
+
+// mailboxRow is the key of a row that a mailbox has one of, and the prefix of
+// those it has many of.
+func mailboxRow(kind byte, id MailboxID) []byte {
+	return binary.BigEndian.AppendUint32(append(make([]byte, 0, 16), kind), uint32(id))
 }
 
 // messageKey is a key of one message of a mailbox: meta or flags.
@@ -42,7 +57,7 @@ func appendInstance(dst []byte, id MailboxID, uid UID) []byte {
 
 // messageRange is all keys of one kind of a mailbox.
 func messageRange(kind byte, id MailboxID) (lo, hi []byte) {
-	lo = binary.BigEndian.AppendUint32([]byte{kind}, uint32(id))
+	lo = mailboxRow(kind, id)
 	return lo, after(lo)
 }
 
@@ -60,14 +75,27 @@ func uidOf(key []byte) UID { return UID(binary.BigEndian.Uint32(key[5:])) }
 
 func changeKey(m ModSeq) []byte { return binary.BigEndian.AppendUint64([]byte{keyChange}, uint64(m)) }
 
-func emailKey(m *Meta, id MailboxID) []byte {
-	k := binary.BigEndian.AppendUint64(append(make([]byte, 0, 17), keyEmail), uint64(m.Email))
-	return appendInstance(k, id, m.UID)
+// emailKey says that an email is in a mailbox, under a UID.
+func emailKey(email EmailID, id MailboxID, uid UID) []byte {
+	return appendInstance(emailPrefix(email), id, uid)
 }
 
-func threadKey(m *Meta, id MailboxID) []byte {
-	k := binary.BigEndian.AppendUint64(append(make([]byte, 0, 25), keyThread), uint64(m.Thread))
-	return appendInstance(binary.BigEndian.AppendUint64(k, uint64(m.Email)), id, m.UID)
+func emailPrefix(email EmailID) []byte {
+	return binary.BigEndian.AppendUint64(append(make([]byte, 0, 17), keyEmail), uint64(email))
+}
+
+// threadKey says that an email belongs to a thread that another email began.
+func threadKey(thread ThreadID, email EmailID) []byte {
+	return binary.BigEndian.AppendUint64(threadPrefix(thread), uint64(email))
+}
+
+func threadPrefix(thread ThreadID) []byte {
+	return binary.BigEndian.AppendUint64(append(make([]byte, 0, 17), keyThread), uint64(thread))
+}
+
+// messageIDKey says that an email is known by a Message-ID with this hash.
+func messageIDKey(hash uint64, email EmailID) []byte {
+	return binary.BigEndian.AppendUint64(messageIDPrefix(hash), uint64(email))
 }
 
 func messageIDPrefix(hash uint64) []byte {
@@ -82,9 +110,10 @@ func referenceKey(id blob.ID, owner []byte) []byte {
 	return append(append(append(make([]byte, 0, 17+len(owner)), keyReference), id[:]...), owner...)
 }
 
-// instanceOwner is the owner in the reference that a message in a mailbox holds.
-func instanceOwner(p kv.Part, id MailboxID, uid UID) []byte {
-	return appendInstance(binary.BigEndian.AppendUint64(make([]byte, 0, 16), uint64(p)), id, uid)
+// emailOwner is the owner in the reference that an email holds on its body, as
+// long as it is in any mailbox or in the vault.
+func emailOwner(p kv.Part, email EmailID) []byte {
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(make([]byte, 0, 16), uint64(p)), uint64(email))
 }
 
 func garbageKey(day uint16, id blob.ID) []byte {

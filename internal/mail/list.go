@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"bytes"
 	"context"
 	"slices"
 
@@ -94,8 +95,12 @@ func sorted(uids []UID) []UID {
 	return uids
 }
 
-// Fetch calls fn with the metadata of each uid that exists, in order; m is valid only during the call.
+// Fetch calls fn with the metadata of each uid that exists, in order; m is valid
+// only during the call.
 func (a *Account) Fetch(ctx context.Context, id MailboxID, uids []UID, fn func(m *Meta) error) error {
+	if a.s.Shared {
+		return a.fetchApart(ctx, id, uids, fn)
+	}
 	var m Meta
 	return a.read(ctx, func(r kv.Reader) error {
 		return eachRow(r, keyMeta, a.id, id, uids, func(u UID, val []byte) error {
@@ -107,67 +112,29 @@ func (a *Account) Fetch(ctx context.Context, id MailboxID, uids []UID, fn func(m
 	})
 }
 
-// Changes returns what happened in a mailbox after since. Within one process
-// it is cheap when nothing did.
-func (a *Account) Changes(ctx context.Context, id MailboxID, since ModSeq) (d Delta, err error) {
-	acct := a.s.acquire(a.id)
-	defer a.s.release(acct)
-	if box, ok := acct.durableMailbox(id); ok && box.HighestModSeq == since {
-		return Delta{Mailbox: box}, nil
-	}
-	err = a.s.view(ctx, func(r kv.Reader) error {
-		row, ok, err := r.Get(a.id, mailboxKey(id))
+// fetchChunk is how many rows fetchApart holds.
+const fetchChunk = 500
+
+// fetchApart calls fn outside of any View: fn may write to a slow client, and a
+// View of a shared engine holds one of few connections. Rows of messages never
+// change, so that reading them at several moments makes no difference.
+func (a *Account) fetchApart(ctx context.Context, id MailboxID, uids []UID, fn func(m *Meta) error) error {
+	for some := range slices.Chunk(sorted(uids), fetchChunk) {
+		metas := make([]Meta, 0, len(some))
+		err := a.read(ctx, func(r kv.Reader) error {
+			return eachRow(r, keyMeta, a.id, id, some, func(u UID, val []byte) error {
+				metas = append(metas, Meta{})
+				return metas[len(metas)-1].decode(u, bytes.Clone(val))
+			})
+		})
+		for i := range metas {
+			if err == nil {
+				err = fn(&metas[i])
+			}
+		}
 		if err != nil {
 			return err
 		}
-		if !ok {
-			d.Deleted = true
-			return nil
-		}
-		if d.Mailbox, err = decodeMailbox(mailboxKey(id), row); err != nil || d.Mailbox.HighestModSeq <= since {
-			return err
-		}
-		return d.read(r, a.id, id, since)
-	})
-	if err == nil && !d.Deleted {
-		acct.noteRead(d.Mailbox)
 	}
-	return d, err
-}
-
-// noteRead keeps a mailbox read from a snapshot, unless a later one is known.
-func (a *account) noteRead(m Mailbox) {
-	a.noteDurable(m.HighestModSeq, map[MailboxID]*Mailbox{m.ID: &m})
-}
-
-// read collects the change log after since.
-func (d *Delta) read(r kv.Reader, account kv.Part, id MailboxID, since ModSeq) error {
-	var changed []UID
-	lo, hi := changeKey(since+1), []byte{keyChange + 1}
-	err := r.Scan(account, lo, hi, kv.ScanOptions{}, func(_, val []byte) error {
-		return readLog(val, id, func(c, g []UIDRange) {
-			changed, d.Gone = appendUIDs(changed, c), appendUIDs(d.Gone, g)
-		})
-	})
-	if err != nil {
-		return err
-	}
-	d.Gone = sorted(d.Gone)
-	return eachRow(r, keyFlags, account, id, changed, func(u UID, val []byte) error {
-		i, err := decodeItem(u, val)
-		d.Changed = append(d.Changed, i)
-		return err
-	})
-}
-
-func appendUIDs(dst []UID, ranges []UIDRange) []UID {
-	for _, r := range ranges {
-		for u := r.From; ; u++ {
-			dst = append(dst, u)
-			if u == r.To {
-				break
-			}
-		}
-	}
-	return dst
+	return nil
 }

@@ -1,6 +1,10 @@
 // Package mail is the store: accounts' mailboxes, messages, flags and the
 // change log that every view of them is read from.
 //
+// An email is one message with one body; it has an instance, with a UID and
+// flags of its own, in each mailbox that it is in. Emails and threads are
+// numbered per account and never renumbered.
+//
 // Invariant: every change of an account is one kv commit that raises the
 // account's modseq by one and leaves one change-log row; whoever has seen
 // everything up to a modseq learns the rest from Changes. Each commit asserts
@@ -11,6 +15,7 @@
 package mail
 
 import (
+	"crypto/sha256"
 	"time"
 
 	"tem/internal/blob"
@@ -93,7 +98,8 @@ type Placed struct {
 	EmailID     EmailID
 }
 
-// Quota is an account's usage and limits (0: none).
+// Quota is what an account or a pool uses and its limits (0: none). An email
+// counts once, in however many mailboxes it is.
 type Quota struct{ Bytes, Messages, BytesLimit, MessagesLimit int64 }
 
 // Mailbox is what is known of a mailbox at one moment.
@@ -121,10 +127,11 @@ type Item struct {
 
 // Delta is what happened in a mailbox after a modseq.
 type Delta struct {
-	Mailbox Mailbox // HighestModSeq is the next since
-	Changed []Item  // new or with new flags, in UID order, as they are now
-	Gone    []UID   // expunged, in UID order
-	Deleted bool    // the mailbox itself is gone
+	Mailbox Mailbox    // HighestModSeq is the next since
+	Changed []Item     // new or with new flags, in UID order, as they are now
+	Gone    []UIDRange // expunged, in UID order; every UID without a message if Pruned
+	Pruned  bool       // the change log no longer reaches back that far: Gone may name UIDs that were gone before
+	Deleted bool       // the mailbox itself is gone
 }
 
 // Meta is what is kept of a message beside its flags; it never changes.
@@ -142,6 +149,7 @@ type Meta struct {
 	Parts     []byte // message.DecodePart
 	Preview   string
 	Attached  bool
+	SHA256    [sha256.Size]byte // of the body; all zero if format 1 has not been left behind yet
 
 	hashes  []uint64 // of the Message-IDs it is known by, for threading
 	subject uint64   // hash of the base subject

@@ -41,6 +41,9 @@ func (a *Account) Mailbox(ctx context.Context, name string) (Mailbox, error) {
 	if err != nil {
 		return Mailbox{}, err
 	}
+	if a.s.Shared { // another process may know better than the cache
+		return a.lookUp(ctx, name)
+	}
 	acct := a.s.acquire(a.id)
 	defer a.s.release(acct)
 	if err := a.ready(ctx, acct); err != nil {
@@ -51,6 +54,19 @@ func (a *Account) Mailbox(ctx context.Context, name string) (Mailbox, error) {
 		return Mailbox{}, err
 	}
 	return a.MailboxByID(ctx, id)
+}
+
+// lookUp finds a mailbox by name among what is stored.
+func (a *Account) lookUp(ctx context.Context, name string) (Mailbox, error) {
+	boxes, err := a.Mailboxes(ctx)
+	if err != nil {
+		return Mailbox{}, err
+	}
+	i := slices.IndexFunc(boxes, func(m Mailbox) bool { return m.Name == name })
+	if i < 0 {
+		return Mailbox{}, noMailbox(name, a.id)
+	}
+	return boxes[i], nil
 }
 
 // resolve finds a mailbox's id in the cache.
@@ -138,13 +154,15 @@ func (e *edit) create(name string) (m *Mailbox, err error) {
 		m = e.next.state.newMailbox(level, "")
 		e.boxes[m.ID] = m
 		e.next.names[level] = m.ID
+		e.entry(m.ID).properties = true
 		e.dirty = true
 	}
 	return m, nil
 }
 
 // Delete removes a mailbox and its messages. Mailboxes below it stay: their
-// names imply a parent that can't be selected.
+// names imply a parent that can't be selected. The mailbox is gone with the
+// first commit; its messages follow, however many, in as many as it takes.
 func (a *Account) Delete(ctx context.Context, name string) error {
 	name, err := canonical(name)
 	if err != nil {
@@ -153,21 +171,87 @@ func (a *Account) Delete(ctx context.Context, name string) error {
 	if name == inbox { // RFC 9051 §6.3.5
 		return fail(Invalid, "INBOX can't be deleted")
 	}
-	return a.update(ctx, func(e *edit) error {
+	var doomed *Mailbox
+	err = a.update(ctx, func(e *edit) error {
 		e.next = e.next.clone()
 		id, ok := e.next.names[name]
 		if !ok {
 			return noMailbox(name, a.id)
 		}
-		box := e.box(id)
-		err := e.eachMessage(ctx, box, nil, func(m *Meta, i Item) error {
-			e.remove(box, m, i.Flags)
-			return nil
-		})
+		doomed = e.box(id)
+		if err := e.unshare(ctx, id); err != nil {
+			return err
+		}
+		e.b.Set(a.id, mailboxRow(keyDoomed, id), doomed.append(nil))
 		delete(e.next.names, name)
 		e.boxes[id] = nil
-		return err
+		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return a.empty(ctx, doomed)
+}
+
+// empty removes the messages of a deleted mailbox, then forgets it.
+func (a *Account) empty(ctx context.Context, box *Mailbox) error {
+	for left := true; left; {
+		err := a.tend(ctx, func(e *edit) error {
+			victims, err := e.firstVictims(ctx, box.ID)
+			if err != nil {
+				return err
+			}
+			e.dirty = true
+			if left = len(victims) > 0; !left {
+				e.b.Delete(a.id, mailboxRow(keyDoomed, box.ID))
+				return nil
+			}
+			return e.removeAll(ctx, box, victims)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// firstVictims reads the first messages of a mailbox, a commit's worth.
+func (e *edit) firstVictims(ctx context.Context, id MailboxID) ([]victim, error) {
+	if err := e.settle(ctx); err != nil {
+		return nil, err
+	}
+	var items []Item
+	err := e.s.view(ctx, func(r kv.Reader) error {
+		return scanItems(r, e.a.id, id, func(i Item) error {
+			if items = append(items, i); len(items) == e.s.chunks.remove {
+				return kv.ErrStop
+			}
+			return nil
+		})
+	})
+	if err != nil || len(items) == 0 {
+		return nil, err
+	}
+	return e.victims(ctx, &Mailbox{ID: id}, items)
+}
+
+// emptyDoomed goes on with deletions that a crash interrupted.
+func (a *Account) emptyDoomed(ctx context.Context) error {
+	var doomed []Mailbox
+	err := a.s.view(ctx, func(r kv.Reader) error {
+		return r.Scan(a.id, []byte{keyDoomed}, []byte{keyDoomed + 1}, kv.ScanOptions{}, func(key, row []byte) error {
+			m, err := decodeMailbox(key, row)
+			doomed = append(doomed, m)
+			return err
+		})
+	})
+	for i := range doomed {
+		if err != nil {
+			break
+		}
+		err = a.empty(ctx, &doomed[i])
+	}
+	return err
 }
 
 // Rename gives a mailbox and those below it another name. INBOX stays, and its
@@ -180,20 +264,19 @@ func (a *Account) Rename(ctx context.Context, from, to string) error {
 	if to, err = canonical(strings.TrimSuffix(to, "/")); err != nil {
 		return err
 	}
+	if from == inbox {
+		return a.renameInbox(ctx, to)
+	}
 	return a.update(ctx, func(e *edit) error {
 		e.next = e.next.clone()
-		id, ok := e.next.names[from]
-		if !ok && !e.hasChildren(from) {
+		if _, ok := e.next.names[from]; !ok && !e.hasChildren(from) {
 			return noMailbox(from, a.id)
 		}
 		if _, taken := e.next.names[to]; taken {
 			return fail(Exists, "mailbox %s already exists", to)
 		}
-		if strings.HasPrefix(to, from+"/") && from != inbox {
+		if strings.HasPrefix(to, from+"/") {
 			return fail(Invalid, "%s can't be moved below itself", from)
-		}
-		if from == inbox {
-			return e.renameInbox(ctx, id, to)
 		}
 		return e.rename(from, to)
 	})
@@ -208,12 +291,20 @@ func (e *edit) hasChildren(name string) bool {
 	return false
 }
 
-func (e *edit) renameInbox(ctx context.Context, id MailboxID, to string) error {
-	dst, err := e.create(to)
+// renameInbox makes the new mailbox and moves to it what INBOX holds now.
+func (a *Account) renameInbox(ctx context.Context, to string) error {
+	if _, err := a.Create(ctx, to, ""); err != nil {
+		return err
+	}
+	box, err := a.Mailbox(ctx, inbox)
 	if err != nil {
 		return err
 	}
-	_, err = e.transfer(ctx, e.box(id), dst, nil, true)
+	_, items, err := a.List(ctx, box.ID)
+	if err != nil {
+		return err
+	}
+	_, err = a.Move(ctx, box.ID, uidsOf(items), to)
 	return err
 }
 
@@ -236,6 +327,7 @@ func (e *edit) rename(from, to string) error {
 		delete(e.next.names, old)
 		e.next.names[name] = id
 		e.box(id).Name = name
+		e.entry(id).properties = true
 	}
 	return nil
 }
@@ -263,6 +355,10 @@ func (a *Account) Subscribe(ctx context.Context, name string, on bool) error {
 		}
 		e.next = e.next.clone()
 		e.dirty = true
+		if id, ok := e.next.names[name]; ok {
+			e.box(id)
+			e.entry(id).properties = true
+		}
 		if !on {
 			delete(e.next.subs, name)
 			e.b.Delete(a.id, subscribeKey(name))

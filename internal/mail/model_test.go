@@ -1,26 +1,32 @@
 package mail
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
-	"testing"
+	"strings"
+	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"pgregory.net/rapid"
 
-	blobmemory "tem/internal/blob/memory"
-	"tem/internal/bus/local"
 	"tem/internal/kv"
-	"tem/internal/kv/memory"
 )
 
-// The model: mailboxes by name, messages by UID, in plain maps.
+// The model: what accounts have, in plain maps. Two stores on one engine act on
+// it in turn, as two processes would.
 type (
+	modelAccount struct {
+		boxes map[string]*modelBox
+		subs  map[string]bool
+		vault []modelBuried
+		limit int64 // messages; 0: none
+	}
 	modelBox struct {
 		next   UID
 		msgs   map[UID]modelMsg
+		rights map[Grantee]Rights
 		synced ModSeq           // the last modseq a watching session has seen
 		view   map[UID]modelMsg // what it made of the changes
 	}
@@ -28,69 +34,146 @@ type (
 		flags Flags
 		size  int64
 		text  string
+		email EmailID // the same for all copies
 	}
+	modelBuried struct {
+		modelMsg
+		box     string
+		removed time.Time
+	}
+
 	machine struct {
-		ctx   context.Context
-		s     *Store
-		a     *Account
-		boxes map[string]*modelBox
-		n     int
+		ctx      context.Context
+		clock    *clock
+		stores   []*Store
+		crash    func(t *rapid.T, m *machine) // nil: can't
+		base     kv.Part                      // the first of two accounts
+		accounts []*modelAccount
+		n        int
+	}
+
+	// player is one account as one of the stores sees it.
+	player struct {
+		*modelAccount
+		id kv.Part
+		s  *Store
+		a  *Account
 	}
 )
 
-var modelNames = []string{"INBOX", "Sent", "Trash", "x", "x/y"}
+var modelNames = []string{"INBOX", "Sent", "x", "x/y", "z", "z/y"}
 
-func newMachine(t *rapid.T, e kv.Engine) *machine {
-	s, err := Open(context.Background(), Options{KV: e, Blobs: blobmemory.New(), Bus: local.New(), InlineMax: 2000})
-	if err != nil {
-		t.Fatal(err)
+// modelOptions are what the stores of a model are told.
+func modelOptions(o Options, c *clock) Options {
+	o.Now, o.InlineMax, o.Shared, o.Keep = c.now, 2000, true, month
+	return o
+}
+
+// newMachine makes a model of two new accounts in the stores of two processes.
+func newMachine(t *rapid.T, base kv.Part, c *clock, open ...Options) *machine {
+	m := &machine{ctx: context.Background(), clock: c, base: base}
+	for _, o := range open {
+		m.stores = append(m.stores, m.open(t, modelOptions(o, c)))
 	}
-	m := &machine{context.Background(), s, s.Account(alice), make(map[string]*modelBox), 0}
-	for _, name := range modelNames[:3] {
-		m.boxes[name] = newModelBox()
+	for range 2 {
+		acct := &modelAccount{boxes: make(map[string]*modelBox), subs: make(map[string]bool)}
+		for _, f := range firstMailboxes {
+			acct.boxes[f.name], acct.subs[f.name] = newModelBox(), true
+		}
+		m.accounts = append(m.accounts, acct)
 	}
 	return m
 }
 
-func newModelBox() *modelBox {
-	return &modelBox{next: 1, msgs: make(map[UID]modelMsg), view: make(map[UID]modelMsg)}
+func (m *machine) open(t *rapid.T, o Options) *Store {
+	s, err := Open(m.ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
-func (m *machine) name(t *rapid.T) string { return rapid.SampledFrom(modelNames).Draw(t, "mailbox") }
+func newModelBox() *modelBox {
+	return &modelBox{next: 1, msgs: make(map[UID]modelMsg), view: make(map[UID]modelMsg), rights: make(map[Grantee]Rights)}
+}
+
+func (m *machine) store(t *rapid.T) *Store {
+	return m.stores[rapid.IntRange(0, len(m.stores)-1).Draw(t, "process")]
+}
+
+func (m *machine) player(t *rapid.T) *player {
+	return m.as(rapid.IntRange(0, 1).Draw(t, "account"), m.store(t))
+}
+
+func (m *machine) as(n int, s *Store) *player {
+	id := m.base + kv.Part(n)
+	return &player{m.accounts[n], id, s, s.Account(id)}
+}
+
+func name(t *rapid.T) string { return rapid.SampledFrom(modelNames).Draw(t, "mailbox") }
 
 // box draws a mailbox; when it is there according to the model, so it must be in the store.
-func (m *machine) box(t *rapid.T) (*modelBox, Mailbox) {
-	name := m.name(t)
-	have, err := m.a.Mailbox(m.ctx, name)
-	if box := m.boxes[name]; (box != nil) != (err == nil) {
+func (p *player) box(t *rapid.T, ctx context.Context) (*modelBox, Mailbox) {
+	name := name(t)
+	have, err := p.a.Mailbox(ctx, name)
+	if box := p.boxes[name]; (box != nil) != (err == nil) {
 		t.Fatalf("mailbox %s: in the model %v, in the store %v", name, box != nil, err)
 	}
-	return m.boxes[name], have
+	return p.boxes[name], have
 }
 
-func (m *machine) uids(t *rapid.T, box *modelBox) []UID {
+func drawUIDs(t *rapid.T, box *modelBox) []UID {
 	return rapid.SliceOfN(rapid.Map(rapid.Uint32Range(1, uint32(box.next)), func(u uint32) UID { return UID(u) }), 0, 6).Draw(t, "uids")
 }
 
+func drawFlags(t *rapid.T) Flags {
+	return Flags(rapid.Uint64Range(0, uint64(systemFlags)).Draw(t, "flags"))
+}
+
+// emails are the sizes of an account's emails, each once.
+func (a *modelAccount) emails() map[EmailID]int64 {
+	emails := make(map[EmailID]int64)
+	for _, box := range a.boxes {
+		for _, msg := range box.msgs {
+			emails[msg.email] = msg.size
+		}
+	}
+	return emails
+}
+
+// full reports whether n emails more are too many.
+func (a *modelAccount) full(n int) bool {
+	return a.limit > 0 && n > 0 && int64(len(a.emails())+n) > a.limit
+}
+
+// deliver puts one message into one or two mailboxes, of one account or of both.
 func (m *machine) deliver(t *rapid.T) {
-	name := m.name(t)
+	s := m.store(t)
 	m.n++
 	msg := text(fmt.Sprint("m", m.n), rapid.IntRange(0, 3000).Draw(t, "size"))
-	sp := m.s.NewSpool(m.ctx)
+	var to []Target
+	var players []*player
+	fine := true
+	for range rapid.IntRange(1, 2).Draw(t, "targets") {
+		p := m.as(rapid.IntRange(0, 1).Draw(t, "account"), s)
+		to = append(to, Target{Account: p.id, Mailbox: name(t), Flags: drawFlags(t)})
+		players = append(players, p)
+		fine = fine && p.boxes[to[len(to)-1].Mailbox] != nil && !p.full(1)
+	}
+	sp := s.NewSpool(m.ctx)
 	sp.Write([]byte(msg))
 	b, err := sp.Finish()
 	if err != nil {
 		t.Fatal(err)
 	}
-	flags := Flags(rapid.Uint64Range(0, uint64(systemFlags)).Draw(t, "flags"))
-	p, err := m.s.Deliver(m.ctx, b, []Target{{Account: alice, Mailbox: name, Flags: flags}}, nil)
-	box := m.boxes[name]
-	if (err == nil) != (box != nil) {
-		t.Fatalf("deliver to %s: %v", name, err)
+	placed, err := s.Deliver(m.ctx, b, to, nil)
+	if (err == nil) != fine {
+		t.Fatalf("deliver to %+v: %v", to, err)
 	}
-	if err == nil {
-		if u := box.add(modelMsg{flags, int64(len(msg)), msg}); u != p[0].UID {
-			t.Fatalf("uid %d, want %d", p[0].UID, u)
+	for i, at := range placed {
+		box := players[i].boxes[to[i].Mailbox]
+		if u := box.add(modelMsg{to[i].Flags, int64(len(msg)), msg, at.EmailID}); u != at.UID {
+			t.Fatalf("uid %d, want %d", at.UID, u)
 		}
 	}
 }
@@ -101,34 +184,35 @@ func (b *modelBox) add(msg modelMsg) UID {
 	return b.next - 1
 }
 
-func (m *machine) store(t *rapid.T) {
-	box, have := m.box(t)
+func (m *machine) flag(t *rapid.T) {
+	p := m.player(t)
+	box, have := p.box(t, m.ctx)
 	if box == nil {
 		return
 	}
 	op := FlagOp(rapid.IntRange(0, 2).Draw(t, "op"))
-	f := Flags(rapid.Uint64Range(0, uint64(systemFlags)).Draw(t, "flags"))
-	uids := m.uids(t, box)
-	if _, _, err := m.a.Store(m.ctx, have.ID, uids, op, f, nil, 0); err != nil {
+	f, uids := drawFlags(t), drawUIDs(t, box)
+	if _, _, err := p.a.Store(m.ctx, have.ID, uids, op, f, nil, 0); err != nil {
 		t.Fatal(err)
 	}
 	for _, u := range sorted(uids) {
 		if msg, ok := box.msgs[u]; ok {
-			msg.flags = map[FlagOp]Flags{SetFlags: f, AddFlags: msg.flags | f, RemoveFlags: msg.flags &^ f}[op]
+			msg.flags = op.apply(msg.flags, f)
 			box.msgs[u] = msg
 		}
 	}
 }
 
 func (m *machine) remove(t *rapid.T) {
-	box, have := m.box(t)
+	p := m.player(t)
+	box, have := p.box(t, m.ctx)
 	if box == nil {
 		return
 	}
-	uids, expunge := m.uids(t, box), rapid.Bool().Draw(t, "expunge")
-	do := m.a.Remove
+	uids, expunge := drawUIDs(t, box), rapid.Bool().Draw(t, "expunge")
+	do := p.a.Remove
 	if expunge {
-		do = m.a.Expunge
+		do = p.a.Expunge
 		if rapid.Bool().Draw(t, "all") {
 			uids = nil
 		}
@@ -142,27 +226,44 @@ func (m *machine) remove(t *rapid.T) {
 		named := uids == nil && expunge || slices.Contains(uids, u)
 		if named && (!expunge || box.msgs[u].flags&Deleted != 0) {
 			want = append(want, u)
-			delete(box.msgs, u)
 		}
 	}
 	if !slices.Equal(gone, want) {
 		t.Fatalf("removed %v, want %v", gone, want)
 	}
+	p.bury(have.Name, box, want, m.clock.t)
+}
+
+// bury removes messages from a mailbox; those that are nowhere else go into the vault.
+func (a *modelAccount) bury(name string, box *modelBox, uids []UID, at time.Time) {
+	var removed []modelMsg
+	for _, u := range uids {
+		removed = append(removed, box.msgs[u])
+		delete(box.msgs, u)
+	}
+	left := a.emails()
+	for _, msg := range removed {
+		if _, lives := left[msg.email]; !lives {
+			left[msg.email] = 0 // once
+			a.vault = append(a.vault, modelBuried{msg, name, at})
+		}
+	}
 }
 
 func (m *machine) transfer(t *rapid.T) {
-	box, have := m.box(t)
-	to := m.name(t)
+	p := m.player(t)
+	box, have := p.box(t, m.ctx)
+	to := name(t)
 	if box == nil {
 		return
 	}
-	uids, move := m.uids(t, box), rapid.Bool().Draw(t, "move")
-	do := m.a.Copy
+	uids, move := drawUIDs(t, box), rapid.Bool().Draw(t, "move")
+	do := p.a.Copy
 	if move {
-		do = m.a.Move
+		do = p.a.Move
 	}
 	c, err := do(m.ctx, have.ID, uids, to)
-	dst := m.boxes[to]
+	dst := p.boxes[to]
 	if (err == nil) != (dst != nil) {
 		t.Fatalf("transfer to %s: %v", to, err)
 	}
@@ -184,54 +285,201 @@ func (m *machine) transfer(t *rapid.T) {
 	}
 }
 
-func (m *machine) create(t *rapid.T) {
-	name := m.name(t)
-	_, err := m.a.Create(m.ctx, name, "")
-	if (err == nil) != (m.boxes[name] == nil) {
-		t.Fatalf("create %s: %v", name, err)
+func (m *machine) restore(t *rapid.T) {
+	p := m.player(t)
+	var ids []EmailID
+	chosen := make(map[EmailID]bool)
+	for _, b := range p.vault {
+		if rapid.Bool().Draw(t, "this") {
+			ids, chosen[b.email] = append(ids, b.email), true
+		}
+	}
+	placed, err := p.a.Restore(m.ctx, append(ids, 1<<40))
+	if (err != nil) != p.full(len(ids)) {
+		t.Fatalf("restore %v: %v", ids, err)
 	}
 	if err != nil {
 		return
 	}
+	if len(placed) != len(ids) {
+		t.Fatalf("restored %+v of %v", placed, ids)
+	}
+	var kept []modelBuried
+	slices.SortStableFunc(p.vault, func(x, y modelBuried) int {
+		return cmp.Or(x.removed.Compare(y.removed), cmp.Compare(x.email, y.email))
+	})
+	for _, b := range p.vault {
+		if !chosen[b.email] {
+			kept = append(kept, b)
+			continue
+		}
+		box := p.boxes[b.box]
+		if box == nil {
+			box = p.boxes[inbox]
+		}
+		b.flags, b.email = b.flags&^Deleted, placed[0].EmailID
+		if u := box.add(b.modelMsg); u != placed[0].UID {
+			t.Fatalf("restored as %+v, want uid %d", placed[0], u)
+		}
+		placed = placed[1:]
+	}
+	p.vault = kept
+}
+
+func (m *machine) create(t *rapid.T) {
+	p, name := m.player(t), name(t)
+	_, err := p.a.Create(m.ctx, name, "")
+	if (err == nil) != (p.boxes[name] == nil) {
+		t.Fatalf("create %s: %v", name, err)
+	}
+	if err == nil {
+		p.make(name)
+	}
+}
+
+// make makes a mailbox and the levels above it.
+func (a *modelAccount) make(name string) {
 	for _, level := range append(parents(name), name) {
-		if m.boxes[level] == nil {
-			m.boxes[level] = newModelBox()
+		if a.boxes[level] == nil {
+			a.boxes[level] = newModelBox()
 		}
 	}
 }
 
 func (m *machine) delete(t *rapid.T) {
-	name := m.name(t)
-	err := m.a.Delete(m.ctx, name)
-	if (err == nil) != (m.boxes[name] != nil && name != inbox) {
+	p, name := m.player(t), name(t)
+	err := p.a.Delete(m.ctx, name)
+	box := p.boxes[name]
+	if (err == nil) != (box != nil && name != inbox) {
 		t.Fatalf("delete %s: %v", name, err)
 	}
 	if err == nil {
-		delete(m.boxes, name)
+		delete(p.boxes, name)
+		p.bury(name, box, slices.Sorted(maps.Keys(box.msgs)), m.clock.t)
 	}
 }
 
-func (m *machine) reopen(t *rapid.T) {
-	o := m.s.Options
-	s, err := Open(m.ctx, o)
-	if err != nil {
+func (m *machine) rename(t *rapid.T) {
+	p, from, to := m.player(t), name(t), name(t)
+	err := p.a.Rename(m.ctx, from, to)
+	if fine := p.renames(from, to); fine != (err == nil) {
+		t.Fatalf("rename %s to %s: %v", from, to, err)
+	}
+}
+
+// renames renames in the model, if that can be done.
+func (a *modelAccount) renames(from, to string) bool {
+	if a.boxes[to] != nil {
+		return false
+	}
+	if from == inbox {
+		a.make(to)
+		for _, u := range slices.Sorted(maps.Keys(a.boxes[inbox].msgs)) {
+			a.boxes[to].add(a.boxes[inbox].msgs[u])
+			delete(a.boxes[inbox].msgs, u)
+		}
+		return true
+	}
+	moved := make(map[string]string)
+	for name := range a.boxes {
+		if rest, ok := strings.CutPrefix(name, from); ok && (rest == "" || rest[0] == '/') {
+			moved[name] = to + rest
+		}
+	}
+	for _, name := range moved {
+		if a.boxes[name] != nil {
+			return false
+		}
+	}
+	if len(moved) == 0 || strings.HasPrefix(to, from+"/") {
+		return false
+	}
+	if up := parents(to); len(up) > 0 {
+		a.make(up[len(up)-1])
+	}
+	for old, name := range moved {
+		a.boxes[name] = a.boxes[old]
+		delete(a.boxes, old)
+	}
+	return true
+}
+
+func (m *machine) subscribe(t *rapid.T) {
+	p, name, on := m.player(t), name(t), rapid.Bool().Draw(t, "on")
+	if err := p.a.Subscribe(m.ctx, name, on); err != nil {
 		t.Fatal(err)
 	}
-	m.s, m.a = s, s.Account(alice)
+	if p.subs[name] = true; !on {
+		delete(p.subs, name)
+	}
+}
+
+// whoever shares: two names of this run's own.
+func (m *machine) grantees() []Grantee {
+	return []Grantee{Grantee(fmt.Sprint("carol", m.base)), Grantee(fmt.Sprint("team", m.base))}
+}
+
+func (m *machine) share(t *rapid.T) {
+	p := m.player(t)
+	box, have := p.box(t, m.ctx)
+	if box == nil {
+		return
+	}
+	to := rapid.SampledFrom(m.grantees()).Draw(t, "to")
+	r := Rights(rapid.Uint16Range(0, uint16(AllRights)).Draw(t, "rights"))
+	if err := p.a.SetGrant(m.ctx, have.ID, Grant{To: to, Rights: r}); err != nil {
+		t.Fatal(err)
+	}
+	if box.rights[to] = r; r == 0 {
+		delete(box.rights, to)
+	}
+}
+
+func (m *machine) limit(t *rapid.T) {
+	p := m.player(t)
+	p.limit = rapid.Int64Range(0, 8).Draw(t, "limit")
+	if err := p.s.SetQuota(m.ctx, p.id, 0, p.limit); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// age lets time go by and the house be kept.
+func (m *machine) age(t *rapid.T) {
+	m.clock.t = m.clock.t.Add(time.Duration(rapid.IntRange(1, 30*24).Draw(t, "hours")) * time.Hour)
+	if err := m.store(t).keepHouse(m.ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range m.accounts {
+		a.vault = slices.DeleteFunc(a.vault, func(b modelBuried) bool { return b.removed.Before(m.clock.t.Add(-month)) })
+	}
+}
+
+func (m *machine) restart(t *rapid.T) {
+	n := rapid.IntRange(0, len(m.stores)-1).Draw(t, "process")
+	m.stores[n] = m.open(t, m.stores[n].Options)
+}
+
+func (m *machine) lose(t *rapid.T) {
+	if m.crash != nil {
+		m.crash(t, m)
+	}
 }
 
 // sync lets a session catch up by the change log alone.
 func (m *machine) sync(t *rapid.T) {
-	box, have := m.box(t)
+	p := m.player(t)
+	box, have := p.box(t, m.ctx)
 	if box == nil {
 		return
 	}
-	d, err := m.a.Changes(m.ctx, have.ID, box.synced)
+	d, err := p.a.Changes(m.ctx, have.ID, box.synced)
 	if err != nil || d.Deleted {
 		t.Fatal(err, d)
 	}
-	for _, u := range d.Gone {
-		delete(box.view, u)
+	for u := range box.view {
+		if slices.ContainsFunc(d.Gone, func(r UIDRange) bool { return r.From <= u && u <= r.To }) {
+			delete(box.view, u)
+		}
 	}
 	for _, i := range d.Changed {
 		box.view[i.UID] = modelMsg{flags: i.Flags}
@@ -248,91 +496,4 @@ func flagsOf(msgs map[UID]modelMsg) map[UID]Flags {
 		f[u] = m.flags
 	}
 	return f
-}
-
-// check compares everything that can be read with the model.
-func (m *machine) check(t *rapid.T) {
-	all, err := m.a.Mailboxes(m.ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var total Quota
-	for _, have := range all {
-		if box := m.boxes[have.Name]; box != nil {
-			m.checkBox(t, box, have)
-			total.Bytes += have.Size
-			total.Messages += int64(have.Messages)
-		} else if !slices.ContainsFunc(firstMailboxes[3:], func(f struct{ name, use string }) bool { return f.name == have.Name || f.name == "Trash" }) {
-			t.Fatalf("mailbox %s should not be there", have.Name)
-		}
-	}
-	if q, err := m.a.Quota(m.ctx); err != nil || q != total {
-		t.Fatalf("quota %+v, %v; want %+v", q, err, total)
-	}
-}
-
-func (m *machine) checkBox(t *rapid.T, box *modelBox, have Mailbox) {
-	got, items, err := m.a.List(m.ctx, have.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	view := make(map[UID]modelMsg)
-	want := Mailbox{Messages: uint32(len(items)), UIDNext: box.next}
-	var uids []UID
-	for _, i := range items {
-		view[i.UID] = modelMsg{flags: i.Flags}
-		uids = append(uids, i.UID)
-		want.countFlags(i.Flags, 1)
-		want.Size += box.msgs[i.UID].size
-	}
-	if !maps.Equal(flagsOf(view), flagsOf(box.msgs)) {
-		t.Fatalf("%s has %v, want %v", have.Name, view, box.msgs)
-	}
-	if got.Messages != want.Messages || got.UIDNext != want.UIDNext || got.Unseen != want.Unseen || got.DeletedCount != want.DeletedCount || got.Size != want.Size {
-		t.Fatalf("%s has totals %+v, want %+v", have.Name, got, want)
-	}
-	m.checkBodies(t, box, have.ID, uids)
-}
-
-func (m *machine) checkBodies(t *rapid.T, box *modelBox, id MailboxID, uids []UID) {
-	n := 0
-	err := m.a.Fetch(m.ctx, id, uids, func(meta *Meta) error {
-		r, err := m.a.OpenMessage(m.ctx, meta)
-		if err != nil {
-			return err
-		}
-		defer r.Close()
-		data := make([]byte, r.Size())
-		r.ReadAt(data, 0)
-		if string(data) != box.msgs[meta.UID].text || meta.UID != uids[n] {
-			t.Fatalf("uid %d has another text", meta.UID)
-		}
-		n++
-		return nil
-	})
-	if err != nil || n != len(uids) {
-		t.Fatalf("fetched %d of %d: %v", n, len(uids), err)
-	}
-}
-
-func TestModel(t *testing.T) {
-	t.Parallel()
-	for name, open := range map[string]func(t *rapid.T) kv.Engine{
-		"memory": func(*rapid.T) kv.Engine { return memory.New() },
-		"pebble": func(t *rapid.T) kv.Engine { return newPebble(t, vfs.NewMem()) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			rapid.Check(t, func(t *rapid.T) {
-				e := open(t)
-				defer e.Close()
-				m := newMachine(t, e)
-				t.Repeat(map[string]func(*rapid.T){
-					"deliver": m.deliver, "deliver again": m.deliver, "store": m.store, "remove": m.remove,
-					"transfer": m.transfer, "create": m.create, "delete": m.delete, "reopen": m.reopen,
-					"sync": m.sync, "": m.check,
-				})
-			})
-		})
-	}
 }

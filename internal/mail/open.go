@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tem/internal/blob"
@@ -23,11 +24,15 @@ type Options struct {
 	Log       *slog.Logger
 	Now       func() time.Time // nil: time.Now
 	InlineMax int64            // bodies up to this size lie in kv; 0: 256 KiB
+	Shared    bool             // other processes use the same KV, so no cache answers a reader
+	Keep      time.Duration    // how long the vault keeps what was removed; 0: not at all
+	KeepLog   time.Duration    // how far back the change log reaches; 0: 30 days
 }
 
 const (
 	inlineMax     = 256 << 10
-	formatVersion = 1
+	keepLog       = 30 * 24 * time.Hour
+	formatVersion = 2
 )
 
 var formatKey = []byte("format")
@@ -38,6 +43,20 @@ type Store struct {
 	mu       sync.Mutex
 	accounts map[kv.Part]*account
 	idle     *list.List // *account that nobody uses, the latest used first
+	pools    pools
+	chunks   chunks
+	old      atomic.Bool // the store is on its way from format 1: bodies may be where that had them
+	indexer
+}
+
+// chunks is how many rows of a kind one commit takes at most: what it holds in
+// memory and how long it keeps others waiting stay small however many there are.
+type chunks struct {
+	remove int // messages
+	bury   int // emails that leave the vault
+	prune  int // rows of a change log
+	move   int // rows of kv.OldBodies
+	modern int // messages of format 1
 }
 
 // Open checks the format version (writing it into an empty store) and returns the store.
@@ -51,20 +70,28 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if err := checkFormat(ctx, o.KV); err != nil {
-		return nil, err
+	if o.KeepLog == 0 {
+		o.KeepLog = keepLog
 	}
-	return &Store{Options: o, accounts: make(map[kv.Part]*account), idle: list.New()}, nil
+	s := &Store{Options: o, accounts: make(map[kv.Part]*account), idle: list.New()}
+	s.chunks = chunks{remove: 10000, bury: 1000, prune: 10000, move: 1000, modern: 200}
+	s.pools = pools{s: s, m: make(map[string]*pool), flying: make(map[*edit]bool)}
+	return s, s.checkFormat(ctx)
 }
 
-func checkFormat(ctx context.Context, e kv.Engine) error {
-	version := 0
-	err := e.View(ctx, func(r kv.Reader) error {
+// checkFormat reads the format version, writes it into an empty store, and
+// notes that a store of format 1 is to be migrated.
+func (s *Store) checkFormat(ctx context.Context) error {
+	version, migrating := 0, false
+	err := s.KV.View(ctx, func(r kv.Reader) error {
 		val, ok, err := r.Get(kv.System, formatKey)
 		if err != nil || !ok {
 			return err
 		}
-		version, err = strconv.Atoi(string(val))
+		if version, err = strconv.Atoi(string(val)); err != nil {
+			return err
+		}
+		_, migrating, err = r.Get(kv.System, migrationKey)
 		return err
 	})
 	switch {
@@ -73,15 +100,30 @@ func checkFormat(ctx context.Context, e kv.Engine) error {
 	case version > formatVersion:
 		return fmt.Errorf("the store has format %d, this program knows up to %d: use a newer program", version, formatVersion)
 	case version == formatVersion:
+		s.old.Store(migrating)
 		return nil
 	}
 	b := new(kv.Batch)
-	b.Assert(kv.System, formatKey, nil)
-	b.Set(kv.System, formatKey, strconv.AppendInt(nil, formatVersion, 10))
-	if err := kv.Commit(ctx, e, b); err != nil && !errors.Is(err, kv.ErrConflict) {
+	s.setFormat(b, version)
+	if err := kv.Commit(ctx, s.KV, b); errors.Is(err, kv.ErrConflict) {
+		return s.checkFormat(ctx) // another process was faster
+	} else if err != nil {
 		return fmt.Errorf("write the store's format version: %w", err)
 	}
 	return nil
+}
+
+// setFormat makes a store of format 0 (empty) or 1 one of today's; that of
+// format 1 is marked as being on its way.
+func (s *Store) setFormat(b *kv.Batch, version int) {
+	var old []byte
+	if version > 0 {
+		old = strconv.AppendInt(nil, int64(version), 10)
+		b.Set(kv.System, migrationKey, new(migration).row())
+		s.old.Store(true)
+	}
+	b.Assert(kv.System, formatKey, old)
+	b.Set(kv.System, formatKey, strconv.AppendInt(nil, formatVersion, 10))
 }
 
 // view is KV.View with an error for sessions.

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"time"
@@ -47,6 +48,20 @@ func (d *decoder) take(n uint64) []byte {
 	return v
 }
 
+func (d *decoder) byte() byte {
+	if b := d.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (d *decoder) uint32() uint32 {
+	if b := d.take(4); b != nil {
+		return binary.BigEndian.Uint32(b)
+	}
+	return 0
+}
+
 func (d *decoder) uint64() uint64 {
 	if b := d.take(8); b != nil {
 		return binary.BigEndian.Uint64(b)
@@ -79,6 +94,15 @@ func appendUints(dst []byte, vs ...uint64) []byte {
 	return dst
 }
 
+// The layouts of an account's rows: those of format 1, known by a state row
+// that ends early; those of format 1 with the state and the change log of
+// format 2; those of format 2.
+const (
+	layoutFirst = iota
+	layoutMixed
+	layoutNow
+)
+
 // state is the account's row.
 type state struct {
 	modseq       ModSeq
@@ -86,12 +110,22 @@ type state struct {
 	nextEmail    EmailID
 	nextValidity uint32 // UIDVALIDITY of the next mailbox
 	quota        Quota
+	layout       uint8
+	pruned       ModSeq // the change log tells what came after it
+	vault        Quota  // what the vault holds; it has no limits
+	pool         string // whose quota the account shares; "" for nobody's
+	mark         uint64 // random: no two commits write the same row, so that an assertion tells them apart
 }
 
 func (s *state) append(dst []byte) []byte {
 	q := &s.quota
-	return appendUints(dst, uint64(s.modseq), uint64(s.nextMailbox), uint64(s.nextEmail), uint64(s.nextValidity),
+	dst = appendUints(dst, uint64(s.modseq), uint64(s.nextMailbox), uint64(s.nextEmail), uint64(s.nextValidity),
 		uint64(q.Bytes), uint64(q.Messages), uint64(q.BytesLimit), uint64(q.MessagesLimit))
+	if s.layout == layoutFirst {
+		return dst
+	}
+	dst = appendUints(append(dst, s.layout), uint64(s.pruned), uint64(s.vault.Bytes), uint64(s.vault.Messages))
+	return binary.BigEndian.AppendUint64(appendBytes(dst, s.pool), s.mark)
 }
 
 func decodeState(row []byte) (s state, err error) {
@@ -101,6 +135,15 @@ func decodeState(row []byte) (s state, err error) {
 	q := &s.quota
 	q.Bytes, q.Messages = int64(d.uint()), int64(d.uint())
 	q.BytesLimit, q.MessagesLimit = int64(d.uint()), int64(d.uint())
+	if len(d.b) == 0 {
+		return s, d.err
+	}
+	s.layout, s.pruned = d.byte(), ModSeq(d.uint())
+	s.vault.Bytes, s.vault.Messages = int64(d.uint()), int64(d.uint())
+	s.pool, s.mark = string(d.bytes()), d.uint64()
+	if s.layout != layoutMixed && s.layout != layoutNow {
+		return s, errRow
+	}
 	return s, d.err
 }
 
@@ -108,11 +151,23 @@ func (m *Mailbox) append(dst []byte) []byte {
 	dst = appendUints(dst, uint64(m.UIDValidity), uint64(m.UIDNext), uint64(m.HighestModSeq),
 		uint64(m.Messages), uint64(m.Unseen), uint64(m.DeletedCount), uint64(m.Size))
 	dst = appendBytes(appendBytes(dst, m.Name), m.SpecialUse)
-	dst = binary.AppendUvarint(dst, uint64(len(m.Keywords)))
-	for _, k := range m.Keywords {
-		dst = appendBytes(dst, k)
+	return appendStrings(dst, m.Keywords)
+}
+
+func appendStrings(dst []byte, list []string) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(list)))
+	for _, s := range list {
+		dst = appendBytes(dst, s)
 	}
 	return dst
+}
+
+// strings reads at most as many as a message can have keywords.
+func (d *decoder) strings() (list []string) {
+	for range min(d.uint(), MaxKeywords) {
+		list = append(list, string(d.bytes()))
+	}
+	return list
 }
 
 func decodeMailbox(key, row []byte) (m Mailbox, err error) {
@@ -122,9 +177,7 @@ func decodeMailbox(key, row []byte) (m Mailbox, err error) {
 	m.Messages, m.Unseen, m.DeletedCount = uint32(d.uint()), uint32(d.uint()), uint32(d.uint())
 	m.Size = int64(d.uint())
 	m.Name, m.SpecialUse = string(d.bytes()), string(d.bytes())
-	for range min(d.uint(), MaxKeywords) {
-		m.Keywords = append(m.Keywords, string(d.bytes()))
-	}
+	m.Keywords = d.strings()
 	return m, d.err
 }
 
@@ -135,17 +188,24 @@ func (m *Meta) append(dst []byte) []byte {
 	dst = append(dst, m.Body[:]...)
 	dst = binary.AppendUvarint(dst, uint64(m.Size))
 	dst = appendTime(appendTime(dst, m.Received), m.Sent)
-	attached := byte(0)
-	if m.Attached {
-		attached = 1
-	}
-	dst = append(dst, attached, byte(len(m.hashes)))
+	dst = append(dst, bit(m.Attached), byte(len(m.hashes)))
 	dst = binary.BigEndian.AppendUint64(dst, m.subject)
 	for _, h := range m.hashes {
 		dst = binary.BigEndian.AppendUint64(dst, h)
 	}
 	dst = appendBytes(appendBytes(dst, m.Envelope), m.Structure)
-	return appendBytes(appendBytes(appendBytes(dst, m.BasicBody), m.Parts), m.Preview)
+	dst = appendBytes(appendBytes(appendBytes(dst, m.BasicBody), m.Parts), m.Preview)
+	if m.SHA256 == ([sha256.Size]byte{}) {
+		return dst // a row of format 1
+	}
+	return append(dst, m.SHA256[:]...)
+}
+
+func bit(set bool) byte {
+	if set {
+		return 1
+	}
+	return 0
 }
 
 // decode fills m; its slices point into the row.
@@ -162,7 +222,10 @@ func (m *Meta) decode(uid UID, row []byte) error {
 		m.hashes = append(m.hashes, d.uint64())
 	}
 	m.Envelope, m.Structure, m.BasicBody, m.Parts = d.bytes(), d.bytes(), d.bytes(), d.bytes()
-	m.Preview = string(d.bytes())
+	m.Preview, m.SHA256 = string(d.bytes()), [sha256.Size]byte{}
+	if len(d.b) > 0 {
+		copy(m.SHA256[:], d.take(sha256.Size))
+	}
 	return d.err
 }
 

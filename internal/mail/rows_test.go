@@ -3,6 +3,7 @@ package mail
 import (
 	"bytes"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 )
@@ -14,7 +15,7 @@ func TestMetaRow(t *testing.T) {
 		Envelope: []byte("env"), Structure: []byte("struct"), BasicBody: []byte("basic"), Parts: []byte{1, 2}, Preview: "Xin chào",
 		Attached: true, hashes: []uint64{1, 1 << 63}, subject: 9,
 	}
-	want.Body[3] = 4
+	want.Body[3], want.SHA256[31] = 4, 5
 	var got Meta
 	if err := got.decode(7, want.append(nil)); err != nil {
 		t.Fatal(err)
@@ -31,18 +32,26 @@ func TestMetaRow(t *testing.T) {
 
 func TestLogRow(t *testing.T) {
 	t.Parallel()
-	row := appendLog(nil, map[MailboxID]*logEntry{
+	head := logHead{1_790_000_000, 12, 7}
+	want := map[MailboxID]*logEntry{
 		2: {changed: []UID{5, 1, 2, 3, 3, 9}},
-		1: {changed: []UID{1}, gone: []UID{1<<32 - 1, 7}},
+		1: {changed: []UID{1}, gone: []tombstone{{1<<32 - 1, 3, 3}, {7, 1 << 40, 2}}, properties: true},
 		3: {},
-	})
-	var changed, gone []UID
-	collect := func(c, g []UIDRange) { changed, gone = appendUIDs(nil, c), appendUIDs(nil, g) }
-	if err := readLog(row, 2, collect); err != nil || !reflect.DeepEqual(changed, []UID{1, 2, 3, 5, 9}) || gone != nil {
-		t.Errorf("mailbox 2: %v %v %v", changed, gone, err)
 	}
-	if err := readLog(row, 1, collect); err != nil || !reflect.DeepEqual(gone, []UID{7, 1<<32 - 1}) {
-		t.Errorf("mailbox 1: %v %v %v", changed, gone, err)
+	row := appendLog(nil, head, want)
+	n := 0
+	h, err := readLog(row, func(id MailboxID, properties bool, c []UIDRange, gone []tombstone) {
+		n++
+		w := want[id] // appendLog has sorted its lists
+		if changed := appendUIDs(nil, c); !slices.Equal(changed, slices.Compact(slices.Clone(w.changed))) {
+			t.Errorf("mailbox %d: changed %v, want %v", id, changed, w.changed)
+		}
+		if properties != w.properties || !slices.Equal(gone, w.gone) {
+			t.Errorf("mailbox %d: %v %v, want %+v", id, properties, gone, w)
+		}
+	})
+	if h != head || n != 3 || err != nil {
+		t.Errorf("head %+v, %d mailboxes, %v", h, n, err)
 	}
 }
 
@@ -51,8 +60,10 @@ func FuzzRows(f *testing.F) {
 	box := Mailbox{Name: "INBOX", UIDNext: 300, Keywords: []string{"a", "b"}}
 	f.Add(box.append(nil))
 	f.Add((&Meta{Size: 1, Preview: "x", hashes: []uint64{1}}).append(nil))
-	f.Add(appendLog(nil, map[MailboxID]*logEntry{1: {changed: []UID{1, 2, 4}, gone: []UID{3}}}))
+	f.Add(appendLog(nil, logHead{1, 2, 3}, map[MailboxID]*logEntry{1: {changed: []UID{1, 2, 4}, gone: []tombstone{{3, 1, 1}}}}))
 	f.Add((&state{modseq: 5}).append(nil))
+	f.Add((&state{modseq: 5, layout: layoutNow, pool: "example.org", vault: Quota{Bytes: 3}}).append(nil))
+	f.Add((&migration{step: 1, account: alice, next: []byte("m1")}).row())
 	f.Fuzz(func(t *testing.T, row []byte) {
 		var m Meta
 		if err := m.decode(1, row); err == nil {
@@ -72,6 +83,12 @@ func FuzzRows(f *testing.F) {
 				t.Errorf("state: %+v became %+v, %v", s, again, err)
 			}
 		}
-		readLog(row, 1, func(_, _ []UIDRange) {})
+		readLog(row, func(MailboxID, bool, []UIDRange, []tombstone) {})
+		decodeBuried(vaultKey(time.Unix(1, 0), 1), row)
+		if m, err := decodeMigration(row); err == nil {
+			if again, err := decodeMigration(m.row()); err != nil || !reflect.DeepEqual(again, m) {
+				t.Errorf("migration: %+v became %+v, %v", m, again, err)
+			}
+		}
 	})
 }

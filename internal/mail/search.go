@@ -2,8 +2,10 @@ package mail
 
 import "time"
 
-// The kinds of Query. Text matching is by substring, case-insensitive
-// (i;unicode-casemap), on decoded headers and text.
+// The kinds of Query. A text is found as a substring of decoded headers and
+// text, whatever its case (i;unicode-casemap, RFC 5051); white space of any kind
+// and length is one space. Without marks it finds text with and without them,
+// with marks only what has the same: see fold.Pattern.
 type (
 	And         []Query
 	Or          [2]Query
@@ -21,7 +23,7 @@ type (
 	SentOn      struct{ T time.Time }
 	SentSince   struct{ T time.Time }
 	Field       struct{ Name, Value string } // header field contains Value; "" : field exists
-	BodyText    string                       // text of the body parts contains
+	BodyText    string                       // text of the body contains; see message.SearchText
 	AnyText     string                       // header or body contains
 	ModSeqSince ModSeq                       // modseq >=
 )

@@ -3,10 +3,14 @@ package mail
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"tem/internal/blob"
 	"tem/internal/kv"
@@ -19,6 +23,7 @@ type Spool struct {
 	ctx context.Context
 	id  blob.ID
 	n   int64
+	sum hash.Hash   // of what has come
 	buf []byte      // what has come, while it is small
 	w   blob.Writer // takes everything once it is not
 	err error
@@ -30,7 +35,7 @@ var errSpoolEnded = errors.New("mail: the spool has ended")
 
 // NewSpool starts a body with a fresh id.
 func (s *Store) NewSpool(ctx context.Context) *Spool {
-	return &Spool{s: s, ctx: ctx, id: blob.NewID(s.Now())}
+	return &Spool{s: s, ctx: ctx, id: blob.NewID(s.Now()), sum: sha256.New()}
 }
 
 // ID is the id the body will have.
@@ -51,6 +56,7 @@ func (sp *Spool) Write(p []byte) (int, error) {
 		return 0, sp.err
 	}
 	sp.n += int64(len(p))
+	sp.sum.Write(p)
 	if sp.w == nil {
 		sp.buf = append(sp.buf, p...)
 		return len(p), nil
@@ -88,6 +94,7 @@ func (sp *Spool) Finish() (*Body, error) {
 	if err := body.index(sp.ctx); err != nil {
 		return nil, internal(fmt.Errorf("index body %s: %w", sp.id, err))
 	}
+	sp.sum.Sum(body.meta.SHA256[:0])
 	return body, nil
 }
 
@@ -128,7 +135,10 @@ func (s *Store) OpenBody(ctx context.Context, id blob.ID) (blob.Reader, error) {
 	var data []byte
 	found := false
 	err := s.view(ctx, func(r kv.Reader) error {
-		val, ok, err := r.Get(kv.Bodies, bodyKey(id))
+		val, ok, err := r.Get(bodyPart(id), bodyKey(id))
+		if !ok && err == nil && s.old.Load() {
+			val, ok, err = r.Get(kv.OldBodies, bodyKey(id))
+		}
 		data, found = bytes.Clone(val), ok
 		return err
 	})
@@ -163,7 +173,7 @@ func (b *Body) index(ctx context.Context) error {
 	}
 	b.meta = Meta{
 		Body: b.ID, Size: b.Size, Sent: x.Sent, Envelope: x.Envelope, Structure: x.Structure, BasicBody: x.BasicBody,
-		Parts: x.Root.AppendBinary(nil), Preview: preview(r, x.Root), Attached: x.HasAttachment, subject: hash(x.BaseSubject),
+		Parts: x.Root.AppendBinary(nil), Preview: preview(r, x.Root), Attached: x.HasAttachment, subject: hashOf(x.BaseSubject),
 	}
 	b.meta.hashes, b.thread = threadHashes(x)
 	return nil
@@ -178,25 +188,25 @@ const maxReferences = 20
 func threadHashes(x *message.Index) (own, look []uint64) {
 	refs := append(append([]string(nil), x.References...), x.InReplyTo...)
 	if x.MessageID != "" {
-		own = append(own, hash(x.MessageID))
+		own = append(own, hashOf(x.MessageID))
 	}
 	if len(refs) > 0 && refs[0] != x.MessageID {
-		own = append(own, hash(refs[0]))
+		own = append(own, hashOf(refs[0]))
 	}
 	if len(refs) > maxReferences {
 		refs = append(refs[:1:1], refs[len(refs)-maxReferences+1:]...)
 	}
 	for _, id := range refs {
-		look = append(look, hash(id))
+		look = append(look, hashOf(id))
 	}
 	if x.MessageID != "" {
-		look = append(look, hash(x.MessageID))
+		look = append(look, hashOf(x.MessageID))
 	}
 	return own, look
 }
 
-// hash is 64-bit FNV-1a.
-func hash(s string) uint64 {
+// hashOf is 64-bit FNV-1a.
+func hashOf(s string) uint64 {
 	h := uint64(14695981039346656037)
 	for i := range len(s) {
 		h = (h ^ uint64(s[i])) * 1099511628211
@@ -228,21 +238,32 @@ func preview(r io.ReaderAt, root *message.Part) string {
 	if text.Subtype == "html" {
 		n = previewHTML
 	}
-	data := make([]byte, n)
-	n, _ = io.ReadFull(message.Text(r, text), data)
-	s := strings.ToValidUTF8(string(data[:n]), "") // a character may be cut
+	start := message.TextStart(r, text, n)
 	if text.Subtype == "html" {
-		s = message.HTMLText(s)
+		start = []byte(message.HTMLText(string(start)))
 	}
-	return shorten(strings.Join(strings.Fields(s), " "), previewSize)
+	return squeeze(start, previewSize)
 }
 
-// shorten cuts after n characters.
-func shorten(s string, n int) string {
-	for i := range s {
-		if n--; n < 0 {
-			return s[:i]
+// squeeze makes the first n characters of text one line with single spaces.
+func squeeze(text []byte, n int) string {
+	line := make([]byte, 0, min(len(text), 4*n))
+	space := false
+	for len(text) > 0 && n > 0 {
+		c, size := utf8.DecodeRune(text)
+		text = text[size:]
+		if unicode.IsSpace(c) {
+			space = len(line) > 0
+			continue
+		}
+		if space {
+			line, space = append(line, ' '), false
+			n--
+		}
+		if n > 0 {
+			line = utf8.AppendRune(line, c)
+			n--
 		}
 	}
-	return s
+	return strings.TrimSuffix(string(line), " ")
 }

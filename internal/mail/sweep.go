@@ -3,6 +3,8 @@ package mail
 import (
 	"context"
 	"encoding/binary"
+	"errors"
+	"sync"
 	"time"
 
 	"tem/internal/blob"
@@ -10,18 +12,25 @@ import (
 )
 
 const (
-	sweepEvery = time.Hour
+	keepEvery  = time.Hour
 	sweepGrace = 24 * time.Hour // a day also covers a session that reads what was just expunged
 	sweepBatch = 1000
 )
 
-// Run sweeps unreferenced bodies until ctx ends.
+// Run keeps house until ctx ends: it brings the store to the present format,
+// indexes what has come, and every hour takes away what has had its time.
 func (s *Store) Run(ctx context.Context) error {
-	tick := time.NewTicker(sweepEvery)
+	var wg sync.WaitGroup
+	wg.Go(func() { s.runIndexer(ctx) })
+	defer wg.Wait()
+	if err := s.migrate(ctx); err != nil && ctx.Err() == nil {
+		s.Log.Error("mail: the store could not be brought to the present format; it works, and the next start tries again", "err", err)
+	}
+	tick := time.NewTicker(keepEvery)
 	defer tick.Stop()
 	for {
-		if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
-			s.Log.Warn("sweep of unreferenced bodies failed", "err", err)
+		if err := s.keepHouse(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Warn("mail: housekeeping failed; it is tried again in an hour", "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -31,36 +40,95 @@ func (s *Store) Run(ctx context.Context) error {
 	}
 }
 
-// sweep deletes what was released before the grace period and what was written
-// before it and never referred to. A body without references can't gain one: a
-// copy is made from a message that holds one.
-func (s *Store) sweep(ctx context.Context) error {
-	for {
-		n, err := s.sweepCandidates(ctx)
-		if err != nil {
-			return err
+var housekeeperKey = []byte("housekeeper")
+
+// keepHouse does one round, unless another process did one within the hour.
+func (s *Store) keepHouse(ctx context.Context) error {
+	if ours, err := s.takeRound(ctx); err != nil || !ours {
+		return err
+	}
+	list, err := s.Registered(ctx)
+	if err != nil {
+		return err
+	}
+	errs := []error{s.finishDoomed(ctx, list)}
+	for i := range list {
+		if list[i].Doomed {
+			continue
 		}
-		if n < sweepBatch {
-			return s.sweepOrphans(ctx)
+		a := s.Account(list[i].ID)
+		for _, err := range []error{a.emptyDoomed(ctx), a.pruneLog(ctx, s.Now().Add(-s.KeepLog)), a.purgeVault(ctx, s.Now().Add(-s.Keep))} {
+			if !errors.Is(err, errGone) {
+				errs = append(errs, err)
+			}
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
+	return errors.Join(append(errs, s.sweep(ctx))...)
 }
 
-// sweepCandidates decides up to sweepBatch candidates and returns how many there were.
-func (s *Store) sweepCandidates(ctx context.Context) (n int, err error) {
+// takeRound notes the time of this round; only one process can.
+func (s *Store) takeRound(ctx context.Context) (ours bool, err error) {
+	now := s.Now().Unix()
+	var last []byte
+	err = s.view(ctx, func(r kv.Reader) error {
+		val, ok, err := r.Get(kv.System, housekeeperKey)
+		if ok {
+			last = append([]byte{}, val...)
+		}
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	d := &decoder{b: last}
+	if at := d.int(); s.Shared && d.err == nil && now >= at && now-at < int64(keepEvery/time.Second)/2 {
+		return false, nil
+	}
+	b := new(kv.Batch)
+	b.Assert(kv.System, housekeeperKey, last)
+	b.Set(kv.System, housekeeperKey, binary.AppendVarint(nil, now))
+	err = kv.Commit(ctx, s.KV, b)
+	if errors.Is(err, kv.ErrConflict) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// sweep deletes what was released before the grace period and what was written
+// before it and never referred to. A body without references can't gain one: a
+// copy is made from a message that holds one, and a delivery refuses a body
+// that is half as old (see fresh).
+func (s *Store) sweep(ctx context.Context) error {
+	for p := range kv.Part(kv.BodyParts) {
+		for n := sweepBatch; n == sweepBatch; {
+			var err error
+			if n, err = s.sweepCandidates(ctx, kv.FirstBodies+p); err != nil {
+				return err
+			}
+		}
+	}
+	return s.sweepOrphans(ctx)
+}
+
+// sweepCandidates decides up to sweepBatch candidates of one partition and
+// returns how many there were.
+func (s *Store) sweepCandidates(ctx context.Context, p kv.Part) (n int, err error) {
 	b := new(kv.Batch)
 	var dead []blob.ID
 	last := dayOf(s.Now().Add(-sweepGrace))
 	hi := binary.BigEndian.AppendUint16([]byte{keyGarbage}, last)
 	err = s.view(ctx, func(r kv.Reader) error {
-		return r.Scan(kv.Bodies, []byte{keyGarbage}, hi, kv.ScanOptions{Limit: sweepBatch}, func(key, _ []byte) error {
+		return r.Scan(p, []byte{keyGarbage}, hi, kv.ScanOptions{Limit: sweepBatch}, func(key, _ []byte) error {
 			n++
-			b.Delete(kv.Bodies, append([]byte(nil), key...))
+			b.Delete(p, append([]byte(nil), key...))
 			id := blob.ID(key[3:])
-			used, err := referred(r, id)
+			used, err := s.referred(r, id)
 			if err == nil && !used {
 				dead = append(dead, id)
-				b.Delete(kv.Bodies, bodyKey(id))
+				b.Delete(p, bodyKey(id))
 			}
 			return err
 		})
@@ -75,24 +143,35 @@ func (s *Store) sweepCandidates(ctx context.Context) (n int, err error) {
 }
 
 // referred reports whether anybody holds a reference to a body.
-func referred(r kv.Reader, id blob.ID) (used bool, err error) {
+func (s *Store) referred(r kv.Reader, id blob.ID) (used bool, err error) {
 	lo := referenceKey(id, nil)
-	err = r.Scan(kv.Bodies, lo, after(lo), kv.ScanOptions{Limit: 1}, func(_, _ []byte) error {
-		used = true
-		return nil
-	})
+	parts := []kv.Part{bodyPart(id)}
+	if s.old.Load() {
+		parts = append(parts, kv.OldBodies)
+	}
+	for _, p := range parts {
+		err = errors.Join(err, r.Scan(p, lo, after(lo), kv.ScanOptions{Limit: 1}, func(_, _ []byte) error {
+			used = true
+			return nil
+		}))
+	}
 	return used, err
 }
 
 // sweepOrphans deletes large bodies whose commit never came.
 func (s *Store) sweepOrphans(ctx context.Context) error {
 	oldest := s.Now().Add(-sweepGrace)
+	if u, ok := s.Blobs.(blob.Sweeper); ok {
+		if err := u.SweepUnfinished(ctx, oldest); err != nil {
+			return err
+		}
+	}
 	return s.Blobs.List(ctx, func(i blob.Info) error {
 		if i.Written.After(oldest) || i.ID.Time().After(oldest) {
 			return nil
 		}
 		return s.view(ctx, func(r kv.Reader) error {
-			used, err := referred(r, i.ID)
+			used, err := s.referred(r, i.ID)
 			if err != nil || used {
 				return err
 			}

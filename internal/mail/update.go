@@ -1,8 +1,10 @@
 package mail
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"slices"
 
 	"tem/internal/kv"
@@ -18,10 +20,14 @@ type edit struct {
 	b       *kv.Batch
 	next    *cache
 	modseq  ModSeq                 // of this commit
+	first   EmailID                // the number of the first email that this commit makes, if it makes any
 	dirty   bool                   // something changed
 	removed bool                   // the account is gone
+	reload  bool                   // rows were written past the cache
 	boxes   map[MailboxID]*Mailbox // as they become; nil: deleted
 	log     map[MailboxID]*logEntry
+	flight  []inFlight
+	pooled  pooled // what this commit does to the account's pool
 }
 
 // update builds one commit over some accounts, submits it under their locks and
@@ -54,8 +60,10 @@ func (s *Store) try(ctx context.Context, accts []*account, build func(b *kv.Batc
 		for _, e := range edits {
 			e.drop()
 		}
+		s.pools.end(edits, false)
 		return err
 	}
+	s.pools.end(edits, true)
 	for _, e := range edits {
 		e.announce()
 	}
@@ -63,46 +71,92 @@ func (s *Store) try(ctx context.Context, accts []*account, build func(b *kv.Batc
 }
 
 // submit holds the locks of all accounts, in the order of their ids.
-func (s *Store) submit(ctx context.Context, b *kv.Batch, accts []*account, build func(b *kv.Batch, edits []*edit) error) ([]*edit, kv.Pending, error) {
-	edits := make([]*edit, len(accts))
+func (s *Store) submit(ctx context.Context, b *kv.Batch, accts []*account, build func(b *kv.Batch, edits []*edit) error) (edits []*edit, p kv.Pending, err error) {
+	all := make([]*edit, len(accts))
+	defer func() {
+		if p == nil {
+			s.pools.end(all, false)
+		}
+	}()
 	for i, a := range accts {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		if err := s.load(ctx, a); err != nil {
 			return nil, nil, err
 		}
-		edits[i] = s.edit(a, b)
+		all[i] = s.edit(a, b)
 	}
-	if err := build(b, edits); err != nil {
-		return nil, nil, err
+	if err := build(b, all); err != nil {
+		return nil, nil, s.verdict(ctx, all, err)
 	}
-	for _, e := range edits {
+	for _, e := range all {
 		e.seal()
 	}
 	if len(b.Ops) == 0 {
-		return nil, nil, nil
+		return nil, nil, s.verdict(ctx, all, nil)
 	}
-	p := s.KV.Submit(b)
-	for _, e := range edits {
+	p = s.KV.Submit(b)
+	for _, e := range all {
 		e.install(p)
 	}
-	return edits, p, nil
+	return all, p, nil
+}
+
+// verdict is err (nil: nothing is to be done), unless it was reached on a cache
+// that another process has made stale: that is a conflict, as a commit would
+// have found.
+func (s *Store) verdict(ctx context.Context, edits []*edit, err error) error {
+	if !s.Shared || ctx.Err() != nil {
+		return err
+	}
+	for _, e := range edits {
+		if e.a.cache == nil { // what it was built on has failed
+			err = kv.ErrConflict
+			continue
+		}
+		stale, failed := e.stale(ctx)
+		if failed != nil {
+			return failed
+		}
+		if stale {
+			e.a.cache, err = nil, kv.ErrConflict
+		}
+	}
+	return err
+}
+
+// stale compares the account's state row with the one that the cache holds.
+func (e *edit) stale(ctx context.Context) (stale bool, err error) {
+	if err := e.settle(ctx); err != nil {
+		return false, err
+	}
+	err = e.s.view(ctx, func(r kv.Reader) error {
+		row, ok, err := r.Get(e.a.id, stateKey)
+		stale = ok != (e.a.cache.row != nil) || !bytes.Equal(row, e.a.cache.row)
+		return err
+	})
+	return stale, err
 }
 
 func (s *Store) edit(a *account, b *kv.Batch) *edit {
 	next := *a.cache
-	e := &edit{s: s, a: a, b: b, next: &next, modseq: a.cache.state.modseq + 1,
+	e := &edit{s: s, a: a, b: b, next: &next, modseq: a.cache.state.modseq + 1, first: a.cache.state.nextEmail,
 		boxes: make(map[MailboxID]*Mailbox), log: make(map[MailboxID]*logEntry)}
 	if a.cache.row == nil {
 		e.writeAll()
+	}
+	if e.next.state.layout == layoutFirst {
+		e.leaveFirstLayout()
 	}
 	return e
 }
 
 // writeAll writes the rows of a new account.
 func (e *edit) writeAll() {
+	e.register()
 	for id := range e.next.boxes {
 		e.box(id)
+		e.entry(id).properties = true
 	}
 	for name := range e.next.subs {
 		e.b.Set(e.a.id, subscribeKey(name), nil)
@@ -117,7 +171,7 @@ func (e *edit) settle(ctx context.Context) error {
 	}
 	err := e.a.last.Wait(ctx)
 	if err != nil && ctx.Err() == nil {
-		e.a.cache = nil
+		e.a.cache, e.a.last, e.a.flight = nil, nil, nil
 	}
 	return err
 }
@@ -156,19 +210,24 @@ func (e *edit) seal() {
 		return
 	}
 	for id, m := range e.boxes {
-		e.entry(id)
+		l := e.entry(id)
 		if m == nil {
+			l.properties = true
 			e.b.Delete(e.a.id, mailboxKey(id))
 			continue
 		}
 		m.HighestModSeq = e.modseq
 		e.b.Set(e.a.id, mailboxKey(id), m.append(make([]byte, 0, 64)))
 	}
-	e.next.state.modseq = e.modseq
+	head := logHead{e.s.Now().Unix(), e.first, e.a.cache.state.nextMailbox}
+	if e.a.cache.row == nil {
+		head.nextMailbox = 1
+	}
+	e.next.state.modseq, e.next.state.mark = e.modseq, rand.Uint64()
 	e.next.row = e.next.state.append(make([]byte, 0, 48))
 	e.b.Assert(e.a.id, stateKey, e.a.cache.row)
 	e.b.Set(e.a.id, stateKey, e.next.row)
-	e.b.Set(e.a.id, changeKey(e.modseq), appendLog(nil, e.log))
+	e.b.Set(e.a.id, changeKey(e.modseq), appendLog(nil, head, e.log))
 }
 
 // install makes the account's cache what the submitted commit will have made it.
@@ -188,6 +247,10 @@ func (e *edit) install(p kv.Pending) {
 		}
 	}
 	e.a.cache, e.a.last = e.next, p
+	if e.reload {
+		e.a.cache = nil
+	}
+	e.a.flight = append(e.a.flight, e.flight...)
 }
 
 // drop forgets the cache after a commit that failed, unless it was dropped and
@@ -196,7 +259,7 @@ func (e *edit) drop() {
 	e.a.mu.Lock()
 	defer e.a.mu.Unlock()
 	if e.a.cache != nil && e.a.cache.state.modseq >= e.modseq || e.removed {
-		e.a.cache, e.a.last = nil, nil
+		e.a.cache, e.a.last, e.a.flight = nil, nil, nil
 	}
 }
 
@@ -206,6 +269,7 @@ func (e *edit) announce() {
 		return
 	}
 	e.a.exists.Store(!e.removed)
+	e.a.landed(e.modseq)
 	if e.removed {
 		e.a.forgetDurable()
 	} else {
@@ -213,6 +277,9 @@ func (e *edit) announce() {
 	}
 	if e.s.Bus != nil {
 		e.s.Bus.Publish(e.a.id)
+	}
+	if e.next.state.nextEmail != e.first {
+		e.s.noteTail(e.a.id)
 	}
 }
 
