@@ -17,6 +17,8 @@ type accountCommand struct {
 	Password accountPassword `cmd:"" help:"Change an account's password."`
 	Set      accountSet      `cmd:"" help:"Change an account's name or quota, or disable it."`
 	Import   accountImport   `cmd:"" help:"Add many accounts from a CSV file."`
+	Deleted  accountDeleted  `cmd:"" help:"List messages that were removed and can be brought back."`
+	Restore  accountRestore  `cmd:"" help:"Bring removed messages back."`
 }
 
 func (accountCommand) Help() string {
@@ -25,6 +27,7 @@ func (accountCommand) Help() string {
   tem account add linh@hanoi.example --generate
   tem account password linh@hanoi.example --password-file -
   tem account set linh@hanoi.example --disable
+  tem account restore linh@hanoi.example --since 2026-11-23
   tem account import students.csv`
 }
 

@@ -16,20 +16,16 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	blobs "tem/internal/blob/memory"
+	"tem/internal/bus/local"
 	"tem/internal/control"
 	"tem/internal/directory"
-	"tem/internal/kv"
 	"tem/internal/kv/memory"
+	"tem/internal/mail"
 	"tem/internal/queue"
 )
 
 const adminSecret = "mật-khẩu-bí-mật"
-
-// noMail has no mail to limit or to delete.
-type noMail struct{}
-
-func (noMail) SetQuota(context.Context, kv.Part, int64, int64) error { return nil }
-func (noMail) DeleteAccount(context.Context, kv.Part) error          { return nil }
 
 // adminHost is a stopped server on a store in memory, and the command line.
 type adminHost struct {
@@ -48,8 +44,12 @@ func newAdminHost(t *testing.T) *adminHost {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := queue.New(queue.Options{KV: e, Log: slog.New(slog.DiscardHandler), Now: time.Now})
-	return &adminHost{t: t, dir: t.TempDir(), s: &control.Service{Directory: d, Mail: noMail{}, Queue: q}}
+	m, err := mail.Open(t.Context(), mail.Options{KV: e, Blobs: blobs.New(), Bus: local.New(), Keep: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := queue.New(queue.Options{KV: e, Mail: m, Log: slog.New(slog.DiscardHandler), Now: time.Now})
+	return &adminHost{t: t, dir: t.TempDir(), s: &control.Service{Directory: d, Mail: m, Queue: q}}
 }
 
 // run is one command with its standard input; it returns the exit code.

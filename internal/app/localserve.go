@@ -16,6 +16,7 @@ import (
 
 	"tem/internal/address"
 	"tem/internal/config"
+	"tem/internal/control"
 	"tem/internal/directory"
 	"tem/internal/dns"
 	"tem/internal/line"
@@ -229,7 +230,7 @@ func (s *Server) ensurePerson(ctx context.Context, p *LabAccount) error {
 		}
 	}
 	p.Password = NewPassword()
-	_, err = s.stores.Directory.AddAccount(ctx, a, p.Name, p.Password, 0)
+	_, err = s.service.AddAccount(ctx, control.AccountAdd{Address: p.Address, Name: p.Name, Password: p.Password})
 	if errors.Is(err, directory.ErrExists) {
 		return s.stores.Directory.SetPassword(ctx, a, p.Password)
 	}

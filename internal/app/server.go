@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"reflect"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -43,6 +45,7 @@ type Server struct {
 	queue    *queue.Queue
 	delivery *delivery.Delivery
 	ports    []port
+	service  *control.Service
 	door     *control.Door // the administrator's socket
 }
 
@@ -63,19 +66,34 @@ func Start(ctx context.Context, c config.Config, o Options) (*Server, error) {
 		s.unbind()
 		return nil, err
 	}
-	stores, err := OpenStores(ctx, c.Data, o.Log, o.Fatal)
-	if err != nil {
+	if err := s.open(ctx); err != nil {
 		s.unbind()
+		if s.stores != nil {
+			s.stores.Close() // what it says is not why
+		}
 		return nil, err
 	}
-	s.stores = stores
-	s.wire()
-	service := &control.Service{Directory: stores.Directory, Mail: stores.Mail, Queue: s.queue, Reload: s.Reload, Log: o.Log}
-	if s.door, err = control.Listen(ctx, c.Data, service); err != nil {
-		s.unbind()
-		return nil, errors.Join(err, stores.Close())
-	}
 	return s, nil
+}
+
+// open opens the stores and the administrator's door to them.
+func (s *Server) open(ctx context.Context) (err error) {
+	if s.stores, err = OpenStores(ctx, s.config, s.log, s.options.Fatal); err != nil {
+		return err
+	}
+	if s.config.Store.IsPostgres() {
+		lock, err := lockDir(s.config.Data, nodeLock)
+		if err != nil {
+			return err
+		}
+		s.stores.close = slices.Insert(s.stores.close, 0, lock.Close)
+	}
+	s.wire()
+	s.service = &control.Service{
+		Directory: s.stores.Directory, Mail: s.stores.Mail, Queue: s.queue, Places: s.stores.Places, Reload: s.Reload, Log: s.log,
+	}
+	s.door, err = control.Listen(ctx, s.config.Data, s.service)
+	return err
 }
 
 // wire gives each part what it may use.
@@ -86,7 +104,7 @@ func (s *Server) wire() {
 	}
 	s.queue = queue.New(queue.Options{
 		KV: s.stores.KV, Mail: s.stores.Mail, Transport: remote, Log: s.log,
-		Lifetime: time.Duration(s.config.Outbound.Lifetime), Workers: s.config.Outbound.Workers,
+		Lifetime: time.Duration(s.config.Outbound.Lifetime), Workers: s.config.Outbound.Workers, Shared: s.config.Store.IsPostgres(),
 		// The queue needs delivery for bounces, delivery needs the queue for rows.
 		Bounce: func(ctx context.Context, j *queue.Job, failed []queue.Recipient, delayed bool, done func(*kv.Batch)) error {
 			return s.delivery.Bounce(ctx, j, failed, delayed, done)
@@ -154,9 +172,15 @@ func (s *Server) smtpOptions(mode smtpserver.Mode) smtpserver.Options {
 	}
 }
 
-// hasRoom says whether a message of this size may still be begun.
+// hasRoom says whether a message of this size may still be begun, as far as the
+// disks of this machine are concerned.
 func (s *Server) hasRoom(octets int64) bool {
-	return hasRoom(s.config.Data, octets, int64(s.config.Limits.Free))
+	for _, dir := range []string{s.stores.Places.RowsDir, s.stores.Places.BodiesDir} {
+		if dir != "" && !hasRoom(dir, octets, int64(s.config.Limits.Free)) {
+			return false
+		}
+	}
+	return true
 }
 
 // insecureAuth says which peers may send a password in clear.
@@ -265,7 +289,7 @@ func (s *Server) Reload(context.Context) error {
 		return err
 	}
 	c.TLS = s.config.TLS
-	if fmt.Sprint(c) != fmt.Sprint(s.config) {
+	if !reflect.DeepEqual(c, s.config) {
 		s.log.Warn("the configuration has changed beyond the certificate: restart the server to apply it", "file", s.options.File)
 	}
 	s.log.Info("reloaded", "file", s.options.File)

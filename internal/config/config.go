@@ -23,10 +23,13 @@ import (
 // aliases, groups and domains are not here: they live in the store.
 type Config struct {
 	Hostname     string   `toml:"hostname" doc:"The name of this machine in the DNS, as it greets others: mail.example.com."`
-	Data         string   `toml:"data" doc:"The directory of the store. One server uses it at a time."`
+	Data         string   `toml:"data" doc:"The directory of the store and of the administrator's socket. One server uses it at a time."`
+	Store        Place    `toml:"store" doc:"Where rows are kept: \"\" in the data directory, or in PostgreSQL 14 or newer, postgres://USER@HOST/DATABASE, which several servers can share. The password may be in it, in PGPASSWORD or in the file that PGPASSFILE names."`
+	Bodies       Place    `toml:"bodies" doc:"Where letters above 256K are kept: \"\" in the data directory, or s3://HOST/BUCKET/PREFIX?region=R (credentials as KEY:SECRET@ before HOST, or in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), or file:///DIR. Servers that share a store need s3."`
 	InsecureAuth string   `toml:"insecure_auth" doc:"\"loopback\" lets passwords be sent without TLS by programs on this machine; \"\" by nobody."`
 	TLS          TLS      `toml:"tls" doc:"The certificate that every protocol shows."`
 	Listen       Listen   `toml:"listen" doc:"Addresses to listen on, by protocol; [] turns one off."`
+	Keep         Keep     `toml:"keep" doc:"How long what has gone can still be had."`
 	Limits       Limits   `toml:"limits" doc:"Bounds on what one message, session or address may take."`
 	Outbound     Outbound `toml:"outbound" doc:"How mail leaves."`
 	Log          Log      `toml:"log" doc:"What is written to standard error."`
@@ -47,6 +50,12 @@ type Listen struct {
 	POP3S       []string `toml:"pop3s" doc:"POP3 with TLS from the first octet."`
 	IMAP        []string `toml:"imap" doc:"IMAP with STARTTLS."`
 	IMAPS       []string `toml:"imaps" doc:"IMAP with TLS from the first octet."`
+}
+
+// Keep says how long what has gone can still be had.
+type Keep struct {
+	Deleted Duration `toml:"deleted" doc:"How long a message that was removed can be brought back (tem account restore); 0s is not at all."`
+	Changes Duration `toml:"changes" doc:"How long a mail program can stay away and still be told only what has changed."`
 }
 
 // Limits bound what others can make the server do.
@@ -85,6 +94,7 @@ func Default() Config {
 			SMTP: []string{":25"}, Submission: []string{":587"}, Submissions: []string{":465"},
 			POP3: []string{":110"}, POP3S: []string{":995"}, IMAP: []string{":143"}, IMAPS: []string{":993"},
 		},
+		Keep: Keep{Deleted: Duration(14 * 24 * time.Hour), Changes: Duration(30 * 24 * time.Hour)},
 		Limits: Limits{
 			Message: 50 << 20, Free: 64 << 20, Recipients: 1000,
 			Connections: 10000, ConnectionsPerAddress: 100,
@@ -167,6 +177,9 @@ func (c *Config) Check() error {
 	if err := level.UnmarshalText([]byte(c.Log.Level)); err != nil {
 		return err
 	}
+	if err := c.checkPlaces(); err != nil {
+		return err
+	}
 	return c.checkBounds()
 }
 
@@ -190,6 +203,7 @@ func (c *Config) checkBounds() error {
 	}{
 		{"limits.smtp_timeout", c.Limits.SMTPTimeout}, {"limits.pop3_timeout", c.Limits.POP3Timeout},
 		{"limits.imap_timeout", c.Limits.IMAPTimeout}, {"outbound.lifetime", c.Outbound.Lifetime},
+		{"keep.changes", c.Keep.Changes},
 	} {
 		if b.value <= 0 {
 			return fmt.Errorf("%s = %q: it must be above 0", b.key, b.value.String())

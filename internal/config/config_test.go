@@ -59,6 +59,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		"no port":       {six + "[listen]\nsmtp = [\"127.0.0.1\"]\n", `listen.smtp = "127.0.0.1": write address:port`},
 		"high port":     {six + "[listen]\nimap = [\":99999\"]\n", `listen.imap = ":99999"`},
 		"recipients":    {six + "[limits]\nrecipients = 1\n", "at least 100"},
+		"no log":        {six + "[keep]\nchanges = \"0s\"\n", `keep.changes = "0s": it must be above 0`},
+		"no days":       {six + "[keep]\ndeleted = \"two weeks\"\n", "is not a duration"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -8,6 +8,8 @@ import (
 
 	"tem/internal/address"
 	"tem/internal/directory"
+	"tem/internal/kv"
+	"tem/internal/mail"
 )
 
 // Account is one person as people see it.
@@ -67,7 +69,7 @@ type AccountSet struct {
 	Disabled *bool   `json:"disabled,omitempty"`
 }
 
-// AddAccount makes an account and gives its mail a quota.
+// AddAccount makes an account and gives its mail its quotas.
 func (s *Service) AddAccount(ctx context.Context, r AccountAdd) (Account, error) {
 	a, err := parseAddress(r.Address)
 	if err != nil {
@@ -77,7 +79,7 @@ func (s *Service) AddAccount(ctx context.Context, r AccountAdd) (Account, error)
 	if err != nil {
 		return Account{}, s.hint(ctx, a, err)
 	}
-	return toAccount(acc), s.setMailQuota(ctx, acc)
+	return toAccount(acc), s.welcome(ctx, []directory.Account{acc})
 }
 
 // hint says what to do about a domain that is not ours.
@@ -92,6 +94,26 @@ func (s *Service) hint(ctx context.Context, a address.Address, err error) error 
 		showAddress(a), a.Domain, a.Domain)
 }
 
+// welcome gives new accounts their own quota and a share in that of their domain.
+func (s *Service) welcome(ctx context.Context, added []directory.Account) error {
+	limits, err := s.Mail.PoolLimits(ctx)
+	if err != nil {
+		return fmt.Errorf("the accounts are there, the quotas of domains can't be read: %w", err)
+	}
+	for _, a := range added {
+		if a.Quota > 0 {
+			err = s.setMailQuota(ctx, a)
+		}
+		if _, limited := limits[a.Address.Domain]; limited && err == nil {
+			err = s.join(ctx, a, a.Address.Domain)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *Service) setMailQuota(ctx context.Context, a directory.Account) error {
 	if err := s.Mail.SetQuota(ctx, a.ID, a.Quota, 0); err != nil {
 		return fmt.Errorf("%s: the account is there, its quota could not be set: %w", a.Address, err)
@@ -101,40 +123,40 @@ func (s *Service) setMailQuota(ctx context.Context, a directory.Account) error {
 
 // ListAccounts lists the accounts of a domain, or all.
 func (s *Service) ListAccounts(ctx context.Context, r AccountList) (Accounts, error) {
+	domain := ""
 	if r.Domain != "" {
-		if local, err := s.Directory.IsLocal(ctx, r.Domain); err != nil {
+		var err error
+		if domain, err = s.ourDomain(ctx, r.Domain); err != nil {
 			return Accounts{}, err
-		} else if !local {
-			return Accounts{}, errorf(NotFound, "domain %s: no such domain here", r.Domain)
 		}
 	}
 	all, err := s.Directory.Accounts(ctx)
 	out := Accounts{[]Account{}}
 	for _, a := range all {
-		if r.Domain == "" || inDomain(a.Address, r.Domain) {
+		if domain == "" || a.Address.Domain == domain {
 			out.Accounts = append(out.Accounts, toAccount(a))
 		}
 	}
 	return out, err
 }
 
-func inDomain(a address.Address, domain string) bool {
-	name, err := address.Domain(domain)
-	return err == nil && a.Domain == name
-}
-
-// RemoveAccount deletes an account and all of its mail.
+// RemoveAccount deletes an account and all of its mail, and what others have
+// shared with it. The account goes and its mail is doomed in one commit; if the
+// rest is interrupted, the mail's housekeeping does it.
 func (s *Service) RemoveAccount(ctx context.Context, r Address) (AccountRemoved, error) {
 	a, err := parseAddress(r.Address)
 	if err != nil {
 		return AccountRemoved{}, err
 	}
-	acc, err := s.Directory.RemoveAccount(ctx, a)
+	acc, err := s.Directory.RemoveAccount(ctx, a, func(b *kv.Batch, gone directory.Account) { s.Mail.Doom(b, gone.ID) })
 	if err != nil {
 		return AccountRemoved{}, err
 	}
 	if err := s.Mail.DeleteAccount(ctx, acc.ID); err != nil {
-		return AccountRemoved{}, fmt.Errorf("%s: the account is removed, its mail could not be: %w", a, err)
+		return AccountRemoved{}, fmt.Errorf("%s: the account is removed, its mail not yet; the server will go on with it: %w", a, err)
+	}
+	if err := s.Mail.Forget(ctx, mail.AccountGrantee(acc.ID)); err != nil {
+		return AccountRemoved{}, fmt.Errorf("%s: the account is removed, but not yet from what others shared with it: %w", a, err)
 	}
 	lists, err := s.Directory.Lists(ctx)
 	return AccountRemoved{toAccount(acc), naming(lists, a)}, err
@@ -164,11 +186,7 @@ func (s *Service) SetPassword(ctx context.Context, r AccountPassword) (Nothing, 
 
 // SetAccount changes an account's name, quota or whether it is disabled.
 func (s *Service) SetAccount(ctx context.Context, r AccountSet) (Account, error) {
-	a, err := parseAddress(r.Address)
-	if err != nil {
-		return Account{}, err
-	}
-	acc, err := s.Directory.Account(ctx, a)
+	acc, err := s.ourAccount(ctx, r.Address)
 	if err != nil {
 		return Account{}, err
 	}
@@ -182,6 +200,15 @@ func (s *Service) SetAccount(ctx context.Context, r AccountSet) (Account, error)
 		err = s.setMailQuota(ctx, acc)
 	}
 	return toAccount(acc), err
+}
+
+// ourAccount is the account of an address.
+func (s *Service) ourAccount(ctx context.Context, name string) (directory.Account, error) {
+	a, err := parseAddress(name)
+	if err != nil {
+		return directory.Account{}, err
+	}
+	return s.Directory.Account(ctx, a)
 }
 
 func assign[T any](to, from *T) {

@@ -10,14 +10,16 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // Call is one thing to ask.
 type Call struct {
 	Verb     string
 	Request  any
-	Response any      // a pointer
-	Progress Progress // nil: nobody watches
+	Response any                   // a pointer
+	Progress Progress              // nil: nobody watches
+	Found    func(json.RawMessage) // what a long verb tells before its end; nil: nobody listens
 }
 
 // Client asks a running server.
@@ -65,7 +67,7 @@ func reason(err error) error {
 func (c Call) read(r io.Reader) error {
 	dec := json.NewDecoder(r)
 	for {
-		var m message
+		var m answerLine
 		switch err := dec.Decode(&m); {
 		case err != nil:
 			return fmt.Errorf("%s: the server went away before it answered: %w", c.Verb, err)
@@ -73,6 +75,8 @@ func (c Call) read(r io.Reader) error {
 			return m.Error
 		case m.Result != nil:
 			return c.finish(m.Result)
+		case m.Found != nil && c.Found != nil:
+			c.Found(m.Found)
 		case m.Progress != nil && c.Progress != nil:
 			c.Progress(m.Progress.Done, m.Progress.Total)
 		}
@@ -89,18 +93,37 @@ func (c Call) finish(result json.RawMessage) error {
 	return nil
 }
 
+// ErrInUse says that another process has the store: a server that does not
+// answer yet or any more, or somebody else's verb.
+var ErrInUse = errors.New("is in use by another process")
+
+// How long Do waits for a store that is in use, and how often it looks.
+const (
+	patience  = 3 * time.Second
+	lookAgain = 50 * time.Millisecond
+)
+
 // Do asks the server of a data directory, or, if none is running, opens its
 // store and does the same there.
-func Do(ctx context.Context, dir string, open func(context.Context) (*Service, func() error, error), call Call) (err error) {
-	if err := NewClient(dir).Do(ctx, call); !errors.Is(err, errNobody) {
-		return err
+func Do(ctx context.Context, dir string, open func(context.Context) (*Service, func() error, error), call Call) error {
+	end := time.Now().Add(patience)
+	for {
+		if err := NewClient(dir).Do(ctx, call); !errors.Is(err, errNobody) {
+			return err
+		}
+		s, closeStore, err := open(ctx)
+		if err == nil {
+			return errors.Join(s.Do(ctx, call), closeStore())
+		}
+		if !errors.Is(err, ErrInUse) || time.Now().After(end) {
+			return lateServer(ctx, dir, call, err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(lookAgain):
+		}
 	}
-	s, closeStore, err := open(ctx)
-	if err != nil {
-		return lateServer(ctx, dir, call, err)
-	}
-	defer func() { err = errors.Join(err, closeStore()) }()
-	return s.Do(ctx, call)
 }
 
 // lateServer is for a store that could not be opened: a server may have come
@@ -118,13 +141,21 @@ func (s *Service) Do(ctx context.Context, call Call) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", call.Verb, err)
 	}
-	p := call.Progress
-	if p == nil {
-		p = func(int, int) {}
-	}
-	result, err := s.run(ctx, call.Verb, body, p)
+	result, err := s.run(ctx, call.Verb, body, call.watcher())
 	if err != nil {
 		return err
 	}
 	return call.finish(result)
+}
+
+// watcher hands on what is told in this process.
+func (c Call) watcher() watcher {
+	w := watcher{progress: c.Progress, found: func(any) {}}
+	if w.progress == nil {
+		w.progress = func(int, int) {}
+	}
+	if c.Found != nil {
+		w.found = func(v any) { c.Found(lineOf(v)) }
+	}
+	return w
 }

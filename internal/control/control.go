@@ -19,24 +19,17 @@ import (
 
 	"tem/internal/address"
 	"tem/internal/directory"
-	"tem/internal/kv"
 	"tem/internal/mail"
 	"tem/internal/queue"
 )
 
-// Mail is the little that control may do to mail.Store: it cannot read a letter.
-type Mail interface {
-	SetQuota(ctx context.Context, id kv.Part, bytes, messages int64) error
-	DeleteAccount(ctx context.Context, id kv.Part) error
-}
-
-var _ Mail = (*mail.Store)(nil)
-
-// Service does what the verbs say.
+// Service does what the verbs say. Of a letter no verb tells more than its
+// sender, subject and size.
 type Service struct {
 	Directory *directory.Directory
-	Mail      Mail
+	Mail      *mail.Store
 	Queue     *queue.Queue
+	Places    Places
 	Reload    func(ctx context.Context) error // nil: there is no server to reload
 	Log       *slog.Logger                    // of what is asked through the socket, without its arguments; nil: none
 }
@@ -50,6 +43,8 @@ const (
 	NotFound Kind = "not_found"
 	Exists   Kind = "exists"
 	Invalid  Kind = "invalid"
+	NoRoom   Kind = "no_room" // a quota is in the way
+	Stopped  Kind = "stopped" // by whoever asked, or by the end of the server
 )
 
 // Error is what went wrong, in words for the person who asked.
@@ -76,6 +71,8 @@ func asError(err error) *Error {
 		return &Error{Exists, err.Error()}
 	case errors.Is(err, directory.ErrInvalid):
 		return &Error{Invalid, err.Error()}
+	case errors.Is(err, context.Canceled):
+		return &Error{Stopped, "stopped before the end"}
 	}
 	return &Error{Failed, err.Error()}
 }
@@ -83,8 +80,14 @@ func asError(err error) *Error {
 // Progress is told how much of something long is done.
 type Progress func(done, total int)
 
+// watcher is told how something long goes on. Neither function is nil.
+type watcher struct {
+	progress Progress
+	found    func(v any) // what is worth a line before the end
+}
+
 // handler runs one verb: a request's JSON in, a response out.
-type handler func(ctx context.Context, s *Service, request json.RawMessage, p Progress) (any, error)
+type handler func(ctx context.Context, s *Service, request json.RawMessage, w watcher) (any, error)
 
 // verbs is all that can be asked.
 func verbs() map[string]handler {
@@ -92,12 +95,15 @@ func verbs() map[string]handler {
 		"domain.add":       verb((*Service).AddDomain),
 		"domain.list":      verb((*Service).ListDomains),
 		"domain.remove":    verb((*Service).RemoveDomain),
+		"domain.set":       longVerb((*Service).SetDomain),
 		"account.add":      verb((*Service).AddAccount),
 		"account.list":     verb((*Service).ListAccounts),
 		"account.remove":   verb((*Service).RemoveAccount),
 		"account.password": verb((*Service).SetPassword),
 		"account.set":      verb((*Service).SetAccount),
 		"account.import":   longVerb((*Service).Import),
+		"account.deleted":  verb((*Service).ListDeleted),
+		"account.restore":  longVerb((*Service).Restore),
 		"list.add":         verb((*Service).AddList),
 		"list.list":        verb((*Service).ListLists),
 		"list.remove":      verb((*Service).RemoveList),
@@ -106,34 +112,36 @@ func verbs() map[string]handler {
 		"queue.show":       verb((*Service).ShowQueue),
 		"queue.retry":      verb((*Service).RetryQueue),
 		"queue.drop":       verb((*Service).DropQueue),
+		"store.info":       verb((*Service).StoreInfo),
+		"store.check":      longVerb((*Service).CheckStore),
 		"reload":           verb((*Service).ReloadServer),
 	}
 }
 
 func verb[Req, Resp any](do func(*Service, context.Context, Req) (Resp, error)) handler {
-	return longVerb(func(s *Service, ctx context.Context, req Req, _ Progress) (Resp, error) {
+	return longVerb(func(s *Service, ctx context.Context, req Req, _ watcher) (Resp, error) {
 		return do(s, ctx, req)
 	})
 }
 
-func longVerb[Req, Resp any](do func(*Service, context.Context, Req, Progress) (Resp, error)) handler {
-	return func(ctx context.Context, s *Service, request json.RawMessage, p Progress) (any, error) {
+func longVerb[Req, Resp any](do func(*Service, context.Context, Req, watcher) (Resp, error)) handler {
+	return func(ctx context.Context, s *Service, request json.RawMessage, w watcher) (any, error) {
 		var req Req
 		if err := json.Unmarshal(request, &req); err != nil {
 			// The decoder's own words can quote the request, so they are left out.
 			return nil, errorf(Invalid, "the request is not one that this version of tem knows")
 		}
-		return do(s, ctx, req, p)
+		return do(s, ctx, req, w)
 	}
 }
 
 // run finds and runs a verb; its errors are *Error.
-func (s *Service) run(ctx context.Context, name string, request json.RawMessage, p Progress) (json.RawMessage, error) {
+func (s *Service) run(ctx context.Context, name string, request json.RawMessage, w watcher) (json.RawMessage, error) {
 	do, ok := verbs()[name]
 	if !ok {
 		return nil, errorf(Invalid, "%q is nothing that this version of tem can do", name)
 	}
-	resp, err := do(ctx, s, request, p)
+	resp, err := do(ctx, s, request, w)
 	if err != nil {
 		return nil, asError(err)
 	}
@@ -165,6 +173,15 @@ func parseAddress(s string) (address.Address, error) {
 		return a, errorf(Invalid, "the address is empty")
 	}
 	return a, nil
+}
+
+// domainName is the form in which a domain is stored.
+func domainName(s string) (string, error) {
+	name, err := address.Domain(s)
+	if err != nil || name == "" {
+		return "", errorf(Invalid, "%q is not a domain", s)
+	}
+	return name, nil
 }
 
 // parseListAddress reads an address or a catch-all, @domain.

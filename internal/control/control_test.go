@@ -14,9 +14,12 @@ import (
 	"testing"
 	"time"
 
+	blobs "tem/internal/blob/memory"
+	"tem/internal/bus/local"
 	"tem/internal/directory"
 	"tem/internal/kv"
 	"tem/internal/kv/memory"
+	"tem/internal/mail"
 	"tem/internal/message/dsn"
 	"tem/internal/queue"
 )
@@ -24,47 +27,25 @@ import (
 // secret is the password of everybody here; no test may see it again.
 const secret = "mật-khẩu-bí-mật"
 
-// recordedMail notes what mail.Store is asked to do.
-type recordedMail struct {
-	mu    sync.Mutex
-	calls []string
-	err   error
-}
-
-func (m *recordedMail) SetQuota(_ context.Context, id kv.Part, bytes, messages int64) error {
-	return m.note("quota %d %d %d", id-kv.FirstAccount, bytes, messages)
-}
-
-func (m *recordedMail) DeleteAccount(_ context.Context, id kv.Part) error {
-	return m.note("delete %d", id-kv.FirstAccount)
-}
-
-func (m *recordedMail) note(format string, args ...any) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.calls = append(m.calls, fmt.Sprintf(format, args...))
-	return m.err
-}
-
-func (m *recordedMail) taken() []string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	defer func() { m.calls = nil }()
-	return m.calls
-}
-
 // service is one over an empty store in memory.
-func service(t *testing.T) (*Service, *recordedMail) {
+func service(t *testing.T) *Service {
 	t.Helper()
-	e := memory.New()
+	return serviceOn(t, memory.New())
+}
+
+func serviceOn(t *testing.T, e kv.Engine) *Service {
+	t.Helper()
 	t.Cleanup(func() { e.Close() })
 	d, err := directory.Open(t.Context(), directory.Options{KV: e})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &recordedMail{}
-	q := queue.New(queue.Options{KV: e, Log: slog.New(slog.DiscardHandler), Now: time.Now})
-	return &Service{Directory: d, Mail: m, Queue: q}, m
+	m, err := mail.Open(t.Context(), mail.Options{KV: e, Blobs: blobs.New(), Bus: local.New(), Keep: 24 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := queue.New(queue.Options{KV: e, Mail: m, Log: slog.New(slog.DiscardHandler), Now: time.Now})
+	return &Service{Directory: d, Mail: m, Queue: q}
 }
 
 // serve runs a door for s in a fresh directory, and collects its log.
@@ -118,7 +99,6 @@ type step struct {
 	req  any
 	want any  // nil: not looked at
 	kind Kind // of the error; "": none
-	mail []string
 }
 
 func steps() []step {
@@ -126,56 +106,56 @@ func steps() []step {
 	info := List{Address: "info@hanoi.example", Members: []string{"linh@hanoi.example"}}
 	all := List{Address: "stu.all@hanoi.example", Members: []string{"linh@hanoi.example", "x@remote.example"}, Group: true}
 	return []step{
-		{"domain.list", none, &Domains{[]string{}}, "", nil},
-		{"account.add", AccountAdd{Address: "linh@hanoi.example", Password: secret}, nil, NotFound, nil},
-		{"domain.add", Domain{"hanoi.example"}, nil, "", nil},
-		{"domain.add", Domain{"hanoi.example"}, nil, Exists, nil},
-		{"domain.add", Domain{"no domain"}, nil, Invalid, nil},
-		{"domain.list", none, &Domains{[]string{"hanoi.example"}}, "", nil},
-		{"account.list", AccountList{}, &Accounts{[]Account{}}, "", nil},
-		{"account.list", AccountList{"hue.example"}, nil, NotFound, nil},
-		{"account.add", AccountAdd{Address: "linh@hanoi.example", Password: secret, Quota: 7}, nil, "", []string{"quota 0 7 0"}},
-		{"account.add", AccountAdd{Address: "linh@hanoi.example", Password: secret}, nil, Exists, nil},
-		{"account.add", AccountAdd{Address: "linh", Password: secret}, nil, Invalid, nil},
-		{"account.add", AccountAdd{Address: "x@hanoi.example"}, nil, Invalid, nil},
-		{"account.set", AccountSet{Address: "linh@hanoi.example", Name: newOf("Linh"), Disabled: newOf(true)}, nil, "", nil},
-		{"account.set", AccountSet{Address: "linh@hanoi.example", Quota: newOf(int64(9))}, nil, "", []string{"quota 0 9 0"}},
-		{"account.set", AccountSet{Address: "x@hanoi.example"}, nil, NotFound, nil},
-		{"account.password", AccountPassword{"linh@hanoi.example", secret}, nil, "", nil},
-		{"account.password", AccountPassword{"x@hanoi.example", secret}, nil, NotFound, nil},
-		{"account.password", AccountPassword{"linh@hanoi.example", secret + "\x00"}, nil, Invalid, nil},
-		{"list.add", info, &info, "", nil},
-		{"list.add", info, nil, Exists, nil},
-		{"list.add", List{Address: "a@hue.example", Members: info.Members}, nil, NotFound, nil},
-		{"list.add", List{Address: "a@hanoi.example", Members: []string{"who@hanoi.example"}}, nil, NotFound, nil},
-		{"list.add", List{Address: "@hanoi.example", Members: info.Members}, nil, "", nil},
-		{"list.add", all, &all, "", nil},
-		{"list.list", ListKind{Group: true}, &Lists{[]List{all}}, "", nil},
-		{"list.members", ListMembers{Address: all.Address, Group: true}, &all, "", nil},
+		{"domain.list", none, &Domains{Domains: []string{}}, ""},
+		{"account.add", AccountAdd{Address: "linh@hanoi.example", Password: secret}, nil, NotFound},
+		{"domain.add", Domain{"hanoi.example"}, nil, ""},
+		{"domain.add", Domain{"hanoi.example"}, nil, Exists},
+		{"domain.add", Domain{"no domain"}, nil, Invalid},
+		{"domain.list", none, &Domains{Domains: []string{"hanoi.example"}}, ""},
+		{"account.list", AccountList{}, &Accounts{[]Account{}}, ""},
+		{"account.list", AccountList{"hue.example"}, nil, NotFound},
+		{"account.add", AccountAdd{Address: "linh@hanoi.example", Password: secret, Quota: 7}, nil, ""},
+		{"account.add", AccountAdd{Address: "linh@hanoi.example", Password: secret}, nil, Exists},
+		{"account.add", AccountAdd{Address: "linh", Password: secret}, nil, Invalid},
+		{"account.add", AccountAdd{Address: "x@hanoi.example"}, nil, Invalid},
+		{"account.set", AccountSet{Address: "linh@hanoi.example", Name: newOf("Linh"), Disabled: newOf(true)}, nil, ""},
+		{"account.set", AccountSet{Address: "linh@hanoi.example", Quota: newOf(int64(9))}, nil, ""},
+		{"account.set", AccountSet{Address: "x@hanoi.example"}, nil, NotFound},
+		{"account.password", AccountPassword{"linh@hanoi.example", secret}, nil, ""},
+		{"account.password", AccountPassword{"x@hanoi.example", secret}, nil, NotFound},
+		{"account.password", AccountPassword{"linh@hanoi.example", secret + "\x00"}, nil, Invalid},
+		{"list.add", info, &info, ""},
+		{"list.add", info, nil, Exists},
+		{"list.add", List{Address: "a@hue.example", Members: info.Members}, nil, NotFound},
+		{"list.add", List{Address: "a@hanoi.example", Members: []string{"who@hanoi.example"}}, nil, NotFound},
+		{"list.add", List{Address: "@hanoi.example", Members: info.Members}, nil, ""},
+		{"list.add", all, &all, ""},
+		{"list.list", ListKind{Group: true}, &Lists{[]List{all}}, ""},
+		{"list.members", ListMembers{Address: all.Address, Group: true}, &all, ""},
 		{"list.members", ListMembers{Address: all.Address, Group: true, Add: []string{"y@remote.example", "Linh@hanoi.example"}, Remove: []string{"x@remote.example"}},
-			&List{all.Address, []string{"linh@hanoi.example", "y@remote.example"}, true}, "", nil},
-		{"list.members", ListMembers{Address: all.Address, Group: true, Remove: []string{"x@remote.example"}}, nil, NotFound, nil},
-		{"list.members", ListMembers{Address: info.Address, Group: true}, nil, NotFound, nil},
-		{"domain.remove", Domain{"hanoi.example"}, nil, Invalid, nil},
-		{"account.remove", Address{"linh@hanoi.example"}, nil, "", []string{"delete 0"}},
-		{"account.remove", Address{"linh@hanoi.example"}, nil, NotFound, nil},
-		{"list.remove", ListRemove{"@hanoi.example", false}, nil, "", nil},
-		{"list.remove", ListRemove{"@hanoi.example", false}, nil, NotFound, nil},
-		{"list.remove", ListRemove{all.Address, false}, nil, NotFound, nil},
-		{"list.remove", ListRemove{all.Address, true}, nil, "", nil},
-		{"list.remove", ListRemove{info.Address, false}, nil, "", nil},
-		{"domain.remove", Domain{"hanoi.example"}, nil, "", nil},
-		{"domain.remove", Domain{"hanoi.example"}, nil, NotFound, nil},
-		{"queue.list", none, &Entries{[]Entry{}}, "", nil},
-		{"queue.show", EntryID{"01JDCAQ5N9T3V8ZK2M7R4W6XYB-0"}, nil, NotFound, nil},
-		{"queue.retry", EntryIDs{All: true}, &Count{0}, "", nil},
-		{"queue.retry", EntryIDs{}, nil, Invalid, nil},
-		{"queue.drop", EntryIDs{}, nil, Invalid, nil},
-		{"queue.drop", EntryIDs{All: true, IDs: []string{"1"}}, nil, Invalid, nil},
-		{"queue.drop", EntryIDs{IDs: []string{"01JDCAQ5N9T3V8ZK2M7R4W6XYB-0"}}, nil, NotFound, nil},
-		{"reload", none, nil, Failed, nil},
-		{"reboot", none, nil, Invalid, nil},
-		{"domain.add", "not an object", nil, Invalid, nil},
+			&List{all.Address, []string{"linh@hanoi.example", "y@remote.example"}, true}, ""},
+		{"list.members", ListMembers{Address: all.Address, Group: true, Remove: []string{"x@remote.example"}}, nil, NotFound},
+		{"list.members", ListMembers{Address: info.Address, Group: true}, nil, NotFound},
+		{"domain.remove", Domain{"hanoi.example"}, nil, Invalid},
+		{"account.remove", Address{"linh@hanoi.example"}, nil, ""},
+		{"account.remove", Address{"linh@hanoi.example"}, nil, NotFound},
+		{"list.remove", ListRemove{"@hanoi.example", false}, nil, ""},
+		{"list.remove", ListRemove{"@hanoi.example", false}, nil, NotFound},
+		{"list.remove", ListRemove{all.Address, false}, nil, NotFound},
+		{"list.remove", ListRemove{all.Address, true}, nil, ""},
+		{"list.remove", ListRemove{info.Address, false}, nil, ""},
+		{"domain.remove", Domain{"hanoi.example"}, nil, ""},
+		{"domain.remove", Domain{"hanoi.example"}, nil, NotFound},
+		{"queue.list", none, &Entries{[]Entry{}}, ""},
+		{"queue.show", EntryID{"01JDCAQ5N9T3V8ZK2M7R4W6XYB-0"}, nil, NotFound},
+		{"queue.retry", EntryIDs{All: true}, &Count{0}, ""},
+		{"queue.retry", EntryIDs{}, nil, Invalid},
+		{"queue.drop", EntryIDs{}, nil, Invalid},
+		{"queue.drop", EntryIDs{All: true, IDs: []string{"1"}}, nil, Invalid},
+		{"queue.drop", EntryIDs{IDs: []string{"01JDCAQ5N9T3V8ZK2M7R4W6XYB-0"}}, nil, NotFound},
+		{"reload", none, nil, Failed},
+		{"reboot", none, nil, Invalid},
+		{"domain.add", "not an object", nil, Invalid},
 	}
 }
 
@@ -185,7 +165,7 @@ func TestVerbs(t *testing.T) {
 	for _, running := range []bool{true, false} {
 		t.Run(fmt.Sprintf("running=%v", running), func(t *testing.T) {
 			t.Parallel()
-			s, m := service(t)
+			s := service(t)
 			dir, log := t.TempDir(), &lockedBuffer{}
 			open := func(context.Context) (*Service, func() error, error) { return s, func() error { return nil }, nil }
 			if running {
@@ -193,7 +173,7 @@ func TestVerbs(t *testing.T) {
 				open = neverOpen
 			}
 			for _, st := range steps() {
-				st.run(t, dir, open, m)
+				st.run(t, dir, open)
 			}
 			if strings.Contains(log.String(), secret) {
 				t.Errorf("the log has a password:\n%s", log)
@@ -202,7 +182,7 @@ func TestVerbs(t *testing.T) {
 	}
 }
 
-func (st step) run(t *testing.T, dir string, open func(context.Context) (*Service, func() error, error), m *recordedMail) {
+func (st step) run(t *testing.T, dir string, open func(context.Context) (*Service, func() error, error)) {
 	t.Helper()
 	call := Call{Verb: st.verb, Request: st.req}
 	if st.want != nil {
@@ -220,14 +200,11 @@ func (st step) run(t *testing.T, dir string, open func(context.Context) (*Servic
 	if err != nil && strings.Contains(err.Error(), secret) {
 		t.Errorf("%s: the error has the password: %v", st.verb, err)
 	}
-	if calls := m.taken(); !reflect.DeepEqual(calls, st.mail) {
-		t.Errorf("%s %+v: mail was told %q, want %q", st.verb, st.req, calls, st.mail)
-	}
 }
 
 func TestHintSaysWhatToDo(t *testing.T) {
 	t.Parallel()
-	s, _ := service(t)
+	s := service(t)
 	err := s.Do(t.Context(), Call{Verb: "account.add", Request: AccountAdd{Address: "a@hue.example", Password: secret}})
 	if err == nil || !strings.Contains(err.Error(), "tem domain add hue.example") {
 		t.Errorf("%v", err)
@@ -236,7 +213,7 @@ func TestHintSaysWhatToDo(t *testing.T) {
 
 func TestRemoveAccountSaysWhoStillNamesIt(t *testing.T) {
 	t.Parallel()
-	s, _ := service(t)
+	s := service(t)
 	ctx := t.Context()
 	for _, c := range []Call{
 		{Verb: "domain.add", Request: Domain{"hanoi.example"}},
@@ -255,7 +232,7 @@ func TestRemoveAccountSaysWhoStillNamesIt(t *testing.T) {
 
 func TestReload(t *testing.T) {
 	t.Parallel()
-	s, _ := service(t)
+	s := service(t)
 	reloaded := make(chan bool, 1)
 	s.Reload = func(context.Context) error { reloaded <- true; return nil }
 	dir := t.TempDir()
@@ -274,7 +251,7 @@ func TestSocket(t *testing.T) {
 				t.Fatal(err)
 			}
 			leaveStale(t, dir)
-			s, _ := service(t)
+			s := service(t)
 			t.Run("serve", func(t *testing.T) {
 				serve(t, s, dir)
 				if err := Do(t.Context(), dir, neverOpen, Call{Verb: "domain.list", Request: Nothing{}}); err != nil {
@@ -317,7 +294,7 @@ func TestListenLeavesOtherFilesAlone(t *testing.T) {
 	if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, _ := service(t)
+	s := service(t)
 	if _, err := Listen(t.Context(), dir, s); err == nil {
 		t.Error("listened in place of a file")
 	}
@@ -328,7 +305,7 @@ func TestListenLeavesOtherFilesAlone(t *testing.T) {
 
 func TestStoreIsClosed(t *testing.T) {
 	t.Parallel()
-	s, _ := service(t)
+	s := service(t)
 	failed := errors.New("could not close")
 	open := func(context.Context) (*Service, func() error, error) { return s, func() error { return failed }, nil }
 	err := Do(t.Context(), t.TempDir(), open, Call{Verb: "domain.list", Request: Nothing{}})
@@ -341,7 +318,7 @@ func TestStoreIsClosed(t *testing.T) {
 // open its store, which it has locked.
 func TestServerThatComesUpMeanwhile(t *testing.T) {
 	t.Parallel()
-	s, _ := service(t)
+	s := service(t)
 	dir := t.TempDir()
 	open := func(context.Context) (*Service, func() error, error) {
 		serve(t, s, dir)
@@ -355,21 +332,40 @@ func TestServerThatComesUpMeanwhile(t *testing.T) {
 	}
 }
 
+// A server that starts has the store before it answers.
+func TestServerThatStarts(t *testing.T) {
+	t.Parallel()
+	s := service(t)
+	dir := t.TempDir()
+	tries := 0
+	open := func(context.Context) (*Service, func() error, error) {
+		if tries++; tries == 2 {
+			serve(t, s, dir)
+		}
+		return nil, nil, fmt.Errorf("%s %w", dir, ErrInUse)
+	}
+	if err := Do(t.Context(), dir, open, Call{Verb: "domain.list", Request: Nothing{}}); err != nil || tries != 2 {
+		t.Errorf("%v after %d tries", err, tries)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	busy := func(context.Context) (*Service, func() error, error) {
+		cancel()
+		return nil, nil, ErrInUse
+	}
+	if err := Do(ctx, t.TempDir(), busy, Call{Verb: "domain.list", Request: Nothing{}}); !errors.Is(err, context.Canceled) {
+		t.Errorf("a caller that does not wait: %v", err)
+	}
+}
+
 func TestInternalErrorsTravel(t *testing.T) {
 	t.Parallel()
-	s, m := service(t)
+	s := service(t)
 	dir := t.TempDir()
 	serve(t, s, dir)
-	do := func(verb string, req any) error {
-		return Do(t.Context(), dir, neverOpen, Call{Verb: verb, Request: req})
-	}
-	if err := do("domain.add", Domain{"hanoi.example"}); err != nil {
-		t.Fatal(err)
-	}
-	m.err = errors.New("disk on fire")
-	err := do("account.add", AccountAdd{Address: "a@hanoi.example", Password: secret, Quota: 1})
+	s.Mail.KV.Close()
+	err := Do(t.Context(), dir, neverOpen, Call{Verb: "domain.list", Request: Nothing{}})
 	var e *Error
-	if !errors.As(err, &e) || e.Kind != Failed || !strings.Contains(e.Text, "disk on fire") {
+	if !errors.As(err, &e) || e.Kind != Failed || !strings.Contains(e.Text, "engine is closed") {
 		t.Errorf("%v", err)
 	}
 }

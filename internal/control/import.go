@@ -53,7 +53,7 @@ type BadLine struct {
 }
 
 // Import adds every person of a file, or nobody if any line is bad.
-func (s *Service) Import(ctx context.Context, r AccountImport, progress Progress) (Imported, error) {
+func (s *Service) Import(ctx context.Context, r AccountImport, w watcher) (Imported, error) {
 	f := importFile{service: s, lines: map[string]int{}, order: defaultOrder()}
 	if err := f.read(ctx, r.CSV); err != nil {
 		return Imported{}, err
@@ -61,21 +61,12 @@ func (s *Service) Import(ctx context.Context, r AccountImport, progress Progress
 	if f.result.Bad != nil {
 		return f.result, nil
 	}
-	var told func(int)
-	if progress != nil {
-		told = func(done int) { progress(done, len(f.people)) }
-	}
-	added, err := s.Directory.AddAccounts(ctx, f.people, told)
+	added, err := s.Directory.AddAccounts(ctx, f.people, func(done int) { w.progress(done, len(f.people)) })
 	if err != nil {
 		return Imported{}, err
 	}
-	for _, a := range added {
-		if a.Quota == 0 {
-			continue
-		}
-		if err := s.setMailQuota(ctx, a); err != nil {
-			return Imported{}, err
-		}
+	if err := s.welcome(ctx, added); err != nil {
+		return Imported{}, err
 	}
 	return Imported{Added: len(added)}, nil
 }

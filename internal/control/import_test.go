@@ -2,17 +2,17 @@ package control
 
 import (
 	"fmt"
-	"reflect"
 	"strings"
 	"testing"
 
 	"tem/internal/directory"
+	"tem/internal/kv"
 	"tem/internal/kv/memory"
 )
 
 func TestImport(t *testing.T) {
 	t.Parallel()
-	s, m := service(t)
+	s := service(t)
 	ctx := t.Context()
 	for _, d := range []string{"hanoi.example", "saigon.example"} {
 		if err := s.Directory.AddDomain(ctx, d); err != nil {
@@ -37,8 +37,8 @@ func TestImport(t *testing.T) {
 	if last != [2]int{3, 3} {
 		t.Errorf("progress ended with %v", last)
 	}
-	if calls := m.taken(); !reflect.DeepEqual(calls, []string{"quota 0 524288000 0"}) {
-		t.Errorf("mail was told %q", calls)
+	if q, err := s.Mail.Account(kv.FirstAccount).Quota(ctx); err != nil || q.BytesLimit != 500<<20 {
+		t.Errorf("the quota of the first is %+v, %v", q, err)
 	}
 	all, err := s.ListAccounts(ctx, AccountList{Domain: "Hanoi.example"})
 	if err != nil || len(all.Accounts) != 2 || all.Accounts[0].Name != "Nguyễn, Linh" {
@@ -55,7 +55,7 @@ func TestImport(t *testing.T) {
 // Every bad line is told with its number, nothing is changed, and no password is shown.
 func TestImportTellsEveryBadLine(t *testing.T) {
 	t.Parallel()
-	s, _ := service(t)
+	s := service(t)
 	if err := s.Directory.AddDomain(t.Context(), "hanoi.example"); err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestImportTellsEveryBadLine(t *testing.T) {
 		{"a column twice", "address,password,address\n", "1 header"},
 		{"no password column", "address,name\n", "1 header"},
 	} {
-		got, err := s.Import(t.Context(), AccountImport{[]byte(strings.ReplaceAll(c.file, "P", secret))}, nil)
+		got, err := s.Import(t.Context(), AccountImport{[]byte(strings.ReplaceAll(c.file, "P", secret))}, nowhere())
 		if err != nil || got.Added != 0 {
 			t.Errorf("%s: %+v, %v", c.name, got, err)
 		}
@@ -114,11 +114,11 @@ func expectBad(t *testing.T, name string, bad []BadLine, want []string) {
 
 func TestImportIsBounded(t *testing.T) {
 	t.Parallel()
-	s, _ := service(t)
-	if _, err := s.Import(t.Context(), AccountImport{make([]byte, MaxImport+1)}, nil); err == nil {
+	s := service(t)
+	if _, err := s.Import(t.Context(), AccountImport{make([]byte, MaxImport+1)}, nowhere()); err == nil {
 		t.Error("a file that is too large was taken")
 	}
-	got, err := s.Import(t.Context(), AccountImport{[]byte(strings.Repeat("bad\n", maxBadLines+5))}, nil)
+	got, err := s.Import(t.Context(), AccountImport{[]byte(strings.Repeat("bad\n", maxBadLines+5))}, nowhere())
 	if err != nil || len(got.Bad) != maxBadLines || got.More != 5 {
 		t.Errorf("%d bad lines and %d more, %v", len(got.Bad), got.More, err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"tem/internal/address"
 	"tem/internal/directory"
+	"tem/internal/mail"
 )
 
 // List is an alias or a group.
@@ -123,13 +124,16 @@ func sameAddress(a, b address.Address) bool {
 	return a.Key() == b.Key()
 }
 
-// RemoveList removes an alias or a group; its members stay.
+// RemoveList removes an alias or a group, and what was shared with the group; its members stay.
 func (s *Service) RemoveList(ctx context.Context, r ListRemove) (List, error) {
 	l, err := s.find(ctx, r.Address, r.Group)
 	if err != nil {
 		return List{}, err
 	}
-	return toList(l), s.Directory.RemoveList(ctx, l.Address)
+	if err := s.Directory.RemoveList(ctx, l.Address); err != nil || !l.Group {
+		return toList(l), err
+	}
+	return toList(l), s.Mail.Forget(ctx, mail.GroupGrantee(l.Address.Key()))
 }
 
 // ChangeMembers adds and removes members and returns the list as it is then.

@@ -19,8 +19,10 @@ const (
 	pathPrefix = "/v1/"
 )
 
-// message is one line of an answer: how far it is, or its end.
-type message struct {
+// answerLine is one line of an answer: how far it is, what was found on the way,
+// or its end.
+type answerLine struct {
+	Found    json.RawMessage  `json:"found,omitempty"`
 	Progress *progressMessage `json:"progress,omitempty"`
 	Result   json.RawMessage  `json:"result,omitempty"`
 	Error    *Error           `json:"error,omitempty"`
@@ -95,23 +97,33 @@ func (d *Door) answer(w http.ResponseWriter, r *http.Request) {
 	flush := http.NewResponseController(w)
 	request, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
 	if err != nil {
-		send.Encode(message{Error: &Error{Invalid, "the request is cut short or too large"}})
+		send.Encode(answerLine{Error: &Error{Invalid, "the request is cut short or too large"}})
 		return
 	}
 	var last time.Time
-	result, err := d.service.run(r.Context(), name, request, func(done, total int) {
+	tell := watcher{progress: func(done, total int) {
 		if now := time.Now(); done == total || now.Sub(last) > 100*time.Millisecond {
 			last = now
-			send.Encode(message{Progress: &progressMessage{done, total}})
+			send.Encode(answerLine{Progress: &progressMessage{done, total}})
 			flush.Flush()
 		}
-	})
+	}, found: func(v any) {
+		send.Encode(answerLine{Found: lineOf(v)})
+		flush.Flush()
+	}}
+	result, err := d.service.run(r.Context(), name, request, tell)
 	d.note(r.Context(), name, err)
 	if err != nil {
-		send.Encode(message{Error: asError(err)})
+		send.Encode(answerLine{Error: asError(err)})
 		return
 	}
-	send.Encode(message{Result: result})
+	send.Encode(answerLine{Result: result})
+}
+
+// lineOf is a value of ours, which always can be written.
+func lineOf(v any) json.RawMessage {
+	text, _ := json.Marshal(v)
+	return text
 }
 
 func verbOf(r *http.Request) (string, bool) {

@@ -114,7 +114,8 @@ func private(dir string) error {
 }
 
 // removeStale removes the socket of a process that is gone. Whoever listens
-// holds the lock of the store, so at most one server gets here.
+// holds the lock of the store in the data directory, or that of the directory
+// if the store is elsewhere, so at most one server gets here.
 func removeStale(ctx context.Context, dir string) error {
 	path := filepath.Join(dir, socketName)
 	info, err := os.Lstat(path)

@@ -152,8 +152,9 @@ func (d *Directory) SetAccount(ctx context.Context, acc Account) error {
 }
 
 // RemoveAccount forgets an account and its credentials and returns what it
-// was; its mail is for the caller to delete.
-func (d *Directory) RemoveAccount(ctx context.Context, a address.Address) (gone Account, err error) {
+// was. Its mail is for the caller to delete: also (nil: nothing) adds to the
+// same commit; it may be called more than once, each time with a fresh batch.
+func (d *Directory) RemoveAccount(ctx context.Context, a address.Address, also func(b *kv.Batch, gone Account)) (gone Account, err error) {
 	defer d.verified.forget(key(a))
 	err = d.change(ctx, func(x *index, b *kv.Batch) error {
 		gone, err = x.account(a)
@@ -162,6 +163,9 @@ func (d *Directory) RemoveAccount(ctx context.Context, a address.Address) (gone 
 		}
 		b.Delete(kv.Directory, rowKey(accountRow, key(a)))
 		b.Delete(kv.Directory, rowKey(credentialRow, key(a)))
+		if also != nil {
+			also(b, gone)
+		}
 		return nil
 	})
 	return gone, err

@@ -160,7 +160,7 @@ func TestAccountsSurviveAndIDsAreNotReused(t *testing.T) {
 	if err != nil || got != want {
 		t.Errorf("after a restart %+v, %v; want %+v", got, err, want)
 	}
-	if _, err := again.RemoveAccount(ctx, linh); err != nil {
+	if _, err := again.RemoveAccount(ctx, linh, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := again.Account(ctx, linh); !errors.Is(err, ErrNotFound) {

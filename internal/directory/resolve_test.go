@@ -100,7 +100,7 @@ func TestPostmasterFollowsTheFirstAccount(t *testing.T) {
 		if err != nil || r.Accounts[0].Name != "The First" {
 			t.Errorf("after a change the postmaster is %+v, %v", r, err)
 		}
-		_, err = d.RemoveAccount(t.Context(), r.Accounts[0].Address)
+		_, err = d.RemoveAccount(t.Context(), r.Accounts[0].Address, nil)
 		must(t, err)
 	}
 	if _, err := d.Resolve(t.Context(), mailbox(t, "postmaster@hanoi.example")); !errors.Is(err, ErrNotFound) {

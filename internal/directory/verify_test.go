@@ -92,7 +92,7 @@ func TestPasswordChangeDisableRemove(t *testing.T) {
 	acc.Disabled = false
 	must(t, d.SetAccount(ctx, acc))
 	expect("enabled", "another one", nil)
-	_, err = d.RemoveAccount(ctx, acc.Address)
+	_, err = d.RemoveAccount(ctx, acc.Address, nil)
 	must(t, err)
 	expect("removed", "another one", sasl.ErrFailed)
 	if err := d.SetPassword(ctx, acc.Address, "x"); !errors.Is(err, ErrNotFound) {
