@@ -29,11 +29,14 @@ type account struct {
 	uses int           // guarded by Store.mu
 	idle *list.Element // in Store.idle; guarded by Store.mu
 
-	mu     sync.Mutex  // held over "read the cache, build a batch, Submit"
-	cache  *cache      // nil: to be loaded; includes what was submitted but is not yet durable
-	last   kv.Pending  // the latest batch submitted; nil when none
-	flight []inFlight  // what deliveries that are not yet durable are known by
-	exists atomic.Bool // the account's rows are durable
+	mu     sync.Mutex // held over "read the cache, build a batch, Submit"
+	cache  *cache     // nil: to be loaded; includes what was submitted but is not yet durable
+	last   kv.Pending // the latest batch submitted; nil when none
+	flight []inFlight // what deliveries that are not yet durable are known by
+	ids    *idFilter  // nil: not made yet
+
+	arrivals int         // deliveries that looked for their threads without ids; guarded by mu
+	exists   atomic.Bool // the account's rows are durable
 
 	seenMu  sync.Mutex
 	durable map[MailboxID]Mailbox // durable rows, for a cheap Changes

@@ -307,13 +307,18 @@ func (u *crashUser) deliver() (mail [][32]byte, err error) {
 	return mail, nil
 }
 
-// nextUID asks the store: a plain number that no crash of this run has touched.
+// nextUID asks the store, and again where a read may fail; 0 if it can't say.
 func (u *crashUser) nextUID(name string) UID {
-	m, err := u.a.MailboxByID(context.Background(), u.boxes[name])
-	if err != nil {
-		return 0
+	for range 100 {
+		m, err := u.a.MailboxByID(context.Background(), u.boxes[name])
+		if err == nil {
+			return m.UIDNext
+		}
+		if !u.c.tolerant {
+			break
+		}
 	}
-	return m.UIDNext
+	return 0
 }
 
 // some picks a mailbox and some of its UIDs, in order.

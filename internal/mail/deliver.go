@@ -125,6 +125,7 @@ func (e *edit) newEmail(ctx context.Context, m *Meta, look []uint64) error {
 
 // known writes the rows by which an email and its body are found.
 func (e *edit) known(m *Meta) {
+	e.learned = append(e.learned, m.hashes...)
 	if m.Thread != ThreadID(m.Email) {
 		e.b.Set(e.a.id, threadKey(m.Thread, m.Email), nil)
 	}

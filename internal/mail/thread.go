@@ -2,6 +2,7 @@ package mail
 
 import (
 	"context"
+	"encoding/binary"
 	"slices"
 
 	"tem/internal/kv"
@@ -44,6 +45,9 @@ func (e *edit) thread(ctx context.Context, subject uint64, look []uint64) (found
 	if e.a.cache.row == nil {
 		return 0, nil
 	}
+	if look, err = e.maybeKnown(ctx, look); len(look) == 0 || err != nil {
+		return 0, err
+	}
 	err = e.s.view(ctx, func(r kv.Reader) error {
 		for _, h := range look {
 			if found, err = findThread(r, e.a.id, h, subject); found != 0 || err != nil {
@@ -53,6 +57,55 @@ func (e *edit) thread(ctx context.Context, subject uint64, look []uint64) (found
 		return nil
 	})
 	return found, err
+}
+
+// maybeKnown leaves out the hashes that the account surely does not have.
+func (e *edit) maybeKnown(ctx context.Context, look []uint64) ([]uint64, error) {
+	a := e.a
+	if e.s.Shared {
+		return look, nil
+	}
+	if a.arrivals++; a.ids == nil && a.arrivals < firstArrivals+int(e.next.state.quota.Messages)/idsPerArrival {
+		return look, nil
+	}
+	if a.ids == nil {
+		if err := e.readIDs(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(look), func(h uint64) bool { return !a.ids.has(h) }), nil
+}
+
+// readIDs makes the account's filter of what is stored and what is in flight.
+func (e *edit) readIDs(ctx context.Context) error {
+	hashes := make([]uint64, 0, e.next.state.quota.Messages)
+	for _, f := range e.a.flight {
+		hashes = append(hashes, f.hash)
+	}
+	err := e.s.view(ctx, func(r kv.Reader) error {
+		return r.Scan(e.a.id, []byte{keyMessageID}, []byte{keyMessageID + 1}, kv.ScanOptions{}, func(key, _ []byte) error {
+			hashes = append(hashes, binary.BigEndian.Uint64(key[1:]))
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	e.a.ids = newIDFilter(len(hashes))
+	for _, h := range hashes {
+		e.a.ids.add(h)
+	}
+	return nil
+}
+
+// learnIDs adds what a submitted commit makes known. A filter that is full is
+// given up; the next is larger.
+func (a *account) learnIDs(hashes []uint64) {
+	for _, h := range hashes {
+		if a.ids != nil && !a.ids.add(h) {
+			a.ids, a.arrivals = nil, 0
+		}
+	}
 }
 
 // maxSameID bounds how many emails with one Message-ID are looked at.

@@ -27,7 +27,8 @@ type edit struct {
 	boxes   map[MailboxID]*Mailbox // as they become; nil: deleted
 	log     map[MailboxID]*logEntry
 	flight  []inFlight
-	pooled  pooled // what this commit does to the account's pool
+	learned []uint64 // hashes of Message-IDs that this commit writes
+	pooled  pooled   // what this commit does to the account's pool
 }
 
 // update builds one commit over some accounts, submits it under their locks and
@@ -171,7 +172,7 @@ func (e *edit) settle(ctx context.Context) error {
 	}
 	err := e.a.last.Wait(ctx)
 	if err != nil && ctx.Err() == nil {
-		e.a.cache, e.a.last, e.a.flight = nil, nil, nil
+		e.a.cache, e.a.last, e.a.flight, e.a.ids = nil, nil, nil, nil
 	}
 	return err
 }
@@ -233,7 +234,7 @@ func (e *edit) seal() {
 // install makes the account's cache what the submitted commit will have made it.
 func (e *edit) install(p kv.Pending) {
 	if e.removed {
-		e.a.cache, e.a.last = nil, p
+		e.a.cache, e.a.last, e.a.ids = nil, p, nil
 		return
 	}
 	if !e.dirty {
@@ -251,6 +252,7 @@ func (e *edit) install(p kv.Pending) {
 		e.a.cache = nil
 	}
 	e.a.flight = append(e.a.flight, e.flight...)
+	e.a.learnIDs(e.learned)
 }
 
 // drop forgets the cache after a commit that failed, unless it was dropped and
@@ -259,7 +261,7 @@ func (e *edit) drop() {
 	e.a.mu.Lock()
 	defer e.a.mu.Unlock()
 	if e.a.cache != nil && e.a.cache.state.modseq >= e.modseq || e.removed {
-		e.a.cache, e.a.last, e.a.flight = nil, nil, nil
+		e.a.cache, e.a.last, e.a.flight, e.a.ids = nil, nil, nil, nil
 	}
 }
 

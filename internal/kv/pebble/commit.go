@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"maps"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -14,21 +15,43 @@ import (
 // single larger batch still goes alone.
 const maxGroup = 8 << 20
 
-// commitLoop takes whatever is in line while the last sync ran: the disk is the
-// timer of the group.
+// flying is a group on its way to the disk.
+type flying struct {
+	group   []*pending
+	results []error       // for each of the group: why it was refused, or nil
+	batch   *pebble.Batch // nil: nothing was written
+	snap    *snapshot     // of what is durable once batch is
+}
+
+// ahead is how many groups may be on their way while the next is put together:
+// with none the processor would wait for the disk, with many each would be small.
+const ahead = 1
+
+// commitLoop decides group after group and puts them on their way; land, in a
+// goroutine of its own, waits for the disk.
 func (e *Engine) commitLoop() {
-	defer close(e.done)
+	landed := make(chan struct{})
+	sky := make(chan flying, ahead)
+	go func() {
+		defer close(landed)
+		for f := range sky {
+			e.land(f)
+		}
+	}()
 	for {
 		group, closing := e.take()
 		if len(group) > 0 {
-			e.commitGroup(group)
+			sky <- e.launch(group)
 			continue
 		}
 		if closing {
-			return
+			break
 		}
 		<-e.wake
 	}
+	close(sky)
+	<-landed
+	close(e.done)
 }
 
 // take removes the next group from the queue.
@@ -54,57 +77,66 @@ func batchSize(b *kv.Batch) (n int) {
 	return n
 }
 
-// commitGroup decides every batch of a group and wakes their callers.
-func (e *Engine) commitGroup(group []*pending) {
-	results, err := e.write(group)
-	if err != nil {
-		e.death.die(err)
-		err = e.death.err
-	}
-	for i, p := range group {
-		if err != nil {
-			p.finish(err)
-		} else {
-			p.finish(results[i])
-		}
-	}
-}
-
-// write makes the good batches of a group durable and visible. results says for
-// each whether its conditions held. The library panics when its log can't be
-// written; that is a failed write like any other.
-func (e *Engine) write(group []*pending) (results []error, err error) {
+// launch decides every batch of a group and hands the good ones to the log. The
+// library panics when its log can't be written; that is a failed write like any
+// other.
+func (e *Engine) launch(group []*pending) (f flying) {
+	f.group = group
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("write the log: %v", r)
+			e.death.die(fmt.Errorf("write the log: %v", r))
 		}
 	}()
 	if e.death.isDead() {
-		return nil, e.death.err
+		return f
 	}
-	out := e.db.NewBatch()
-	results, err = e.merge(out, group)
-	if err != nil {
-		return nil, err
+	f.batch = e.db.NewBatch()
+	o := newOverlay(e, group)
+	var err error
+	if f.results, err = o.merge(f.batch, group); err != nil {
+		e.death.die(err)
+		return f
 	}
-	if out.Empty() {
-		return results, out.Close()
+	if f.batch.Empty() {
+		f.batch.Close()
+		f.batch = nil
+		return f
 	}
-	if err := out.Commit(pebble.Sync); err != nil {
-		return nil, err
+	if err := e.db.ApplyNoSyncWait(f.batch, pebble.Sync); err != nil {
+		e.death.die(err)
+		return f
+	}
+	e.known.learn(o)
+	f.snap = newSnapshot(e.db) // no group is applied between the last two
+	return f
+}
+
+// land waits until a group is durable, makes it visible and wakes its callers.
+func (e *Engine) land(f flying) {
+	if f.batch != nil && !e.death.isDead() {
+		if err := f.batch.SyncWait(); err != nil {
+			e.death.die(err)
+		}
 	}
 	if e.death.isDead() { // the library reports a failed sync to its logger only
-		return nil, e.death.err
+		for _, p := range f.group {
+			p.finish(e.death.err)
+		}
+		return
 	}
-	e.publish(newSnapshot(e.db))
-	return results, out.Close()
+	if f.batch != nil {
+		e.publish(f.snap)
+		f.batch.Close()
+	}
+	for i, p := range f.group {
+		p.finish(f.results[i])
+	}
 }
 
 // merge copies the batches whose conditions hold into out; results has an error
 // for each other.
-func (e *Engine) merge(out *pebble.Batch, group []*pending) ([]error, error) {
+func (o *overlay) merge(out *pebble.Batch, group []*pending) ([]error, error) {
 	results := make([]error, len(group))
-	o := newOverlay(e.db, group)
 	for i, p := range group {
 		if results[i] = o.check(p.batch); results[i] != nil {
 			continue // a conflict, or a condition that can't be read
@@ -159,27 +191,48 @@ func appendEnd(dst []byte, p kv.Part, hi []byte) []byte {
 	return appendKey(dst, p, hi)
 }
 
-// overlay answers conditions from the writes of this group, then from the
-// database. It follows only those keys that some batch of the group asserts.
+// overlay answers conditions from the writes of this group, then from what is
+// remembered of earlier ones, then from the database. It follows only those keys
+// that some batch of the group asserts.
 type overlay struct {
 	db      *pebble.DB
-	watched map[string]*written // nil for a group of one: nothing was written before it
+	known   remembered
+	watched map[string]*written
 	buf     []byte
 }
 
 // written is what this group has made of a key so far.
 type written struct {
-	known bool // false: as in the database
+	known bool // false: as before the group
 	val   []byte
 	ok    bool
 }
 
-func newOverlay(db *pebble.DB, group []*pending) *overlay {
-	o := &overlay{db: db}
-	if len(group) == 1 {
-		return o
+// remembered are values of asserted keys as they are stored: most conditions are
+// on a row that the last commit of the same account wrote. It belongs to the
+// committer. An absent key is not in it.
+type remembered map[string][]byte
+
+// rememberMost is how many keys are remembered; with one more all are forgotten.
+const rememberMost = 1 << 14
+
+// learn takes over what a group has made of the keys that it watched.
+func (m remembered) learn(o *overlay) {
+	if len(m)+len(o.watched) > rememberMost {
+		clear(m)
 	}
-	o.watched = make(map[string]*written, len(group))
+	for key, w := range o.watched {
+		switch {
+		case w.known && w.ok:
+			m[key] = bytes.Clone(w.val)
+		case w.known:
+			delete(m, key)
+		}
+	}
+}
+
+func newOverlay(e *Engine, group []*pending) *overlay {
+	o := &overlay{db: e.db, known: e.known, watched: make(map[string]*written, len(group))}
 	for _, p := range group {
 		for i := range p.batch.Conditions {
 			c := &p.batch.Conditions[i]
@@ -196,15 +249,15 @@ func (o *overlay) key(p kv.Part, key []byte) []byte {
 
 // note remembers a write to a watched key.
 func (o *overlay) note(op *kv.Op) {
-	if len(o.watched) == 0 {
-		return
-	}
 	if op.Kind == kv.OpDeleteRange {
 		o.noteRange(op)
 		return
 	}
-	if w := o.watched[string(o.key(op.Part, op.Key))]; w != nil {
+	key := o.key(op.Part, op.Key)
+	if w := o.watched[string(key)]; w != nil {
 		*w = written{known: true, val: op.Val, ok: op.Kind == kv.OpSet}
+	} else if len(o.known) > 0 {
+		delete(o.known, string(key))
 	}
 }
 
@@ -215,6 +268,7 @@ func (o *overlay) noteRange(op *kv.Op) {
 			*w = written{known: true}
 		}
 	}
+	maps.DeleteFunc(o.known, func(key string, _ []byte) bool { return lo <= key && key < hi })
 }
 
 // check returns ErrConflict when a condition does not hold.
@@ -233,8 +287,11 @@ func (o *overlay) check(b *kv.Batch) error {
 }
 
 func (o *overlay) holds(key, want []byte) (bool, error) {
-	if w := o.watched[string(key)]; w != nil && w.known {
+	if w := o.watched[string(key)]; w.known {
 		return equal(w.val, w.ok, want), nil
+	}
+	if val, ok := o.known[string(key)]; ok {
+		return equal(val, true, want), nil
 	}
 	val, closer, err := get(o.db, key)
 	if err != nil {

@@ -2,12 +2,13 @@
 // tree on the local disk.
 //
 // Invariant: one committer goroutine takes all batches in line, checks their
-// conditions in order, writes the good ones as one record, waits for the disk,
-// publishes a snapshot of what is now durable and only then wakes the callers.
-// Readers see published snapshots only. After a failed write or sync the
-// engine is dead: nothing can say what a disk that lost one write still holds.
+// conditions in order and hands the good ones to the log as one record; a second
+// waits for the disk, publishes a snapshot of what is now durable and only then
+// wakes the callers. Readers see published snapshots only. After a failed write
+// or sync the engine is dead: nothing can say what a disk that lost one write
+// still holds.
 //
-// The committer belongs to Engine; Close waits for it.
+// Both belong to Engine; Close waits for them.
 package pebble
 
 import (
@@ -28,8 +29,9 @@ import (
 const formatVersion = pebble.FormatValueSeparation
 
 // separateFrom is the size in octets from which values are kept apart from the
-// keys, so that compactions need not copy message bodies.
-const separateFrom = 1 << 10
+// keys, so that compactions need not copy message bodies. The metadata of a
+// message, which FETCH reads in order, is smaller.
+const separateFrom = 2 << 10
 
 // Options say where and how large.
 type Options struct {
@@ -47,6 +49,7 @@ type Engine struct {
 	death   *death
 	wake    chan struct{} // one token: the queue is not empty or closing
 	done    chan struct{} // closed when the committer has ended
+	known   remembered    // the committer's own
 	mu      sync.Mutex
 	queue   []*pending
 	closing bool
@@ -67,7 +70,7 @@ func Open(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the store in %s: %w", o.Dir, err)
 	}
-	e := &Engine{db: db, death: d, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	e := &Engine{db: db, death: d, wake: make(chan struct{}, 1), done: make(chan struct{}), known: make(remembered)}
 	e.snap = newSnapshot(db)
 	go e.commitLoop()
 	return e, nil
