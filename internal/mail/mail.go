@@ -147,7 +147,7 @@ type Meta struct {
 	Structure []byte
 	BasicBody []byte
 	Parts     []byte // message.DecodePart
-	Preview   string
+	Preview   []byte // UTF-8, one line
 	Attached  bool
 	SHA256    [sha256.Size]byte // of the body; all zero if format 1 has not been left behind yet
 

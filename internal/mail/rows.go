@@ -72,10 +72,27 @@ func (d *decoder) uint64() uint64 {
 // time is seconds since 1970 and minutes east of Greenwich.
 func (d *decoder) time() time.Time {
 	at, zone := time.Unix(d.int(), 0), d.int()
-	if zone == 0 {
-		return at.UTC()
+	return at.In(location(int(zone)))
+}
+
+// zones are the offsets from Greenwich that are in use, a quarter of an hour
+// apart: making one for each date that is read would cost more than the rest of
+// its row.
+var zones = func() (list [2*maxZone/15 + 1]*time.Location) {
+	for i := range list {
+		list[i] = time.FixedZone("", (i*15-maxZone)*60)
 	}
-	return at.In(time.FixedZone("", int(zone)*60))
+	list[maxZone/15] = time.UTC
+	return list
+}()
+
+const maxZone = 14 * 60 // minutes
+
+func location(minutes int) *time.Location {
+	if minutes%15 == 0 && -maxZone <= minutes && minutes <= maxZone {
+		return zones[(minutes+maxZone)/15]
+	}
+	return time.FixedZone("", minutes*60)
 }
 
 func appendTime(dst []byte, t time.Time) []byte {
@@ -222,7 +239,7 @@ func (m *Meta) decode(uid UID, row []byte) error {
 		m.hashes = append(m.hashes, d.uint64())
 	}
 	m.Envelope, m.Structure, m.BasicBody, m.Parts = d.bytes(), d.bytes(), d.bytes(), d.bytes()
-	m.Preview, m.SHA256 = string(d.bytes()), [sha256.Size]byte{}
+	m.Preview, m.SHA256 = d.bytes(), [sha256.Size]byte{}
 	if len(d.b) > 0 {
 		copy(m.SHA256[:], d.take(sha256.Size))
 	}

@@ -12,7 +12,7 @@ func TestMetaRow(t *testing.T) {
 	t.Parallel()
 	want := Meta{
 		UID: 7, Email: 1 << 40, Thread: 3, Size: 12345, Received: time.Unix(1e9, 0).UTC(), Sent: time.Time{},
-		Envelope: []byte("env"), Structure: []byte("struct"), BasicBody: []byte("basic"), Parts: []byte{1, 2}, Preview: "Xin chào",
+		Envelope: []byte("env"), Structure: []byte("struct"), BasicBody: []byte("basic"), Parts: []byte{1, 2}, Preview: []byte("Xin chào"),
 		Attached: true, hashes: []uint64{1, 1 << 63}, subject: 9,
 	}
 	want.Body[3], want.SHA256[31] = 4, 5
@@ -59,7 +59,7 @@ func TestLogRow(t *testing.T) {
 func FuzzRows(f *testing.F) {
 	box := Mailbox{Name: "INBOX", UIDNext: 300, Keywords: []string{"a", "b"}}
 	f.Add(box.append(nil))
-	f.Add((&Meta{Size: 1, Preview: "x", hashes: []uint64{1}}).append(nil))
+	f.Add((&Meta{Size: 1, Preview: []byte("x"), hashes: []uint64{1}}).append(nil))
 	f.Add(appendLog(nil, logHead{1, 2, 3}, map[MailboxID]*logEntry{1: {changed: []UID{1, 2, 4}, gone: []tombstone{{3, 1, 1}}}}))
 	f.Add((&state{modseq: 5}).append(nil))
 	f.Add((&state{modseq: 5, layout: layoutNow, pool: "example.org", vault: Quota{Bytes: 3}}).append(nil))

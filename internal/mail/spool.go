@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -223,7 +222,7 @@ const (
 )
 
 // preview is the beginning of the first text part on one line.
-func preview(r io.ReaderAt, root *message.Part) string {
+func preview(r io.ReaderAt, root *message.Part) []byte {
 	var text *message.Part
 	root.Walk(func(_ []int, p *message.Part) bool {
 		if text == nil && p.Type == "text" && p.Message == nil && !p.IsAttachment() {
@@ -232,7 +231,7 @@ func preview(r io.ReaderAt, root *message.Part) string {
 		return text == nil
 	})
 	if text == nil {
-		return ""
+		return nil
 	}
 	n := previewRead
 	if text.Subtype == "html" {
@@ -246,7 +245,7 @@ func preview(r io.ReaderAt, root *message.Part) string {
 }
 
 // squeeze makes the first n characters of text one line with single spaces.
-func squeeze(text []byte, n int) string {
+func squeeze(text []byte, n int) []byte {
 	line := make([]byte, 0, min(len(text), 4*n))
 	space := false
 	for len(text) > 0 && n > 0 {
@@ -265,5 +264,5 @@ func squeeze(text []byte, n int) string {
 			n--
 		}
 	}
-	return strings.TrimSuffix(string(line), " ")
+	return bytes.TrimSuffix(line, []byte{' '})
 }
