@@ -41,11 +41,11 @@ func (d *Delivery) Check(ctx context.Context, e *Envelope, rcpt address.Address,
 		return status
 	}
 	for _, a := range found.Accounts {
-		q, err := d.o.Mail.Account(a.ID).Quota(ctx)
+		quotas, err := d.o.Mail.Account(a.ID).Quotas(ctx)
 		if err != nil {
 			return d.trouble(fmt.Errorf("quota of %s: %w", a.Address, err))
 		}
-		if status = room(q, size); status.OK() {
+		if status = room(quotas, size); status.OK() {
 			return accepted
 		}
 	}
@@ -87,15 +87,19 @@ func enabled(accounts []directory.Account) []directory.Account {
 	return list
 }
 
-// room says whether a mailbox with quota q can take a message of a size (0: not known).
-func room(q mail.Quota, size int64) dsn.Status {
-	switch {
-	case q.BytesLimit > 0 && size > q.BytesLimit:
-		return tooLarge
-	case q.BytesLimit > 0 && q.Bytes+max(size, 1) > q.BytesLimit, q.MessagesLimit > 0 && q.Messages >= q.MessagesLimit:
-		return full
+// room says whether a mailbox with these quotas can take a message of a size
+// (0: not known). What can never fit is said first.
+func room(quotas []mail.Quota, size int64) dsn.Status {
+	status := accepted
+	for _, q := range quotas {
+		switch {
+		case q.BytesLimit > 0 && size > q.BytesLimit:
+			return tooLarge
+		case q.BytesLimit > 0 && q.Bytes+max(size, 1) > q.BytesLimit, q.MessagesLimit > 0 && q.Messages >= q.MessagesLimit:
+			status = full
+		}
 	}
-	return accepted
+	return status
 }
 
 // trouble logs an error of ours and returns what the client is told instead.

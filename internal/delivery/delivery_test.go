@@ -341,6 +341,29 @@ func TestOverQuotaAtTheEnd(t *testing.T) {
 	l.wantJobs(": chi@hanoi.example(all@hanoi.example)=4.2.2") // nobody to report to
 }
 
+// TestFullDomain: a recipient is refused for now when the accounts of the domain
+// together have no room left.
+func TestFullDomain(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.must(l.store.SetPool(t.Context(), "hanoi.example", 0, 1))
+	for _, name := range []string{"an", "chi"} {
+		l.must(l.store.Join(t.Context(), l.ids[name], "hanoi.example"))
+	}
+	check := func() dsn.Status {
+		return l.Check(t.Context(), envelope("x@hue.example", "chi@hanoi.example"), at("chi@hanoi.example"), 0)
+	}
+	if s := check(); !s.OK() {
+		t.Errorf("with room: %v", s)
+	}
+	if s := l.Accept(t.Context(), envelope("x@hue.example", "an@hanoi.example"), l.body(letter)); !s.OK() {
+		t.Fatal(s)
+	}
+	if s := check(); code(s) != "452 4.2.2" {
+		t.Errorf("without room: %v", s)
+	}
+}
+
 func TestLargerThanTheMailbox(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

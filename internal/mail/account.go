@@ -232,6 +232,20 @@ func (a *Account) Quota(ctx context.Context) (q Quota, err error) {
 	return q, err
 }
 
+// Quotas returns all that a new email of the account must fit into: its own
+// quota and, if it shares one, that of its pool.
+func (a *Account) Quotas(ctx context.Context) (list []Quota, err error) {
+	var st state
+	err = a.read(ctx, func(r kv.Reader) (err error) {
+		st, err = readState(r, a.id)
+		return err
+	})
+	if list = []Quota{st.quota}; err == nil && st.pool != "" {
+		list = append(list, a.s.pools.figures(st.pool))
+	}
+	return list, err
+}
+
 // SetQuota sets an account's limits; 0 means none.
 func (s *Store) SetQuota(ctx context.Context, id kv.Part, bytes, messages int64) error {
 	if bytes < 0 || messages < 0 {

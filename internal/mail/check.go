@@ -243,7 +243,34 @@ func (c *checker) account(ctx context.Context, id kv.Part, next []byte) error {
 			return err
 		}
 	}
-	return c.vault(ctx, id)
+	if err := c.vault(ctx, id); err != nil || c.o.Quick {
+		return err
+	}
+	return c.text(ctx, id)
+}
+
+// text compares the text index with the messages; a wrong one is made anew.
+func (c *checker) text(ctx context.Context, id kv.Part) error {
+	missing := 0
+	err := c.s.CheckIndex(ctx, id, func(EmailID) error { missing++; return nil })
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err == nil && missing == 0:
+		return nil
+	}
+	p := Problem{Account: id, Text: fmt.Sprintf("the text index does not find %d emails by all of their words", missing)}
+	if err != nil {
+		p.Text = fmt.Sprintf("the text index can't be read: %v", err)
+	}
+	if c.o.Repair {
+		err := c.s.RebuildIndex(ctx, id)
+		if p.Repaired = err == nil; err != nil {
+			p.Text += fmt.Sprintf("; making it anew: %v", err)
+		}
+	}
+	c.tell(p)
+	return nil
 }
 
 // roundsMost bounds how often an account is gone over to repair it. Each round

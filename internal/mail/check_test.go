@@ -245,3 +245,42 @@ func TestCheckResumes(t *testing.T) {
 		t.Errorf("after the end: %+v, %v", r, err)
 	}
 }
+
+// TestCheckIndexed: a text index that lacks words, or can't be read, is told of
+// and made anew.
+func TestCheckIndexed(t *testing.T) {
+	t.Parallel()
+	for name, damage := range map[string]func(b *kv.Batch, row keyed){
+		"gone":    func(b *kv.Batch, row keyed) { b.Delete(row.p, row.key) },
+		"damaged": func(b *kv.Batch, row keyed) { row.val[len(row.val)/2] ^= 1; b.Set(row.p, row.key, row.val) },
+	} {
+		s, _ := populated(t)
+		if err := s.RebuildIndex(t.Context(), alice); err != nil {
+			t.Fatal(err)
+		}
+		if found, _ := checked(t, s, false); len(found) != 0 {
+			t.Errorf("a good index: %+v", found)
+		}
+		var index keyed
+		for _, row := range allRows(t, s) {
+			if row.p == alice && row.key[0] == 't' {
+				index = row
+			}
+		}
+		s = past(t, s, func(b *kv.Batch) { damage(b, index) })
+		if found, _ := checked(t, s, false); len(found) != 1 {
+			t.Errorf("%s: found %+v", name, found)
+		}
+		mended(t, s, name)
+	}
+}
+
+// TestStaleBody: what the sweeper might take for an orphan can't be delivered.
+func TestStaleBody(t *testing.T) {
+	t.Parallel()
+	s, c := newStore(t, memory.New())
+	b := body(t, s, text("late", 10000))
+	c.t = c.t.Add(sweepGrace/2 + 1)
+	_, err := s.Deliver(t.Context(), b, []Target{{Account: alice}}, nil)
+	wantKind(t, err, Busy)
+}

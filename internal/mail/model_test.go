@@ -369,7 +369,7 @@ func (m *machine) rename(t *rapid.T) {
 
 // renames renames in the model, if that can be done.
 func (a *modelAccount) renames(from, to string) bool {
-	if a.boxes[to] != nil {
+	if a.boxes[to] != nil || from == to {
 		return false
 	}
 	if from == inbox {
@@ -387,7 +387,7 @@ func (a *modelAccount) renames(from, to string) bool {
 		}
 	}
 	for _, name := range moved {
-		if a.boxes[name] != nil {
+		if _, moves := moved[name]; a.boxes[name] != nil && !moves {
 			return false
 		}
 	}
@@ -397,9 +397,10 @@ func (a *modelAccount) renames(from, to string) bool {
 	if up := parents(to); len(up) > 0 {
 		a.make(up[len(up)-1])
 	}
-	for old, name := range moved {
-		a.boxes[name] = a.boxes[old]
+	for _, old := range slices.Sorted(maps.Keys(moved)) {
+		box := a.boxes[old]
 		delete(a.boxes, old)
+		a.boxes[moved[old]] = box
 	}
 	return true
 }

@@ -10,8 +10,8 @@ import (
 
 // A pool is a quota that several accounts share, such as a domain's. What they
 // use together is the sum of their own figures, read when it is first needed,
-// kept up to date by the commits of this process and read again after poolAge
-// for those of others: within one process the limit is exact, between several
+// kept up to date by the commits of this process and, where there are others,
+// read again after poolAge for theirs: within one process the limit is exact, between several
 // it is at most that late. What is charged counts from when the commit is
 // built; what is freed, once it is durable.
 
@@ -79,6 +79,16 @@ func (p *pools) endOne(e *edit, durable bool) {
 	}
 }
 
+// figures are a pool's usage and limits; none if they can't be read.
+func (p *pools) figures(name string) (q Quota) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known := p.current(name); known != nil {
+		q = known.quota
+	}
+	return q
+}
+
 // forget makes every pool be read again.
 func (p *pools) forget() {
 	p.mu.Lock()
@@ -89,7 +99,7 @@ func (p *pools) forget() {
 // current is a pool's usage and limits, nil if they can't be read.
 func (p *pools) current(name string) *pool {
 	now := p.s.Now()
-	if known := p.m[name]; known != nil && now.Sub(known.read) < poolAge {
+	if known := p.m[name]; known != nil && (!p.s.Shared || now.Sub(known.read) < poolAge) {
 		return known
 	}
 	fresh, err := p.s.readPool(context.Background(), name)

@@ -169,6 +169,7 @@ func TestPoolInFlight(t *testing.T) {
 	t.Parallel()
 	e := &holding{Engine: memory.New()}
 	s, c := newStore(t, e)
+	s.Shared = true // or else a pool is read once
 	putInPool(t, s, 3, alice, bob)
 	deliver(t, s, text("1", 1), Target{Account: alice})
 	e.hold()
@@ -201,6 +202,7 @@ func TestPoolSeenEarly(t *testing.T) {
 	t.Parallel()
 	e := &holding{Engine: memory.New(), news: true}
 	s, c := newStore(t, e)
+	s.Shared = true // or else a pool is read once
 	putInPool(t, s, 9, alice, bob)
 	deliver(t, s, text("1", 1), Target{Account: alice})
 	counts := func(want int64) {
