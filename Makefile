@@ -14,7 +14,7 @@ test: packages lint ## everything, ending with a count
 	@status=0; $(GO) test -json -count=1 -timeout 540s ./... > .test.json || status=$$?; \
 	$(GO) run ./test/count < .test.json || status=1; rm -f .test.json; exit $$status
 
-unit: lint ## what needs nothing beyond Go
+unit: packages lint ## without the built program
 	@$(GO) test -count=1 ./internal/... ./cmd/...
 
 nightly: packages lint ## the long runs: race detector, more crashes, fuzzing

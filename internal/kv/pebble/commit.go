@@ -84,17 +84,17 @@ func (e *Engine) launch(group []*pending) (f flying) {
 	f.group = group
 	defer func() {
 		if r := recover(); r != nil {
-			e.death.die(fmt.Errorf("write the log: %v", r))
+			e.death.Die(fmt.Errorf("write the log: %v", r))
 		}
 	}()
-	if e.death.isDead() {
+	if e.death.Err() != nil {
 		return f
 	}
 	f.batch = e.db.NewBatch()
 	o := newOverlay(e, group)
 	var err error
 	if f.results, err = o.merge(f.batch, group); err != nil {
-		e.death.die(err)
+		e.death.Die(err)
 		return f
 	}
 	if f.batch.Empty() {
@@ -103,7 +103,7 @@ func (e *Engine) launch(group []*pending) (f flying) {
 		return f
 	}
 	if err := e.db.ApplyNoSyncWait(f.batch, pebble.Sync); err != nil {
-		e.death.die(err)
+		e.death.Die(err)
 		return f
 	}
 	e.known.learn(o)
@@ -113,14 +113,14 @@ func (e *Engine) launch(group []*pending) (f flying) {
 
 // land waits until a group is durable, makes it visible and wakes its callers.
 func (e *Engine) land(f flying) {
-	if f.batch != nil && !e.death.isDead() {
+	if f.batch != nil && e.death.Err() == nil {
 		if err := f.batch.SyncWait(); err != nil {
-			e.death.die(err)
+			e.death.Die(err)
 		}
 	}
-	if e.death.isDead() { // the library reports a failed sync to its logger only
+	if e.death.Err() != nil { // the library reports a failed sync to its logger only
 		for _, p := range f.group {
-			p.finish(e.death.err)
+			p.finish(e.death.Err())
 		}
 		return
 	}

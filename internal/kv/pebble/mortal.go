@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"tem/internal/kv"
 )
 
 // mortal is a file system whose first failed write or sync of a file is the
@@ -12,10 +14,10 @@ import (
 // with a file that may lack something), and none of it is wanted.
 type mortal struct {
 	vfs.FS
-	death *death
+	death *kv.Death
 }
 
-func newMortal(fs vfs.FS, d *death) vfs.FS {
+func newMortal(fs vfs.FS, d *kv.Death) vfs.FS {
 	if fs == nil {
 		fs = vfs.Default
 	}
@@ -48,13 +50,13 @@ func (m *mortal) Unwrap() vfs.FS { return m.FS }
 
 type mortalFile struct {
 	vfs.File
-	death *death
+	death *kv.Death
 }
 
 // survive returns only if err is nil.
 func (f *mortalFile) survive(what string, err error) {
 	if err != nil {
-		f.death.die(fmt.Errorf("%s: %w", what, err))
+		f.death.Die(fmt.Errorf("%s: %w", what, err))
 		select {} // the process is for OnFatal to end
 	}
 }

@@ -13,7 +13,6 @@ package pebble
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -46,7 +45,7 @@ type Options struct {
 // Engine is a kv.Engine on disk. Its methods may be called concurrently.
 type Engine struct {
 	db      *pebble.DB
-	death   *death
+	death   *kv.Death
 	wake    chan struct{} // one token: the queue is not empty or closing
 	done    chan struct{} // closed when the committer has ended
 	known   remembered    // the committer's own
@@ -63,7 +62,7 @@ func Open(o Options) (*Engine, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	d := newDeath(o.OnFatal)
+	d := kv.NewDeath(o.OnFatal)
 	opts := options(o, d)
 	db, err := pebble.Open(o.Dir, opts)
 	opts.Cache.Unref() // the database holds its own reference
@@ -76,7 +75,7 @@ func Open(o Options) (*Engine, error) {
 	return e, nil
 }
 
-func options(o Options, d *death) *pebble.Options {
+func options(o Options, d *kv.Death) *pebble.Options {
 	l := logger{o.Log, d, new(sync.Map)}
 	opts := &pebble.Options{
 		FS:                          newMortal(o.FS, d),
@@ -117,10 +116,10 @@ func (e *Engine) Close() error {
 	e.signal()
 	select {
 	case <-e.done:
-	case <-e.death.dead:
+	case <-e.death.Dead():
 		// What the failure left locked can't be closed in order; the log is
 		// read again at the next start.
-		return e.death.err
+		return e.death.Err()
 	}
 	e.publish(nil)
 	return e.db.Close()
@@ -153,7 +152,7 @@ type pending struct {
 	batch *kv.Batch
 	done  chan struct{} // closed when err is set
 	err   error
-	death *death
+	death *kv.Death
 }
 
 func (p *pending) finish(err error) {
@@ -171,7 +170,7 @@ func (p *pending) Wait(ctx context.Context) error {
 	select {
 	case <-p.done:
 		return p.err
-	case <-p.death.dead:
+	case <-p.death.Dead():
 		return p.late()
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -184,9 +183,6 @@ func (p *pending) late() error {
 	case <-p.done:
 		return p.err
 	default:
-		return p.death.err
+		return p.death.Err()
 	}
 }
-
-// errFatal is what every call returns, wrapped, after the engine has died.
-var errFatal = errors.New("kv: the store has failed and accepts nothing more")

@@ -159,11 +159,11 @@ func TestFullDiskInTheBackground(t *testing.T) {
 	if _, err := e.db.AsyncFlush(); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-told; !errors.Is(err, errFatal) || !errors.Is(err, syscall.ENOSPC) {
+	if err := <-told; !errors.Is(err, kv.ErrFailed) || !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("OnFatal was told %v", err)
 	}
 	full.Store(false)
-	if err := e.Close(); !errors.Is(err, errFatal) {
+	if err := e.Close(); !errors.Is(err, kv.ErrFailed) {
 		t.Errorf("close: %v", err)
 	}
 }
@@ -193,17 +193,17 @@ func TestUnwritableLog(t *testing.T) {
 	for _, key := range []string{"lost", "refused"} {
 		b := new(kv.Batch)
 		b.Set(part, []byte(key), []byte("1"))
-		if err := kv.Commit(t.Context(), e, b); !errors.Is(err, errFatal) {
+		if err := kv.Commit(t.Context(), e, b); !errors.Is(err, kv.ErrFailed) {
 			t.Fatalf("%s: %v, want the fatal error", key, err)
 		}
 		if size(t, e, key) != -1 {
 			t.Errorf("%s is visible although it is not durable", key)
 		}
 	}
-	if err := <-told; !errors.Is(err, errFatal) {
+	if err := <-told; !errors.Is(err, kv.ErrFailed) {
 		t.Errorf("OnFatal was told %v", err)
 	}
-	if err := e.Close(); !errors.Is(err, errFatal) {
+	if err := e.Close(); !errors.Is(err, kv.ErrFailed) {
 		t.Errorf("close: %v", err)
 	}
 }

@@ -84,7 +84,7 @@ func (c *committer) decide(group []*pending, deadline time.Time) ([]error, error
 		if err == nil {
 			return results, nil
 		}
-		if err := c.e.death.failed(); err != nil {
+		if err := c.e.death.Err(); err != nil {
 			return nil, err
 		}
 		if !passing(err) && c.lost == nil {

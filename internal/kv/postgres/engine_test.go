@@ -66,16 +66,16 @@ func TestNewerLayout(t *testing.T) {
 	query(t, target, cutAll, &n)
 	b := new(kv.Batch)
 	b.Set(part, []byte("late"), nil)
-	if err := kv.Commit(t.Context(), e, b); !errors.Is(err, errFatal) {
+	if err := kv.Commit(t.Context(), e, b); !errors.Is(err, kv.ErrFailed) {
 		t.Errorf("commit: %v, want the fatal error", err)
 	}
-	if err := <-told; !errors.Is(err, errFatal) {
+	if err := <-told; !errors.Is(err, kv.ErrFailed) {
 		t.Errorf("OnFatal was told %v", err)
 	}
 	if err := e.View(t.Context(), func(r kv.Reader) error { _, _, err := r.Get(part, nil); return err }); err == nil {
 		t.Error("a View reads on")
 	}
-	if err := e.Close(); !errors.Is(err, errFatal) {
+	if err := e.Close(); !errors.Is(err, kv.ErrFailed) {
 		t.Errorf("close: %v", err)
 	}
 }

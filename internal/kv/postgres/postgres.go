@@ -62,7 +62,7 @@ type Engine struct {
 	log   *slog.Logger
 	conf  *pgx.ConnConfig
 	pool  *pgxpool.Pool // of the readers
-	death *death
+	death *kv.Death
 	done  sync.WaitGroup // the committers
 
 	mu      sync.Mutex
@@ -79,7 +79,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{o: o, log: o.Log, death: newDeath(o.OnFatal), busy: make(map[kv.Part]bool)}
+	e := &Engine{o: o, log: o.Log, death: kv.NewDeath(o.OnFatal), busy: make(map[kv.Part]bool)}
 	e.changed = sync.NewCond(&e.mu)
 	if err := e.open(ctx); err != nil {
 		return nil, fmt.Errorf("open the store in PostgreSQL: %w", err)
@@ -136,7 +136,7 @@ func (e *Engine) connect(ctx context.Context) (*pgx.Conn, error) {
 func (e *Engine) greet(ctx context.Context, conn *pgx.Conn) error {
 	err := prepareSession(ctx, conn)
 	if errors.Is(err, errLayout) {
-		e.death.die(err)
+		e.death.Die(err)
 	}
 	return err
 }
@@ -158,7 +158,7 @@ func (e *Engine) Close() error {
 	e.mu.Unlock()
 	e.done.Wait()
 	e.pool.Close()
-	return e.death.failed()
+	return e.death.Err()
 }
 
 // isClosing says that nothing is accepted any more.

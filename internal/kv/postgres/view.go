@@ -67,7 +67,7 @@ func (r *reader) begin(sql string, args []any) ([]row, error) {
 		if err == nil || !passing(err) || r.ctx.Err() != nil || time.Until(deadline) <= pause {
 			return list, err
 		}
-		if err := r.e.death.failed(); err != nil {
+		if err := r.e.death.Err(); err != nil {
 			return nil, err
 		}
 		select {

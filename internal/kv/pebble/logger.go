@@ -9,44 +9,14 @@ import (
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"tem/internal/kv"
 )
-
-// death is the one-way switch that an error nobody can repair throws.
-type death struct {
-	once sync.Once
-	dead chan struct{} // closed when err is set
-	err  error
-	tell func(error)
-}
-
-func newDeath(tell func(error)) *death {
-	return &death{dead: make(chan struct{}), tell: tell}
-}
-
-// die sets the error that every later call returns.
-func (d *death) die(err error) {
-	d.once.Do(func() {
-		d.err = fmt.Errorf("%w: %w", errFatal, err)
-		close(d.dead)
-		if d.tell != nil {
-			go d.tell(d.err) // it may close the engine
-		}
-	})
-}
-
-func (d *death) isDead() bool {
-	select {
-	case <-d.dead:
-		return true
-	default:
-		return false
-	}
-}
 
 // logger hands the library's messages to slog.
 type logger struct {
 	log   *slog.Logger
-	death *death
+	death *kv.Death
 	told  *sync.Map // paths of files that were said to be damaged
 }
 
@@ -71,7 +41,7 @@ func (l logger) background(err error) {
 	for _, hopeless := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO} {
 		if errors.Is(err, hopeless) {
 			l.log.Error("kv: the store has failed", "err", err.Error())
-			l.death.die(err)
+			l.death.Die(err)
 			return
 		}
 	}
@@ -85,7 +55,7 @@ func (l logger) background(err error) {
 func (l logger) Fatalf(format string, args ...any) {
 	err := fmt.Errorf(format, args...)
 	l.log.Error("kv: the store has failed", "err", err)
-	l.death.die(err)
+	l.death.Die(err)
 	if !strings.HasPrefix(format, "pebble: fatal commit error") {
 		select {}
 	}
