@@ -40,9 +40,10 @@ type withPassword struct {
 type accountAdd struct {
 	adminFlags
 	passwordFlags
-	Address string      `arg:"" help:"The address, linh@hanoi.example."`
-	Name    string      `placeholder:"NAME" help:"The person's name."`
-	Quota   config.Size `placeholder:"SIZE" help:"How much mail may be kept: 500M, 2G (default: no limit)."`
+	Address  string      `arg:"" help:"The address, linh@hanoi.example."`
+	Name     string      `placeholder:"NAME" help:"The person's name."`
+	Quota    config.Size `placeholder:"SIZE" help:"How much mail may be kept: 500M, 2G (default: no limit)."`
+	Messages int64       `placeholder:"N" help:"How many messages may be kept (default: no limit)."`
 }
 
 func (c *accountAdd) Run(ctx context.Context, env *adminEnv) error {
@@ -53,7 +54,7 @@ func (c *accountAdd) Run(ctx context.Context, env *adminEnv) error {
 	var resp withPassword
 	err = c.ask(ctx, env, control.Call{
 		Verb:     "account.add",
-		Request:  control.AccountAdd{Address: c.Address, Name: c.Name, Password: password, Quota: int64(c.Quota)},
+		Request:  control.AccountAdd{Address: c.Address, Name: c.Name, Password: password, Quota: int64(c.Quota), Messages: c.Messages},
 		Response: &resp.Account,
 	})
 	resp.Password = c.generated(password)
@@ -73,9 +74,20 @@ func (c *accountList) Run(ctx context.Context, env *adminEnv) error {
 	return c.show(env, err, resp, func(w io.Writer) {
 		tableRow(w, "ADDRESS", "NAME", "QUOTA", "LOGIN", "CREATED")
 		for _, a := range resp.Accounts {
-			tableRow(w, a.Address, orDash(a.Name), quotaText(a.Quota), loginText(a), timeText(a.Created))
+			tableRow(w, a.Address, orDash(a.Name), quotaOf(a), loginText(a), timeText(a.Created))
 		}
 	})
+}
+
+// quotaOf shows both quotas of an account.
+func quotaOf(a control.Account) string {
+	switch {
+	case a.Messages == 0:
+		return quotaText(a.Quota)
+	case a.Quota == 0:
+		return fmt.Sprintf("%d messages", a.Messages)
+	}
+	return fmt.Sprintf("%s, %d messages", quotaText(a.Quota), a.Messages)
 }
 
 func loginText(a control.Account) string {
@@ -130,23 +142,24 @@ func (c *accountPassword) Run(ctx context.Context, env *adminEnv) error {
 
 type accountSet struct {
 	adminFlags
-	Address string       `arg:"" help:"The address."`
-	Name    *string      `placeholder:"NAME" help:"The person's name."`
-	Quota   *config.Size `placeholder:"SIZE" help:"How much mail may be kept: 500M, 2G; 0 is no limit."`
-	Disable bool         `xor:"login" help:"Refuse logins; mail is still received."`
-	Enable  bool         `xor:"login" help:"Allow logins again."`
+	Address  string       `arg:"" help:"The address."`
+	Name     *string      `placeholder:"NAME" help:"The person's name."`
+	Quota    *config.Size `placeholder:"SIZE" help:"How much mail may be kept: 500M, 2G; 0 is no limit."`
+	Messages *int64       `placeholder:"N" help:"How many messages may be kept; 0 is no limit."`
+	Disable  bool         `xor:"login" help:"Refuse logins; mail is still received."`
+	Enable   bool         `xor:"login" help:"Allow logins again."`
 }
 
 func (c *accountSet) Run(ctx context.Context, env *adminEnv) error {
-	req := control.AccountSet{Address: c.Address, Name: c.Name, Quota: (*int64)(c.Quota)}
+	req := control.AccountSet{Address: c.Address, Name: c.Name, Quota: (*int64)(c.Quota), Messages: c.Messages}
 	if c.Disable || c.Enable {
 		req.Disabled = &c.Disable
 	}
-	if req.Name == nil && req.Quota == nil && req.Disabled == nil {
-		return usagef("account set %s: nothing to change: give --name, --quota, --disable or --enable", c.Address)
+	if req.Name == nil && req.Quota == nil && req.Messages == nil && req.Disabled == nil {
+		return usagef("account set %s: nothing to change: give --name, --quota, --messages, --disable or --enable", c.Address)
 	}
 	var resp control.Account
 	err := c.ask(ctx, env, control.Call{Verb: "account.set", Request: req, Response: &resp})
 	return c.say(env, err, resp, "changed %s: name %s, quota %s, login %s\n",
-		resp.Address, orDash(resp.Name), quotaText(resp.Quota), loginText(resp))
+		resp.Address, orDash(resp.Name), quotaOf(resp), loginText(resp))
 }

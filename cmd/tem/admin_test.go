@@ -16,6 +16,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"tem/internal/address"
 	blobs "tem/internal/blob/memory"
 	"tem/internal/bus/local"
 	"tem/internal/control"
@@ -130,6 +131,16 @@ func TestAdminCommands(t *testing.T) {
 	h.expect(3, `no such domain`, "account list hue.example")
 	h.expect(0, `quota none, login disabled`, "account set linh@hanoi.example --quota 0 --disable")
 	h.expect(0, `name Linh, quota none, login yes`, "account set linh@hanoi.example --name Linh --enable")
+	h.expect(0, `quota 7 messages, login yes`, "account set linh@hanoi.example --messages 7")
+	h.expect(0, `quota 2G, 7 messages, login yes`, "account set linh@hanoi.example --quota 2G")
+	linh, err := h.s.Directory.Account(t.Context(), address.Address{Local: "linh", Domain: "hanoi.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if q, err := h.s.Mail.Account(linh.ID).Quota(t.Context()); err != nil || q.MessagesLimit != 7 || q.BytesLimit != 2<<30 {
+		t.Errorf("the mail has the quota %+v, %v", q, err)
+	}
+	h.expect(0, `quota none, login yes`, "account set linh@hanoi.example --quota 0 --messages 0")
 	h.expect(2, `nothing to change`, "account set linh@hanoi.example")
 	h.expect(2, `can't be used together`, "account set linh@hanoi.example --enable --disable")
 	h.expect(3, `no such account`, "account set who@hanoi.example --enable")

@@ -17,13 +17,14 @@ type Account struct {
 	ID       uint64    `json:"id"`
 	Address  string    `json:"address"`
 	Name     string    `json:"name,omitempty"`
-	Quota    int64     `json:"quota,omitempty"` // bytes; 0: none
+	Quota    int64     `json:"quota,omitempty"`    // bytes; 0: none
+	Messages int64     `json:"messages,omitempty"` // the other quota; 0: none
 	Disabled bool      `json:"disabled,omitempty"`
 	Created  time.Time `json:"created"`
 }
 
 func toAccount(a directory.Account) Account {
-	return Account{uint64(a.ID), a.Address.String(), a.Name, a.Quota, a.Disabled, a.Created}
+	return Account{uint64(a.ID), a.Address.String(), a.Name, a.Quota, a.Messages, a.Disabled, a.Created}
 }
 
 // Address names one account, alias or group.
@@ -37,6 +38,7 @@ type AccountAdd struct {
 	Name     string `json:"name,omitempty"`
 	Password string `json:"password"`
 	Quota    int64  `json:"quota,omitempty"`
+	Messages int64  `json:"messages,omitempty"`
 }
 
 // AccountList asks for the accounts of one domain, or of all.
@@ -66,6 +68,7 @@ type AccountSet struct {
 	Address  string  `json:"address"`
 	Name     *string `json:"name,omitempty"`
 	Quota    *int64  `json:"quota,omitempty"`
+	Messages *int64  `json:"messages,omitempty"`
 	Disabled *bool   `json:"disabled,omitempty"`
 }
 
@@ -78,6 +81,11 @@ func (s *Service) AddAccount(ctx context.Context, r AccountAdd) (Account, error)
 	acc, err := s.Directory.AddAccount(ctx, a, r.Name, r.Password, r.Quota)
 	if err != nil {
 		return Account{}, s.hint(ctx, a, err)
+	}
+	if acc.Messages = r.Messages; acc.Messages != 0 {
+		if err := s.Directory.SetAccount(ctx, acc); err != nil {
+			return toAccount(acc), err
+		}
 	}
 	return toAccount(acc), s.welcome(ctx, []directory.Account{acc})
 }
@@ -101,7 +109,7 @@ func (s *Service) welcome(ctx context.Context, added []directory.Account) error 
 		return fmt.Errorf("the accounts are there, the quotas of domains can't be read: %w", err)
 	}
 	for _, a := range added {
-		if a.Quota > 0 {
+		if a.Quota > 0 || a.Messages > 0 {
 			err = s.setMailQuota(ctx, a)
 		}
 		if _, limited := limits[a.Address.Domain]; limited && err == nil {
@@ -115,7 +123,7 @@ func (s *Service) welcome(ctx context.Context, added []directory.Account) error 
 }
 
 func (s *Service) setMailQuota(ctx context.Context, a directory.Account) error {
-	if err := s.Mail.SetQuota(ctx, a.ID, a.Quota, 0); err != nil {
+	if err := s.Mail.SetQuota(ctx, a.ID, a.Quota, a.Messages); err != nil {
 		return fmt.Errorf("%s: the account is there, its quota could not be set: %w", a.Address, err)
 	}
 	return nil
@@ -184,7 +192,7 @@ func (s *Service) SetPassword(ctx context.Context, r AccountPassword) (Nothing, 
 	return Nothing{}, s.Directory.SetPassword(ctx, a, r.Password)
 }
 
-// SetAccount changes an account's name, quota or whether it is disabled.
+// SetAccount changes an account's name, quotas or whether it is disabled.
 func (s *Service) SetAccount(ctx context.Context, r AccountSet) (Account, error) {
 	acc, err := s.ourAccount(ctx, r.Address)
 	if err != nil {
@@ -192,11 +200,12 @@ func (s *Service) SetAccount(ctx context.Context, r AccountSet) (Account, error)
 	}
 	assign(&acc.Name, r.Name)
 	assign(&acc.Quota, r.Quota)
+	assign(&acc.Messages, r.Messages)
 	assign(&acc.Disabled, r.Disabled)
 	if err := s.Directory.SetAccount(ctx, acc); err != nil {
 		return Account{}, err
 	}
-	if r.Quota != nil {
+	if r.Quota != nil || r.Messages != nil {
 		err = s.setMailQuota(ctx, acc)
 	}
 	return toAccount(acc), err

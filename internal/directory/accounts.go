@@ -133,10 +133,10 @@ func (d *Directory) SetPassword(ctx context.Context, a address.Address, password
 	})
 }
 
-// SetAccount changes the name, the quota and whether the account that has
+// SetAccount changes the name, the quotas and whether the account that has
 // acc.Address is disabled; all else of acc is ignored.
 func (d *Directory) SetAccount(ctx context.Context, acc Account) error {
-	if err := checkPerson(acc.Address, acc.Name, acc.Quota); err != nil {
+	if err := checkPerson(acc.Address, acc.Name, min(acc.Quota, acc.Messages)); err != nil {
 		return err
 	}
 	defer d.verified.forget(key(acc.Address))
@@ -145,7 +145,7 @@ func (d *Directory) SetAccount(ctx context.Context, acc Account) error {
 		if err != nil {
 			return err
 		}
-		old.Name, old.Quota, old.Disabled = acc.Name, acc.Quota, acc.Disabled
+		old.Name, old.Quota, old.Messages, old.Disabled = acc.Name, acc.Quota, acc.Messages, acc.Disabled
 		b.Set(kv.Directory, rowKey(accountRow, key(acc.Address)), encodeAccount(old))
 		return nil
 	})

@@ -51,6 +51,7 @@ type Account struct {
 	Address  address.Address
 	Name     string
 	Quota    int64 // bytes; 0: none
+	Messages int64 // the other quota, in messages; 0: none
 	Disabled bool
 	Created  time.Time
 }

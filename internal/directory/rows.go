@@ -51,6 +51,7 @@ type accountValue struct {
 	Address  addressValue `json:"address"`
 	Name     string       `json:"name,omitempty"`
 	Quota    int64        `json:"quota,omitempty"`
+	Messages int64        `json:"messages,omitempty"`
 	Disabled bool         `json:"disabled,omitempty"`
 	Created  time.Time    `json:"created"`
 }
@@ -71,13 +72,13 @@ type credentialValue struct {
 func (credentialValue) String() string { return "[credentials]" }
 
 func encodeAccount(a Account) []byte {
-	return encode(accountValue{a.ID, toValue(a.Address), a.Name, a.Quota, a.Disabled, a.Created.UTC()})
+	return encode(accountValue{a.ID, toValue(a.Address), a.Name, a.Quota, a.Messages, a.Disabled, a.Created.UTC()})
 }
 
 func decodeAccount(val []byte) (Account, error) {
 	var v accountValue
 	err := json.Unmarshal(val, &v)
-	return Account{v.ID, v.Address.address(), v.Name, v.Quota, v.Disabled, v.Created}, err
+	return Account{v.ID, v.Address.address(), v.Name, v.Quota, v.Messages, v.Disabled, v.Created}, err
 }
 
 func encodeList(l List) []byte {
