@@ -53,12 +53,15 @@ type checker struct {
 // Check compares everything in the store with everything else: each row with
 // those it refers to and is referred to by, totals with what they count, bodies
 // with their hashes. The store may be in use meanwhile. With Repair, what can be
-// derived is made right, in commits that check again under the account's lock.
+// derived is made right, in commits that check again under the account's lock. A
+// store of format 1 is brought to the present one first.
 // It goes account by account and notes how far it has come.
 func (s *Store) Check(ctx context.Context, o CheckOptions) (CheckResult, error) {
 	c := &checker{s: s, o: o}
-	if s.old.Load() {
-		return c.result, fail(Busy, "the store is being brought to a new format: check it when that is done")
+	if s.old.Load() { // the server is not running, or is at it
+		if err := s.migrate(ctx); err != nil {
+			return c.result, fmt.Errorf("bring the store to the present format: %w", err)
+		}
 	}
 	if err := c.listing(ctx); err != nil {
 		return c.result, err

@@ -284,3 +284,20 @@ func TestStaleBody(t *testing.T) {
 	_, err := s.Deliver(t.Context(), b, []Target{{Account: alice}}, nil)
 	wantKind(t, err, Busy)
 }
+
+// TestCheckFormer: a check of a store of format 1 brings it to the present one first.
+func TestCheckFormer(t *testing.T) {
+	t.Parallel()
+	var o Options
+	e := memory.New()
+	formerStore(t, e, &o)
+	o.KV = e
+	s, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, r := checked(t, s, false); len(found) != 0 || r.Messages == 0 {
+		t.Errorf("%+v: %+v", r, found)
+	}
+	migrated(t, s)
+}

@@ -60,6 +60,8 @@ func (s *Store) readMigration(ctx context.Context) (m *migration, row []byte, er
 
 // migrate does what is left to do.
 func (s *Store) migrate(ctx context.Context) error {
+	s.migrating.Lock() // a check may want it done too
+	defer s.migrating.Unlock()
 	m, row, err := s.readMigration(ctx)
 	if err != nil || m == nil {
 		return err

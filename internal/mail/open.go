@@ -47,6 +47,8 @@ type Store struct {
 	chunks   chunks
 	old      atomic.Bool // the store is on its way from format 1: bodies may be where that had them
 	indexer
+
+	migrating sync.Mutex // held by migrate
 }
 
 // chunks is how many rows of a kind one commit takes at most: what it holds in
