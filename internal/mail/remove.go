@@ -114,7 +114,7 @@ func (e *edit) removeAll(ctx context.Context, box *Mailbox, victims []victim) er
 		e.discharge(v.meta.Size)
 		e.bury(box, v)
 	}
-	return nil
+	return e.trimVault(ctx)
 }
 
 // ending are the emails that have no instances but those of victims.

@@ -12,7 +12,8 @@ import (
 
 // The vault keeps emails that were removed from their last mailbox for
 // Options.Keep. They count against no quota, no search finds them, and they can
-// be brought back as new messages.
+// be brought back as new messages. An account with a quota in octets has a vault
+// of that size: what was removed first leaves first.
 
 // Buried is an email in the vault.
 type Buried struct {
@@ -178,6 +179,22 @@ func (e *edit) exhume(key []byte, b *Buried) {
 	e.s.Release(e.b, b.Meta.Body, emailOwner(e.a.id, b.Email))
 	e.next.state.vault.add(-b.Meta.Size, -1)
 	e.dirty = true
+}
+
+// trimVault lets go of what was removed first when the vault is larger than the
+// account may be; what this commit buries stays.
+func (e *edit) trimVault(ctx context.Context) error {
+	most := e.next.state.quota.BytesLimit
+	if most == 0 || e.next.state.vault.Bytes <= most {
+		return nil
+	}
+	return e.eachBuried(ctx, e.s.chunks.bury, func(key []byte, b Buried) error {
+		if e.next.state.vault.Bytes <= most {
+			return kv.ErrStop
+		}
+		e.exhume(key, &b)
+		return nil
+	})
 }
 
 // purgeVault lets go of what was removed before a time.

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -222,6 +223,29 @@ func TestNoVault(t *testing.T) {
 	}
 	if n := vaultOf(t, a); len(n) != 0 {
 		t.Errorf("still in the vault: %+v", n)
+	}
+	sound(t, s)
+}
+
+// TestVaultIsBounded: who has a quota can't fill the disk by removing.
+func TestVaultIsBounded(t *testing.T) {
+	t.Parallel()
+	s, _ := vaultStore(t)
+	a := s.Account(alice)
+	size := int64(len(text("1", 1000)))
+	if err := s.SetQuota(t.Context(), alice, 3*size, 0); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 9 {
+		p := deliver(t, s, text(fmt.Sprint(n), 1000), Target{Account: alice})
+		must[[]UID](t)(a.Remove(t.Context(), p[0].Mailbox, []UID{p[0].UID}))
+	}
+	var left []EmailID
+	for _, b := range vaultOf(t, a) {
+		left = append(left, b.Email)
+	}
+	if !slices.Equal(left, []EmailID{7, 8, 9}) {
+		t.Errorf("in the vault: %v, want the last three", left)
 	}
 	sound(t, s)
 }
