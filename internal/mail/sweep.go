@@ -56,17 +56,50 @@ func (s *Store) keepHouse(ctx context.Context) error {
 		if list[i].Doomed {
 			continue
 		}
-		a := s.Account(list[i].ID)
-		for _, err := range []error{a.emptyDoomed(ctx), a.pruneLog(ctx, s.Now().Add(-s.KeepLog)), a.purgeVault(ctx, s.Now().Add(-s.Keep))} {
-			if !errors.Is(err, errGone) {
-				errs = append(errs, err)
-			}
+		if err := s.Account(list[i].ID).keepHouse(ctx); !errors.Is(err, errGone) {
+			errs = append(errs, err)
 		}
 		if ctx.Err() != nil {
 			break
 		}
 	}
 	return errors.Join(append(errs, s.sweep(ctx))...)
+}
+
+// keepHouse does what is due in one account. In most nothing is: they are not
+// even loaded.
+func (a *Account) keepHouse(ctx context.Context) error {
+	log, vault := a.s.Now().Add(-a.s.KeepLog), a.s.Now().Add(-a.s.Keep)
+	due, err := a.overdue(ctx, log, vault)
+	if err != nil || !due {
+		return err
+	}
+	if err := a.emptyDoomed(ctx); err != nil {
+		return err
+	}
+	if err := a.pruneLog(ctx, log); err != nil {
+		return err
+	}
+	return a.purgeVault(ctx, vault)
+}
+
+// overdue reports whether a mailbox is to be emptied, the change log reaches
+// back beyond one time, or the vault beyond the other.
+func (a *Account) overdue(ctx context.Context, log, vault time.Time) (due bool, err error) {
+	first := func(r kv.Reader, kind byte, is func(key, row []byte) bool) error {
+		return r.Scan(a.id, []byte{kind}, []byte{kind + 1}, kv.ScanOptions{Limit: 1}, func(key, row []byte) error {
+			due = due || is(key, row)
+			return nil
+		})
+	}
+	err = a.s.view(ctx, func(r kv.Reader) error {
+		return errors.Join(
+			first(r, keyDoomed, func(_, _ []byte) bool { return true }),
+			first(r, keyChange, func(_, row []byte) bool { d := &decoder{b: row}; return int64(d.uint()) < log.Unix() }),
+			first(r, keyVault, func(key, _ []byte) bool { return int64(binary.BigEndian.Uint64(key[1:])) < vault.Unix() }),
+		)
+	})
+	return due, err
 }
 
 // takeRound notes the time of this round; only one process can.
