@@ -127,3 +127,39 @@ func (c *clusterRun) trouble() {
 }
 
 func (c *clusterRun) src() rand.Source { return rand.NewPCG(c.rng.Uint64(), 3) }
+
+// TestHotAccount: two nodes that deliver to one account at once get in each
+// other's way with every commit, and no letter is refused for it.
+func TestHotAccount(t *testing.T) {
+	t.Parallel()
+	url, bucket := clusterPlaces(t)
+	const writers, each = 5, 20
+	var stores []*Store
+	for range 2 {
+		o := clusterNode(t, url, bucket)
+		o.Bus, o.Shared = local.New(), true
+		s, err := Open(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stores = append(stores, s)
+	}
+	stores[0].Account(alice).Mailboxes(t.Context())
+	var wg sync.WaitGroup
+	for _, s := range stores {
+		for range writers {
+			wg.Go(func() {
+				for range each {
+					if _, err := s.Deliver(t.Context(), body(t, s, text("hot", 500)), []Target{{Account: alice}}, nil); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+	}
+	wg.Wait()
+	if m, items := listed(t, stores[0].Account(alice), inbox); m.Messages != 2*writers*each || len(items) != 2*writers*each {
+		t.Errorf("%d messages, %d in the list", m.Messages, len(items))
+	}
+	sound(t, stores[1])
+}

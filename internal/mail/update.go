@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"tem/internal/kv"
 )
@@ -41,13 +42,30 @@ func (s *Store) update(ctx context.Context, ids []kv.Part, build func(b *kv.Batc
 		accts[i] = s.acquire(id)
 		defer s.release(accts[i])
 	}
-	for range maxTries {
+	for n := range maxTries {
 		err := s.try(ctx, accts, build)
 		if !errors.Is(err, kv.ErrConflict) {
 			return internal(err)
 		}
+		if err := s.giveWay(ctx, n); err != nil {
+			return internal(err)
+		}
 	}
 	return fail(Busy, "the account is being changed too often")
+}
+
+// giveWay lets other processes have the account for a moment that grows with
+// the number of tries: whoever tries at once again finds them there again.
+func (s *Store) giveWay(ctx context.Context, tries int) error {
+	if !s.Shared {
+		return nil // a conflict within one process is over when it is seen
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(rand.N(time.Millisecond << min(tries, 6))):
+		return nil
+	}
 }
 
 func (s *Store) try(ctx context.Context, accts []*account, build func(b *kv.Batch, edits []*edit) error) error {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"slices"
 	"time"
 
 	"tem/internal/kv"
@@ -97,8 +96,12 @@ func (a *Account) Restore(ctx context.Context, emails []EmailID) (placed []Place
 	err = a.update(ctx, func(e *edit) error {
 		placed = nil
 		var back []Buried
+		asked := make(map[EmailID]bool, len(emails))
+		for _, email := range emails {
+			asked[email] = true
+		}
 		err := e.eachBuried(ctx, 0, func(_ []byte, b Buried) error {
-			if slices.Contains(emails, b.Email) {
+			if asked[b.Email] {
 				back = append(back, b)
 			}
 			return nil
