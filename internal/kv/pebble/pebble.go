@@ -32,6 +32,12 @@ const formatVersion = pebble.FormatValueSeparation
 // message, which FETCH reads in order, is smaller.
 const separateFrom = 2 << 10
 
+// referenceDepth is how many files of values a table may point into before the
+// values are written together again. Bodies are read one by one, so that it
+// matters little; with 10 the octets written were 2.6 times those of letters of
+// 100 KiB, with 100 they are twice.
+const referenceDepth = 100
+
 // Options say where and how large.
 type Options struct {
 	Dir       string
@@ -93,7 +99,7 @@ func options(o Options, d *kv.Death) *pebble.Options {
 	opts.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionFastest })
 	opts.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {
 		return pebble.ValueSeparationPolicy{
-			Enabled: true, MinimumSize: separateFrom, MaxBlobReferenceDepth: 10, TargetGarbageRatio: 0.2,
+			Enabled: true, MinimumSize: separateFrom, MaxBlobReferenceDepth: referenceDepth, TargetGarbageRatio: 0.2,
 		}
 	}
 	return opts
