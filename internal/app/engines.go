@@ -27,6 +27,7 @@ import (
 	"tem/internal/control"
 	"tem/internal/kv/pebble"
 	"tem/internal/kv/postgres"
+	"tem/internal/mail"
 )
 
 // What lies in the data directory, beside the administrator's socket.
@@ -39,9 +40,6 @@ const (
 // answerTime is how long a database or an object service may take to answer
 // when the stores are opened.
 const answerTime = 10 * time.Second
-
-// stateKey is the row that each change of an account changes.
-var stateKey = []byte("s")
 
 // openKV opens the rows.
 func (s *Stores) openKV(ctx context.Context, c config.Config, log *slog.Logger, onFatal func(error)) error {
@@ -122,7 +120,7 @@ func (s *Stores) openBus(ctx context.Context, c config.Config, log *slog.Logger)
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	b, err := buspostgres.Open(ctx, buspostgres.Options{URL: string(c.Store), StateKey: stateKey, Log: log})
+	b, err := buspostgres.Open(ctx, buspostgres.Options{URL: string(c.Store), StateKey: mail.StateKey(), Log: log})
 	if err != nil {
 		return nil, unreachable("store", c.Store, err)
 	}

@@ -33,6 +33,10 @@ const (
 
 var stateKey = []byte{keyState}
 
+// StateKey is the key of the row that each commit of an account changes: who
+// knows its value knows whether anything happened.
+func StateKey() []byte { return []byte{keyState} }
+
 // bodyPart is the partition of a body and of what refers to it, by the last
 // octet of its id, which is random.
 func bodyPart(id blob.ID) kv.Part { return kv.FirstBodies + kv.Part(id[len(id)-1]) }
