@@ -42,6 +42,14 @@ var (
 	ErrStop = errors.New("kv: stop scanning")
 )
 
+// Stopped turns ErrStop into success: what a scan makes of its callback's error.
+func Stopped(err error) error {
+	if errors.Is(err, ErrStop) {
+		return nil
+	}
+	return err
+}
+
 // Engine is one store of keys: memory, pebble, postgres.
 type Engine interface {
 	// View runs fn on one consistent snapshot of everything durable.

@@ -3,7 +3,6 @@ package mail
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -380,7 +379,7 @@ func (c *checker) vault(ctx context.Context, id kv.Part) error {
 		return r.Scan(id, []byte{keyVault}, []byte{keyVault + 1}, kv.ScanOptions{}, func(key, row []byte) error {
 			key = bytes.Clone(key)
 			if b, err := decodeBuried(key, bytes.Clone(row)); err == nil { // else it was told of
-				list = append(list, embodied{key, fmt.Sprintf("email %d in the vault", b.Email), b.Meta, true})
+				list = append(list, embodied{key, fmt.Sprintf("email %d in the vault", b.Email), b.Meta})
 			}
 			return nil
 		})
@@ -394,10 +393,9 @@ func (c *checker) vault(ctx context.Context, id kv.Part) error {
 // embodied is something that has a body: the key of its row, what it is, and
 // what is known of the body.
 type embodied struct {
-	key    []byte
-	what   string
-	meta   Meta
-	buried bool
+	key  []byte
+	what string
+	meta Meta
 }
 
 func (c *checker) eachBody(ctx context.Context, id kv.Part, list []embodied, next func()) error {
@@ -432,7 +430,7 @@ func (c *checker) body(ctx context.Context, id kv.Part, b *embodied) error {
 		lost("it has %d octets, its message says %d", r.Size(), m.Size)
 		return nil
 	}
-	if c.o.Quick || b.buried && m.SHA256 == ([sha256.Size]byte{}) { // it was buried in format 1's time
+	if c.o.Quick {
 		return nil
 	}
 	switch sum, err := hashOctets(r); {

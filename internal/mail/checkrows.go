@@ -120,12 +120,13 @@ func (f *finder) rename(id MailboxID) func(*edit) {
 // chunk is how many rows are read before those they refer to are looked up.
 const chunk = 500
 
-// eachChunk calls fn with the rows from lo to hi, some at a time.
-func eachChunk(r kv.Reader, id kv.Part, kind byte, fn func(keys, rows [][]byte) error) error {
+// eachChunk calls fn with the rows of a kind, some at a time, until enough was
+// found.
+func (f *finder) eachChunk(r kv.Reader, kind byte, fn func(keys, rows [][]byte) error) error {
 	lo, hi := []byte{kind}, []byte{kind + 1}
-	for {
+	for !f.full() {
 		var keys, rows [][]byte
-		err := r.Scan(id, lo, hi, kv.ScanOptions{Limit: chunk}, func(key, row []byte) error {
+		err := r.Scan(f.id, lo, hi, kv.ScanOptions{Limit: chunk}, func(key, row []byte) error {
 			keys, rows = append(keys, bytes.Clone(key)), append(rows, bytes.Clone(row))
 			return nil
 		})
@@ -137,6 +138,7 @@ func eachChunk(r kv.Reader, id kv.Part, kind byte, fn func(keys, rows [][]byte) 
 		}
 		lo = append(keys[len(keys)-1], 0)
 	}
+	return nil
 }
 
 // present looks keys up; the values stand at the places of their keys, nil for none.
@@ -151,7 +153,7 @@ func present(r kv.Reader, p kv.Part, keys [][]byte) ([][]byte, error) {
 
 // messageRows goes over both rows of every message.
 func (f *finder) messageRows(r kv.Reader) error {
-	err := eachChunk(r, f.id, keyMeta, func(keys, rows [][]byte) error {
+	err := f.eachChunk(r, keyMeta, func(keys, rows [][]byte) error {
 		flagKeys, emailKeys := make([][]byte, len(keys)), make([][]byte, len(keys))
 		metas := make([]Meta, len(keys))
 		for i, key := range keys {
@@ -175,22 +177,12 @@ func (f *finder) messageRows(r kv.Reader) error {
 				f.message(mailboxOf(keys[i]), m, flags[i], emails[i] != nil)
 			}
 		}
-		if err := f.emailsOf(r, metas); err != nil || f.full() {
-			return orStop(err)
-		}
-		return nil
+		return f.emailsOf(r, metas)
 	})
-	if err != nil && err != kv.ErrStop {
+	if err != nil {
 		return err
 	}
 	return f.loneFlags(r)
-}
-
-func orStop(err error) error {
-	if err == nil {
-		return kv.ErrStop
-	}
-	return err
 }
 
 func mailboxOf(key []byte) MailboxID { return MailboxID(binary.BigEndian.Uint32(key[1:])) }
@@ -299,7 +291,7 @@ func (f *finder) loneFlags(r kv.Reader) error {
 // lone looks up, for each row of a kind, one other row; of gives its key, nil
 // for a row that is damaged by itself.
 func (f *finder) lone(r kv.Reader, kind byte, of func(key, row []byte) []byte, check func(key, row, other []byte)) error {
-	err := eachChunk(r, f.id, kind, func(keys, rows [][]byte) error {
+	return f.eachChunk(r, kind, func(keys, rows [][]byte) error {
 		others := make([][]byte, len(keys))
 		for i := range keys {
 			others[i] = of(keys[i], rows[i])
@@ -311,15 +303,8 @@ func (f *finder) lone(r kv.Reader, kind byte, of func(key, row []byte) []byte, c
 		for i := range keys {
 			check(keys[i], rows[i], vals[i])
 		}
-		if f.full() {
-			return kv.ErrStop
-		}
 		return nil
 	})
-	if err == kv.ErrStop {
-		return nil
-	}
-	return err
 }
 
 // emailRows goes from emails to messages and counts what they use.
@@ -355,7 +340,7 @@ func (f *finder) messageIDRows(r kv.Reader) error {
 
 // emailRow checks rows whose key ends in an email that must have an instance.
 func (f *finder) emailRow(r kv.Reader, kind byte, text string) error {
-	err := eachChunk(r, f.id, kind, func(keys, _ [][]byte) error {
+	return f.eachChunk(r, kind, func(keys, _ [][]byte) error {
 		for _, key := range keys {
 			there := false
 			if len(key) == 17 {
@@ -368,15 +353,8 @@ func (f *finder) emailRow(r kv.Reader, kind byte, text string) error {
 				f.drop(key, "%s (%x)", text, key[1:])
 			}
 		}
-		if f.full() {
-			return kv.ErrStop
-		}
 		return nil
 	})
-	if err == kv.ErrStop {
-		return nil
-	}
-	return err
 }
 
 // vaultRows checks what can be brought back, and adds it up.

@@ -120,7 +120,7 @@ func (r reader) GetMulti(p kv.Part, keys [][]byte, fn func(i int, val []byte) er
 			continue
 		}
 		if err := fn(i, val); err != nil {
-			return stopped(err)
+			return kv.Stopped(err)
 		}
 	}
 	return nil
@@ -142,15 +142,7 @@ func (r reader) Scan(p kv.Part, lo, hi []byte, o kv.ScanOptions, fn func(key, va
 	}
 	lower, upper := partKey(p, lo), endKey(p, hi)
 	if o.Reverse {
-		return stopped(r.root.descend(lower, upper, visit))
+		return kv.Stopped(r.root.descend(lower, upper, visit))
 	}
-	return stopped(r.root.ascend(lower, upper, visit))
-}
-
-// stopped turns ErrStop into success.
-func stopped(err error) error {
-	if err == kv.ErrStop {
-		return nil
-	}
-	return err
+	return kv.Stopped(r.root.ascend(lower, upper, visit))
 }

@@ -12,6 +12,7 @@
 package pebble
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -86,8 +87,8 @@ func options(o Options, d *kv.Death) *pebble.Options {
 	opts := &pebble.Options{
 		FS:                          newMortal(o.FS, d),
 		FormatMajorVersion:          formatVersion,
-		Cache:                       pebble.NewCache(orElse(o.CacheSize, 128<<20)),
-		MemTableSize:                orElse(o.MemTable, 64<<20),
+		Cache:                       pebble.NewCache(cmp.Or(o.CacheSize, 128<<20)),
+		MemTableSize:                cmp.Or(o.MemTable, 64<<20),
 		MemTableStopWritesThreshold: 4,
 		// What is written once is written again as seldom as can be: with the
 		// library's figures (64 MiB, 4) bytes written were 2.4 times those kept.
@@ -103,14 +104,6 @@ func options(o Options, d *kv.Death) *pebble.Options {
 		}
 	}
 	return opts
-}
-
-func orElse[T comparable](v, other T) T {
-	var zero T
-	if v == zero {
-		return other
-	}
-	return v
 }
 
 // Close lets the batches in line finish, then closes the store. It must not be

@@ -117,7 +117,7 @@ func (r *reader) Get(p kv.Part, key []byte) ([]byte, bool, error) {
 func (r *reader) GetMulti(p kv.Part, keys [][]byte, fn func(i int, val []byte) error) error {
 	for i, key := range keys {
 		if err := r.getOne(p, key, i, fn); err != nil {
-			return stopped(err)
+			return kv.Stopped(err)
 		}
 	}
 	return nil
@@ -140,7 +140,7 @@ func (r *reader) Scan(p kv.Part, lo, hi []byte, o kv.ScanOptions, fn func(key, v
 	if err != nil {
 		return fmt.Errorf("scan: %w", err)
 	}
-	err = stopped(r.walk(it, o, fn))
+	err = kv.Stopped(r.walk(it, o, fn))
 	return errors.Join(err, it.Close())
 }
 
@@ -167,12 +167,4 @@ func (r *reader) walk(it *pebble.Iterator, o kv.ScanOptions, fn func(key, val []
 		}
 	}
 	return it.Error()
-}
-
-// stopped turns ErrStop into success.
-func stopped(err error) error {
-	if err == kv.ErrStop {
-		return nil
-	}
-	return err
 }

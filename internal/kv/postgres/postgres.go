@@ -25,6 +25,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -74,8 +75,8 @@ type Engine struct {
 
 // Open connects to the server and makes the table where it is missing.
 func Open(ctx context.Context, o Options) (*Engine, error) {
-	o.Committers, o.Readers = orElse(o.Committers, 2), orElse(o.Readers, 24)
-	o.Patience, o.attempt = orElse(o.Patience, 30*time.Second), orElse(o.attempt, attemptTime)
+	o.Committers, o.Readers = cmp.Or(o.Committers, 2), cmp.Or(o.Readers, 24)
+	o.Patience, o.attempt = cmp.Or(o.Patience, 30*time.Second), cmp.Or(o.attempt, attemptTime)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -139,14 +140,6 @@ func (e *Engine) greet(ctx context.Context, conn *pgx.Conn) error {
 		e.death.Die(err)
 	}
 	return err
-}
-
-func orElse[T comparable](v, other T) T {
-	var zero T
-	if v == zero {
-		return other
-	}
-	return v
 }
 
 // Close lets the batches in line finish, then closes the connections. It waits

@@ -41,7 +41,7 @@ func (r *reader) Scan(p kv.Part, lo, hi []byte, o kv.ScanOptions, fn func(key, v
 	for size := firstPage; s.left != 0 && s.rest.lo < s.rest.hi; sql = s.nextSQL() {
 		list, err := s.page(sql, size, fn)
 		if err != nil {
-			return stopped(err)
+			return kv.Stopped(err)
 		}
 		size = nextSize(list, size)
 	}

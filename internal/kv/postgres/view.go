@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -167,17 +166,9 @@ func (r *reader) GetMulti(p kv.Part, keys [][]byte, fn func(i int, val []byte) e
 	for i, key := range keys {
 		if val, ok := found[string(key)]; ok {
 			if err := fn(i, val); err != nil {
-				return stopped(err)
+				return kv.Stopped(err)
 			}
 		}
 	}
 	return nil
-}
-
-// stopped turns ErrStop into success.
-func stopped(err error) error {
-	if errors.Is(err, kv.ErrStop) {
-		return nil
-	}
-	return err
 }
