@@ -120,7 +120,7 @@ func (e *Engine) land(f flying) {
 	}
 	if e.death.Err() != nil { // the library reports a failed sync to its logger only
 		for _, p := range f.group {
-			p.finish(e.death.Err())
+			p.Decide(e.death.Err())
 		}
 		return
 	}
@@ -129,7 +129,7 @@ func (e *Engine) land(f flying) {
 		f.batch.Close()
 	}
 	for i, p := range f.group {
-		p.finish(f.results[i])
+		p.Decide(f.results[i])
 	}
 }
 

@@ -13,7 +13,6 @@ package pebble
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -138,11 +137,11 @@ func (e *Engine) signal() {
 
 // Submit puts the batch in line.
 func (e *Engine) Submit(b *kv.Batch) kv.Pending {
-	p := &pending{batch: b, done: make(chan struct{}), death: e.death}
+	p := &pending{kv.NewDecision(e.death), b}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closing {
-		p.finish(kv.ErrClosed)
+		p.Decide(kv.ErrClosed)
 		return p
 	}
 	e.queue = append(e.queue, p)
@@ -152,40 +151,6 @@ func (e *Engine) Submit(b *kv.Batch) kv.Pending {
 
 // pending is a batch in line.
 type pending struct {
+	kv.Decision
 	batch *kv.Batch
-	done  chan struct{} // closed when err is set
-	err   error
-	death *kv.Death
-}
-
-func (p *pending) finish(err error) {
-	p.err = err
-	close(p.done)
-}
-
-// Wait waits for the disk.
-func (p *pending) Wait(ctx context.Context) error {
-	select {
-	case <-p.done:
-		return p.err
-	default:
-	}
-	select {
-	case <-p.done:
-		return p.err
-	case <-p.death.Dead():
-		return p.late()
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// late is the outcome when the engine died: it may have been decided just before.
-func (p *pending) late() error {
-	select {
-	case <-p.done:
-		return p.err
-	default:
-		return p.death.Err()
-	}
 }

@@ -69,9 +69,9 @@ func (c *committer) commit(group []*pending, deadline time.Time) {
 	}
 	for i, p := range group {
 		if err != nil {
-			p.finish(err)
+			p.Decide(err)
 		} else {
-			p.finish(results[i])
+			p.Decide(results[i])
 		}
 	}
 }

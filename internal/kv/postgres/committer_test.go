@@ -59,8 +59,8 @@ func TestRefusedWhileInDoubt(t *testing.T) {
 	<-done
 	c.hangUp()
 	for i, want := range []error{nil, kv.ErrConflict, nil} {
-		if !errors.Is(again[i].err, want) {
-			t.Errorf("batch %d: %v, want %v", i, again[i].err, want)
+		if !errors.Is(again[i].Wait(t.Context()), want) {
+			t.Errorf("batch %d: %v, want %v", i, again[i].Wait(t.Context()), want)
 		}
 	}
 	if n, _ := count(t, e, part, "n"); n != 3 {
@@ -75,7 +75,7 @@ func steps(n uint64) (group []*pending) {
 		b := new(kv.Batch)
 		raise(b, part, "n", i, raw)
 		raw = encode(i + 1)
-		group = append(group, &pending{batch: b, lanes: lanes(b), done: make(chan struct{})})
+		group = append(group, &pending{Decision: kv.NewDecision(nil), batch: b, lanes: lanes(b)})
 	}
 	return group
 }

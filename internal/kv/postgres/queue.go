@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"fmt"
 	"slices"
 
@@ -16,25 +15,24 @@ const (
 
 // pending is a batch in line.
 type pending struct {
+	kv.Decision
 	batch *kv.Batch
 	lanes []kv.Part
-	size  int           // octets
-	done  chan struct{} // closed when err is set
-	err   error
+	size  int // octets
 }
 
 // Submit puts the batch in line.
 func (e *Engine) Submit(b *kv.Batch) kv.Pending {
-	p := &pending{batch: b, lanes: lanes(b), done: make(chan struct{})}
+	p := &pending{Decision: kv.NewDecision(nil), batch: b, lanes: lanes(b)}
 	var err error
 	if p.size, err = measure(b); err != nil {
-		p.finish(err)
+		p.Decide(err)
 		return p
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closing {
-		p.finish(kv.ErrClosed)
+		p.Decide(kv.ErrClosed)
 		return p
 	}
 	e.queue = append(e.queue, p)
@@ -79,26 +77,6 @@ func measure(b *kv.Batch) (n int, err error) {
 		return 0, fmt.Errorf("kv: a batch of %d octets is larger than PostgreSQL takes at once (%d)", n, maxBatch)
 	}
 	return n, nil
-}
-
-func (p *pending) finish(err error) {
-	p.err = err
-	close(p.done)
-}
-
-// Wait waits for the server.
-func (p *pending) Wait(ctx context.Context) error {
-	select {
-	case <-p.done:
-		return p.err
-	default:
-	}
-	select {
-	case <-p.done:
-		return p.err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // take waits for batches that may run now and makes their lanes busy; an empty
