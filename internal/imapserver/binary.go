@@ -32,14 +32,14 @@ func (f *fetcher) decodable(root *message.Part) bool {
 // encoding, or only its size (RFC 9051 §7.5.2). It is decoded twice, so that
 // none of it need be held: the size goes first. The part without a number is
 // the message, which has no encoding.
-func (s *session) writeBinary(it *imap.Item, r octets, root *message.Part) error {
+func (t *turn) writeBinary(it *imap.Item, r octets, root *message.Part) error {
 	part := root.Find(it.Path)
 	switch {
 	case part == nil && it.Kind == imap.BinarySize:
-		s.out = append(s.out, '0')
+		t.out = append(t.out, '0')
 		return nil
 	case part == nil:
-		s.out = append(s.out, "NIL"...)
+		t.out = append(t.out, "NIL"...)
 		return nil
 	}
 	size, nul, err := measure(decoded(it, r, part))
@@ -47,13 +47,13 @@ func (s *session) writeBinary(it *imap.Item, r octets, root *message.Part) error
 		return err
 	}
 	if it.Kind == imap.BinarySize {
-		s.out = appendUint(s.out, uint64(size))
+		t.out = appendUint(t.out, uint64(size))
 		return nil
 	}
 	if nul { // literal8 only where it is needed
-		s.out = append(s.out, '~')
+		t.out = append(t.out, '~')
 	}
-	return s.writeLiteral(decoded(it, r, part), size)
+	return t.writeLiteral(decoded(it, r, part), size)
 }
 
 // decoded gives the octets that the item is about.

@@ -12,30 +12,30 @@ import (
 
 // Append stores a message (RFC 9051 §6.3.12). What speaks against it is found
 // before its octets are asked for.
-func (s *session) Append(ctx context.Context, c *imap.Append) error {
+func (t *turn) Append(ctx context.Context, c *imap.Append) error {
 	system, keywords, err := parseFlags(c.Flags)
-	if err == nil && c.Size > s.o.MaxMessage {
-		err = no("TOOBIG", "a message may have at most %d octets", s.o.MaxMessage)
+	if err == nil && c.Size > t.o.MaxMessage {
+		err = no("TOOBIG", "a message may have at most %d octets", t.o.MaxMessage)
 	}
-	if err == nil && !s.o.Room(c.Size) {
+	if err == nil && !t.o.Room(c.Size) {
 		err = no("UNAVAILABLE", "the server's disk is nearly full, try again later") // RFC 5530 §3
 	}
 	if err == nil {
-		_, err = s.account.Mailbox(ctx, c.Mailbox)
+		_, err = t.place(ctx, c.Mailbox, mail.RightInsert)
 		err = tryCreate(err)
 	}
 	if err != nil {
-		if e := s.r.Skip(s.tag, c); e != nil {
+		if e := t.r.Skip(t.cmd.Tag, c); e != nil {
 			return e
 		}
 		return err
 	}
-	body, err := s.receive(ctx, c)
+	body, err := t.receive(ctx, c)
 	if err != nil {
 		return err
 	}
-	target := mail.Target{Account: s.person.ID, Mailbox: c.Mailbox, Flags: system, Keywords: keywords, Received: c.Date}
-	placed, err := s.o.Mail.Deliver(ctx, body, []mail.Target{target}, nil)
+	target := mail.Target{Account: t.person.ID, Mailbox: c.Mailbox, Flags: system, Keywords: keywords, Received: c.Date}
+	placed, err := t.o.Mail.Deliver(ctx, body, []mail.Target{target}, nil)
 	if err != nil {
 		return tryCreate(err)
 	}
@@ -43,19 +43,19 @@ func (s *session) Append(ctx context.Context, c *imap.Append) error {
 }
 
 // receive spools the octets and the end of the line.
-func (s *session) receive(ctx context.Context, c *imap.Append) (*mail.Body, error) {
-	r, err := s.r.Message(c)
+func (t *turn) receive(ctx context.Context, c *imap.Append) (*mail.Body, error) {
+	r, err := t.r.Message(c)
 	if err != nil {
 		return nil, err
 	}
-	sp := s.o.Mail.NewSpool(ctx)
+	sp := t.o.Mail.NewSpool(ctx)
 	text := &nulFinder{w: sp}
 	n, err := io.Copy(text, r)
 	if err == nil && n < c.Size {
 		err = io.ErrUnexpectedEOF
 	}
 	if err == nil {
-		err = s.r.Done(s.tag)
+		err = t.r.Done(t.cmd.Tag)
 	}
 	if err == nil && text.found { // RFC 3516 §4.4: what holds NUL is not kept, however it is sent
 		err = no("UNKNOWN-CTE", "a message with NUL in it can't be stored")
@@ -79,54 +79,54 @@ func (f *nulFinder) Write(p []byte) (int, error) {
 }
 
 // writable refuses changes of a mailbox that was opened by EXAMINE.
-func (s *session) writable() error {
-	if s.view.readOnly {
+func (t *turn) writable() error {
+	if t.view.readOnly {
 		return no("NOPERM", "the mailbox is open read-only")
 	}
 	return nil
 }
 
-func (s *session) Close(ctx context.Context, _ *imap.Close) error {
-	if !s.view.readOnly {
-		if _, err := s.account.Expunge(ctx, s.view.box.ID, nil); err != nil {
+func (t *turn) Close(ctx context.Context, _ *imap.Close) error {
+	if !t.view.readOnly {
+		if _, err := t.view.account.Expunge(ctx, t.view.box.ID, nil); err != nil {
 			return err
 		}
 	}
-	s.deselect()
+	t.deselect()
 	return nil
 }
 
 // Expunge removes what is marked; sync tells which those were.
-func (s *session) Expunge(ctx context.Context, c *imap.Expunge) error {
-	if err := s.writable(); err != nil {
+func (t *turn) Expunge(ctx context.Context, c *imap.Expunge) error {
+	if err := t.writable(); err != nil {
 		return err
 	}
 	var uids []mail.UID
 	if c.UIDs != nil {
-		picked, err := s.view.pick(*c.UIDs, true)
+		picked, err := t.view.pick(*c.UIDs, true)
 		if err != nil || len(picked) == 0 {
 			return err
 		}
-		uids = s.view.uids(picked)
+		uids = t.view.uids(picked)
 	}
-	_, err := s.account.Expunge(ctx, s.view.box.ID, uids)
+	_, err := t.view.account.Expunge(ctx, t.view.box.ID, uids)
 	return err
 }
 
 // Copy does COPY and MOVE (RFC 9051 §6.4.7, §6.4.8).
-func (s *session) Copy(ctx context.Context, c *imap.Copy) error {
-	picked, err := s.view.pick(c.Set, c.UID)
+func (t *turn) Copy(ctx context.Context, c *imap.Copy) error {
+	picked, err := t.view.pick(c.Set, c.UID)
 	if err != nil || len(picked) == 0 {
 		return err
 	}
-	do := s.account.Copy
+	do := t.view.account.Copy
 	if c.Move {
-		if err := s.writable(); err != nil {
+		if err := t.writable(); err != nil {
 			return err
 		}
-		do = s.account.Move
+		do = t.view.account.Move
 	}
-	copied, err := do(ctx, s.view.box.ID, s.view.uids(picked), c.Mailbox)
+	copied, err := do(ctx, t.view.box.ID, t.view.uids(picked), c.Mailbox)
 	if err != nil || len(copied.From) == 0 {
 		return tryCreate(err)
 	}
@@ -136,39 +136,39 @@ func (s *session) Copy(ctx context.Context, c *imap.Copy) error {
 	if !c.Move {
 		return ok(string(code), "COPY done")
 	}
-	s.say("* OK [%s] moved", code) // RFC 6851 §4.3: before the EXPUNGEs
+	t.say("* OK [%s] moved", code) // RFC 6851 §4.3: before the EXPUNGEs
 	return nil
 }
 
 // Store changes flags (RFC 9051 §6.4.6).
-func (s *session) Store(ctx context.Context, c *imap.Store) error {
-	if err := s.writable(); err != nil {
+func (t *turn) Store(ctx context.Context, c *imap.Store) error {
+	if err := t.writable(); err != nil {
 		return err
 	}
 	system, keywords, err := parseFlags(c.Flags)
 	if err != nil {
 		return err
 	}
-	v := s.view
+	v := t.view
 	picked, err := v.pick(c.Set, c.UID)
 	if err != nil || len(picked) == 0 {
 		return err
 	}
 	op := flagOps[c.Op]
-	changed, _, err := s.account.Store(ctx, v.box.ID, v.uids(picked), op, system, keywords, 0)
+	changed, _, err := v.account.Store(ctx, v.box.ID, v.uids(picked), op, system, keywords, 0)
 	if err != nil {
 		return err
 	}
-	if err := s.learnKeywords(ctx, keywords); err != nil {
+	if err := t.learnKeywords(ctx, keywords); err != nil {
 		return err
 	}
 	v.believe(changed, op, system|v.keywordBits(keywords), c.Silent)
 	if !c.Silent {
 		for _, i := range picked {
-			s.sayItemFlags(i, c.UID)
+			t.sayItemFlags(i, c.UID)
 		}
 	}
-	return s.missing(ctx, picked, c.UID)
+	return t.missing(ctx, picked, c.UID)
 }
 
 // believe takes changed flags into the view. A silent change is believed to be
@@ -202,13 +202,13 @@ func combine(op mail.FlagOp, old, asked mail.Flags) mail.Flags {
 // missing is the answer to a command by sequence numbers some of which belong
 // to messages that another session has expunged (RFC 2180 §4.2.1, RFC 9051
 // §7.1); UIDs that are gone are passed over (RFC 9051 §6.4.9).
-func (s *session) missing(ctx context.Context, picked []int, uid bool) error {
-	err := s.sync(ctx, uid)
-	if err != nil || uid || s.view == nil { // nil: the mailbox is gone too
+func (t *turn) missing(ctx context.Context, picked []int, uid bool) error {
+	err := t.sync(ctx, uid)
+	if err != nil || uid || t.view == nil { // nil: the mailbox is gone too
 		return err
 	}
 	for _, i := range picked {
-		if s.view.isGone(s.view.items[i].UID) {
+		if t.view.isGone(t.view.items[i].UID) {
 			return errGone
 		}
 	}
@@ -218,15 +218,15 @@ func (s *session) missing(ctx context.Context, picked []int, uid bool) error {
 var errGone = &reply{"NO", "EXPUNGEISSUED", "some of these messages are gone"}
 
 // learnKeywords tells of keywords that are new to the mailbox, before a FETCH shows them.
-func (s *session) learnKeywords(ctx context.Context, used []string) error {
+func (t *turn) learnKeywords(ctx context.Context, used []string) error {
 	if len(used) == 0 {
 		return nil
 	}
-	box, err := s.account.MailboxByID(ctx, s.view.box.ID)
-	if err != nil || len(box.Keywords) == len(s.view.box.Keywords) {
+	box, err := t.view.account.MailboxByID(ctx, t.view.box.ID)
+	if err != nil || len(box.Keywords) == len(t.view.box.Keywords) {
 		return err
 	}
-	s.view.box.Keywords = box.Keywords
-	s.sayFlags()
+	t.view.box.Keywords = box.Keywords
+	t.sayFlags()
 	return nil
 }

@@ -21,12 +21,12 @@ func appendFetchStart(dst []byte, i int) []byte {
 }
 
 // Fetch answers FETCH and UID FETCH (RFC 9051 §6.4.5).
-func (s *session) Fetch(ctx context.Context, c *imap.Fetch) error {
-	picked, err := s.view.pick(c.Set, c.UID)
+func (t *turn) Fetch(ctx context.Context, c *imap.Fetch) error {
+	picked, err := t.view.pick(c.Set, c.UID)
 	if err != nil {
 		return err
 	}
-	f := newFetcher(s, c)
+	f := newFetcher(t, c)
 	for part := range slices.Chunk(picked, chunk) {
 		if err := f.run(ctx, part); err != nil {
 			return err
@@ -37,7 +37,7 @@ func (s *session) Fetch(ctx context.Context, c *imap.Fetch) error {
 
 // fetcher answers one FETCH.
 type fetcher struct {
-	s                       *session
+	t                       *turn
 	items                   []imap.Item
 	uid                     bool // UID FETCH
 	meta, body, sees, flags bool
@@ -45,8 +45,8 @@ type fetcher struct {
 	failed                  error             // why some message could not be shown; the others are
 }
 
-func newFetcher(s *session, c *imap.Fetch) *fetcher {
-	f := &fetcher{s: s, items: c.Items, uid: c.UID}
+func newFetcher(t *turn, c *imap.Fetch) *fetcher {
+	f := &fetcher{t: t, items: c.Items, uid: c.UID}
 	hasUID := false
 	for i := range c.Items {
 		switch it := &c.Items[i]; it.Kind {
@@ -56,7 +56,7 @@ func newFetcher(s *session, c *imap.Fetch) *fetcher {
 			f.flags = true
 		case imap.Section, imap.Binary, imap.BinarySize:
 			f.meta, f.body = true, true
-			f.sees = f.sees || !it.Peek && !s.view.readOnly
+			f.sees = f.sees || !it.Peek && !t.view.readOnly
 		default:
 			f.meta = true
 		}
@@ -83,24 +83,24 @@ func (f *fetcher) gone() {
 }
 
 func (f *fetcher) run(ctx context.Context, picked []int) error {
-	s := f.s
+	t := f.t
 	if f.sees {
 		if err := f.see(ctx, picked); err != nil {
 			return err
 		}
 	}
-	s.out = s.out[:0]
+	t.out = t.out[:0]
 	if !f.meta {
 		for _, i := range picked {
-			s.out = append(f.appendItems(s.out, i, nil), ")\r\n"...)
+			t.out = append(f.appendItems(t.out, i, nil), ")\r\n"...)
 		}
-		return s.writeLines()
+		return t.writeLines()
 	}
 	held, err := f.read(ctx, picked)
 	if err != nil {
 		return err
 	}
-	if err := s.writeLines(); err != nil {
+	if err := t.writeLines(); err != nil {
 		return err
 	}
 	for i := range held {
@@ -114,13 +114,13 @@ func (f *fetcher) run(ctx context.Context, picked []int) error {
 // read gathers the answers for messages of which no octets are wanted, and
 // holds what is known of the others.
 func (f *fetcher) read(ctx context.Context, picked []int) (held []mail.Meta, err error) {
-	s, n := f.s, 0
-	err = s.account.Fetch(ctx, s.view.box.ID, s.view.uids(picked), func(m *mail.Meta) error {
+	t, n := f.t, 0
+	err = t.view.account.Fetch(ctx, t.view.box.ID, t.view.uids(picked), func(m *mail.Meta) error {
 		n++
 		if f.body {
 			held = append(held, clone(m))
-		} else if i, known := s.view.find(m.UID); known {
-			s.out = append(f.appendItems(s.out, i, m), ")\r\n"...)
+		} else if i, known := t.view.find(m.UID); known {
+			t.out = append(f.appendItems(t.out, i, m), ")\r\n"...)
 		}
 		return nil
 	})
@@ -132,9 +132,9 @@ func (f *fetcher) read(ctx context.Context, picked []int) (held []mail.Meta, err
 
 // writeLines writes what was gathered; it has no literals in it, so that each
 // CRLF ends a response.
-func (s *session) writeLines() error {
-	for text := range bytes.Lines(s.out) {
-		if err := s.c.WriteLineBytes(bytes.TrimSuffix(text, []byte("\r\n"))); err != nil {
+func (t *turn) writeLines() error {
+	for text := range bytes.Lines(t.out) {
+		if err := t.line(bytes.TrimSuffix(text, []byte("\r\n"))); err != nil {
 			return err
 		}
 	}
@@ -151,7 +151,7 @@ func clone(m *mail.Meta) mail.Meta {
 
 // see sets \Seen on a chunk in one step (RFC 9051 §6.4.5).
 func (f *fetcher) see(ctx context.Context, picked []int) error {
-	v := f.s.view
+	v := f.t.view
 	var unseen []mail.UID
 	for _, i := range picked {
 		if v.items[i].Flags&mail.Seen == 0 {
@@ -162,7 +162,7 @@ func (f *fetcher) see(ctx context.Context, picked []int) error {
 	if len(unseen) == 0 {
 		return nil
 	}
-	changed, _, err := f.s.account.Store(ctx, v.box.ID, unseen, mail.AddFlags, mail.Seen, nil, 0)
+	changed, _, err := v.account.Store(ctx, v.box.ID, unseen, mail.AddFlags, mail.Seen, nil, 0)
 	for _, item := range changed {
 		if i, known := v.find(item.UID); known {
 			v.items[i].Flags = item.Flags
@@ -174,11 +174,11 @@ func (f *fetcher) see(ctx context.Context, picked []int) error {
 
 // appendItems writes a FETCH response but for its end and the sections.
 func (f *fetcher) appendItems(dst []byte, i int, m *mail.Meta) []byte {
-	item := f.s.view.items[i]
+	item := f.t.view.items[i]
 	dst = appendFetchStart(dst, i)
 	start := len(dst)
 	if f.seen[item.UID] && !f.flags {
-		dst = append(f.s.view.appendFlags(append(dst, "FLAGS "...), item), ' ')
+		dst = append(f.t.view.appendFlags(append(dst, "FLAGS "...), item), ' ')
 	}
 	for n := range f.items {
 		it := &f.items[n]
@@ -188,7 +188,7 @@ func (f *fetcher) appendItems(dst []byte, i int, m *mail.Meta) []byte {
 		dst = append(append(dst, it.Label...), ' ')
 		switch it.Kind {
 		case imap.Flags:
-			dst = f.s.view.appendFlags(dst, item)
+			dst = f.t.view.appendFlags(dst, item)
 		case imap.UID:
 			dst = appendUint(dst, uint64(item.UID))
 		case imap.InternalDate:

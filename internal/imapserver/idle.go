@@ -9,13 +9,13 @@ import (
 
 // Idle tells what happens until the client says DONE (RFC 9051 §6.3.13). While
 // a second goroutine waits for that line, this one only writes.
-func (s *session) Idle(ctx context.Context, _ *imap.Idle) error {
-	moved, stop := s.account.Watch()
+func (t *turn) Idle(ctx context.Context, _ *imap.Idle) error {
+	moved, stop := t.account.Watch()
 	defer stop()
-	if err := s.c.WriteLine("+ idling"); err != nil {
+	if err := t.c.WriteLine("+ idling"); err != nil {
 		return err
 	}
-	if err := s.tellNow(ctx); err != nil {
+	if err := t.tellNow(ctx); err != nil {
 		return err
 	}
 	type input struct {
@@ -24,7 +24,7 @@ func (s *session) Idle(ctx context.Context, _ *imap.Idle) error {
 	}
 	read := make(chan input, 1)
 	go func() {
-		text, err := s.c.ReadLine()
+		text, err := t.c.ReadLine()
 		read <- input{string(text), err}
 	}()
 	var failed error
@@ -40,19 +40,19 @@ func (s *session) Idle(ctx context.Context, _ *imap.Idle) error {
 			return failed
 		case <-moved:
 			if failed == nil {
-				if failed = s.tellNow(ctx); failed != nil || s.ended {
-					s.c.Interrupt() // the reader is joined above
+				if failed = t.tellNow(ctx); failed != nil || t.ended {
+					t.c.Interrupt() // the reader is joined above
 				}
 			}
 		}
 	}
 }
 
-func (s *session) tellNow(ctx context.Context) error {
-	if s.view != nil {
-		if err := s.sync(ctx, true); err != nil {
+func (t *turn) tellNow(ctx context.Context) error {
+	if t.view != nil {
+		if err := t.sync(ctx, true); err != nil {
 			return err
 		}
 	}
-	return s.c.Flush()
+	return t.c.Flush()
 }

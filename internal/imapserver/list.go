@@ -22,8 +22,8 @@ type folder struct {
 
 // folders are all names there are, with the parents that are only implied;
 // with subs, also names that are only subscribed.
-func (s *session) folders(ctx context.Context, subs bool) (map[string]*folder, error) {
-	boxes, err := s.account.Mailboxes(ctx)
+func (t *turn) folders(ctx context.Context, subs bool) (map[string]*folder, error) {
+	boxes, err := t.account.Mailboxes(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func (s *session) folders(ctx context.Context, subs bool) (map[string]*folder, e
 	if !subs {
 		return all, nil
 	}
-	names, err := s.account.Subscriptions(ctx)
+	names, err := t.account.Subscriptions(ctx)
 	for _, name := range names {
 		if all[name] == nil {
 			all[name] = &folder{}
@@ -59,11 +59,11 @@ func eachParent(all map[string]*folder, name string, fn func(*folder)) {
 }
 
 // List answers LIST and LSUB (RFC 9051 §6.3.9, RFC 3501 §6.3.9).
-func (s *session) List(ctx context.Context, c *imap.List) error {
+func (t *turn) List(ctx context.Context, c *imap.List) error {
 	if !c.Extended && c.Patterns[0] == "" { // asks for the delimiter
-		return s.say(`* %s (\Noselect) "/" ""`, verb(c))
+		return t.say(`* %s (\Noselect) "/" ""`, verb(c))
 	}
-	all, err := s.folders(ctx, c.LSub || c.Subscribed)
+	all, err := t.folders(ctx, c.LSub || c.Subscribed)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (s *session) List(ctx context.Context, c *imap.List) error {
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		f := all[name]
 		if (selected(c, f) || (c.RecursiveMatch || c.LSub) && f.hidden) && matchAny(c, name) {
-			if err := s.sayFolder(ctx, c, name, f); err != nil {
+			if err := t.sayFolder(ctx, c, name, f); err != nil {
 				return err
 			}
 		}
@@ -102,24 +102,24 @@ func verb(c *imap.List) string {
 	return "LIST"
 }
 
-func (s *session) sayFolder(ctx context.Context, c *imap.List, name string, f *folder) error {
-	text := fmt.Appendf(nil, `* %s (%s) "/" `, verb(c), strings.Join(s.attributes(c, f), " "))
-	text = imap.AppendMailbox(text, name, s.r.UTF8)
+func (t *turn) sayFolder(ctx context.Context, c *imap.List, name string, f *folder) error {
+	text := fmt.Appendf(nil, `* %s (%s) "/" `, verb(c), strings.Join(t.attributes(c, f), " "))
+	text = imap.AppendMailbox(text, name, t.r.UTF8)
 	if c.RecursiveMatch && f.below { // RFC 9051 §6.3.9.6
 		text = append(text, ` ("CHILDINFO" ("SUBSCRIBED"))`...)
 	}
-	if err := s.c.WriteLineBytes(text); err != nil || c.Status == nil || f.box == nil {
+	if err := t.line(text); err != nil || c.Status == nil || f.box == nil {
 		return err
 	}
-	return s.sayStatus(ctx, f.box, c.Status)
+	return t.sayStatus(ctx, place{t.account, t.person.ID, *f.box, mail.AllRights}, c.Status)
 }
 
 // attributes are those of RFC 9051 §7.3.1. Only clients that speak LIST-EXTENDED
 // know of names that don't exist; and a name that LSUB shows only for what is
 // below it can't be selected (RFC 3501 §6.3.9).
-func (s *session) attributes(c *imap.List, f *folder) (attrs []string) {
+func (t *turn) attributes(c *imap.List, f *folder) (attrs []string) {
 	switch {
-	case f.box == nil && (c.Extended || s.rev2):
+	case f.box == nil && (c.Extended || t.enabled.rev2):
 		attrs = append(attrs, `\NonExistent`)
 	case f.box == nil || c.LSub && !f.sub:
 		attrs = append(attrs, `\Noselect`)

@@ -75,6 +75,17 @@ func (p *peer) until(prefix string) (lines []string) {
 	}
 }
 
+// untilAll reads until there was a line that begins so for each prefix.
+func (p *peer) untilAll(prefixes ...string) (lines []string) {
+	p.t.Helper()
+	for len(prefixes) > 0 {
+		l := p.line()
+		lines = append(lines, l)
+		prefixes = slices.DeleteFunc(slices.Clone(prefixes), func(prefix string) bool { return strings.HasPrefix(l, prefix) })
+	}
+	return lines
+}
+
 // do sends a command and returns the answer.
 func (p *peer) do(command string) []string {
 	p.t.Helper()

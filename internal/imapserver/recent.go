@@ -44,11 +44,11 @@ func (r *recents) claim(k recentKey, next mail.UID, keep bool) mail.UID {
 // unless another one was told before. EXAMINE only looks (RFC 3501 §6.3.2).
 func (s *session) claimRecent() {
 	v := s.view
-	first := s.recents.claim(recentKey{uint64(s.person.ID), v.box.ID}, v.box.UIDNext, !v.readOnly)
+	first := s.recents.claim(recentKey{uint64(v.owner), v.box.ID}, v.box.UIDNext, !v.readOnly)
 	if n := len(v.recent); n > 0 {
 		first = max(first, v.recent[n-1].To+1)
 	}
-	if first >= v.box.UIDNext || s.rev2 {
+	if first >= v.box.UIDNext || s.enabled.rev2 {
 		return
 	}
 	if n := len(v.recent); n > 0 && v.recent[n-1].To+1 == first {
@@ -61,7 +61,7 @@ func (s *session) claimRecent() {
 // sayExists tells how many messages there are, and how many of them are recent.
 func (s *session) sayExists() {
 	s.say("* %d EXISTS", len(s.view.items))
-	if !s.rev2 {
+	if !s.enabled.rev2 {
 		s.say("* %d RECENT", s.view.countRecent())
 	}
 }

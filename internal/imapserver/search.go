@@ -11,52 +11,52 @@ import (
 )
 
 // Search answers SEARCH (RFC 3501 §6.4.4) and its RETURN form (RFC 4731).
-func (s *session) Search(ctx context.Context, c *imap.Search) error {
+func (t *turn) Search(ctx context.Context, c *imap.Search) error {
 	want := c.Return
-	if want == nil && s.rev2 || want != nil && len(want) == 0 { // RFC 9051 §6.4.4
+	if want == nil && t.enabled.rev2 || want != nil && len(want) == 0 { // RFC 9051 §6.4.4
 		want = []string{"ALL"}
 	}
 	save := slices.Contains(want, "SAVE")
-	uids, err := s.found(ctx, c)
+	uids, err := t.found(ctx, c)
 	if err != nil {
 		if save && !isBad(err) {
-			s.view.saved = nil
+			t.view.saved = nil
 		}
 		return err
 	}
 	if save {
-		s.view.save(want, uids)
+		t.view.save(want, uids)
 	}
-	if found := s.numbers(uids, c.UID); want == nil {
-		return s.saySearch(found)
+	if found := t.numbers(uids, c.UID); want == nil {
+		return t.saySearch(found)
 	} else if len(want) > 1 || !save {
-		return s.sayESearch(c.UID, want, found)
+		return t.sayESearch(c.UID, want, found)
 	}
 	return nil
 }
 
 // found are the messages that match, of those the client knows.
-func (s *session) found(ctx context.Context, c *imap.Search) ([]mail.UID, error) {
+func (t *turn) found(ctx context.Context, c *imap.Search) ([]mail.UID, error) {
 	if c.Charset != "" && c.Charset != "UTF-8" && c.Charset != "US-ASCII" {
 		return nil, no("BADCHARSET (US-ASCII UTF-8)", "charset not supported")
 	}
-	q, err := s.query(&c.Key)
+	q, err := t.query(&c.Key)
 	if err != nil {
 		return nil, err
 	}
-	uids, err := s.account.Search(ctx, s.view.box.ID, q)
+	uids, err := t.view.account.Search(ctx, t.view.box.ID, q)
 	return slices.DeleteFunc(uids, func(uid mail.UID) bool {
-		_, known := s.view.find(uid)
+		_, known := t.view.find(uid)
 		return !known
 	}), err
 }
 
 // numbers are the UIDs themselves, or the sequence numbers they have.
-func (s *session) numbers(uids []mail.UID, uid bool) []uint32 {
+func (t *turn) numbers(uids []mail.UID, uid bool) []uint32 {
 	found := make([]uint32, len(uids))
 	for i, u := range uids {
 		if found[i] = uint32(u); !uid {
-			at, _ := s.view.find(u)
+			at, _ := t.view.find(u)
 			found[i] = uint32(at + 1)
 		}
 	}
@@ -80,17 +80,17 @@ func (v *view) save(want []string, found []mail.UID) {
 	}
 }
 
-func (s *session) saySearch(found []uint32) error {
+func (t *turn) saySearch(found []uint32) error {
 	out := []byte("* SEARCH")
 	for _, n := range found {
 		out = appendUint(append(out, ' '), uint64(n))
 	}
-	return s.c.WriteLineBytes(out)
+	return t.line(out)
 }
 
 // sayESearch writes an ESEARCH response (RFC 9051 §7.3.4).
-func (s *session) sayESearch(uid bool, want []string, found []uint32) error {
-	out := imap.AppendString([]byte("* ESEARCH (TAG "), s.tag)
+func (t *turn) sayESearch(uid bool, want []string, found []uint32) error {
+	out := imap.AppendString([]byte("* ESEARCH (TAG "), t.cmd.Tag)
 	out = append(out, ')')
 	if uid {
 		out = append(out, " UID"...)
@@ -108,21 +108,21 @@ func (s *session) sayESearch(uid bool, want []string, found []uint32) error {
 			out = imap.AppendNumbers(append(out, " ALL "...), found)
 		}
 	}
-	return s.c.WriteLineBytes(out)
+	return t.line(out)
 }
 
 // query turns search keys into the store's; sequence numbers become UIDs.
-func (s *session) query(k *imap.Key) (mail.Query, error) {
+func (t *turn) query(k *imap.Key) (mail.Query, error) {
 	if !utf8.ValidString(k.Text) {
 		return nil, no("BADCHARSET (US-ASCII UTF-8)", "the text is not UTF-8")
 	}
 	switch k.Op {
 	case imap.And, imap.OrOp, imap.NotOp:
-		return s.compound(k)
+		return t.compound(k)
 	case imap.Numbered, imap.UIDSet:
-		return s.uidQuery(k)
+		return t.uidQuery(k)
 	case imap.Recent:
-		return mail.UIDs(s.view.recent), nil
+		return mail.UIDs(t.view.recent), nil
 	case imap.HasFlag:
 		system, keywords, err := parseFlags([]string{k.Text})
 		if err != nil || system != 0 {
@@ -156,10 +156,10 @@ func (s *session) query(k *imap.Key) (mail.Query, error) {
 	return mail.AnyText(k.Text), nil
 }
 
-func (s *session) compound(k *imap.Key) (mail.Query, error) {
+func (t *turn) compound(k *imap.Key) (mail.Query, error) {
 	qs := make([]mail.Query, len(k.Keys))
 	for i := range k.Keys {
-		q, err := s.query(&k.Keys[i])
+		q, err := t.query(&k.Keys[i])
 		if err != nil {
 			return nil, err
 		}
@@ -178,13 +178,13 @@ func (s *session) compound(k *imap.Key) (mail.Query, error) {
 	return mail.And(qs), nil
 }
 
-func (s *session) uidQuery(k *imap.Key) (mail.Query, error) {
-	picked, err := s.view.pick(k.Set, k.Op == imap.UIDSet)
+func (t *turn) uidQuery(k *imap.Key) (mail.Query, error) {
+	picked, err := t.view.pick(k.Set, k.Op == imap.UIDSet)
 	if err != nil {
 		return nil, err
 	}
 	ranges := mail.UIDs{}
-	for _, uid := range s.view.uids(slices.Compact(picked)) {
+	for _, uid := range t.view.uids(slices.Compact(picked)) {
 		if n := len(ranges); n > 0 && ranges[n-1].To+1 == uid {
 			ranges[n-1].To = uid
 		} else {

@@ -26,12 +26,12 @@ func ofBody(it *imap.Item) bool {
 
 // writeBody answers for one message of which octets are wanted.
 func (f *fetcher) writeBody(ctx context.Context, m *mail.Meta) error {
-	s := f.s
-	i, known := s.view.find(m.UID)
+	t := f.t
+	i, known := t.view.find(m.UID)
 	if !known {
 		return nil
 	}
-	r, err := s.account.OpenMessage(ctx, m)
+	r, err := t.view.account.OpenMessage(ctx, m)
 	if isKind(err, mail.NotFound) {
 		f.gone()
 		return nil
@@ -47,33 +47,33 @@ func (f *fetcher) writeBody(ctx context.Context, m *mail.Meta) error {
 	if !f.decodable(root) {
 		f.fail(no("UNKNOWN-CTE", "the section has an unknown transfer encoding"))
 		if f.seen[m.UID] {
-			s.sayItemFlags(i, f.uid)
+			t.sayItemFlags(i, f.uid)
 		}
 		return nil
 	}
-	s.out = f.appendItems(s.out[:0], i, m)
+	t.out = f.appendItems(t.out[:0], i, m)
 	if err := f.writeSections(r, root); err != nil {
 		return err
 	}
-	return s.c.WriteLineBytes(append(s.out, ')'))
+	return t.line(append(t.out, ')'))
 }
 
 func (f *fetcher) writeSections(r octets, root *message.Part) error {
-	s := f.s
-	first := s.out[len(s.out)-1] == '('
+	t := f.t
+	first := t.out[len(t.out)-1] == '('
 	for n := range f.items {
 		it := &f.items[n]
 		if !ofBody(it) {
 			continue
 		}
 		if !first {
-			s.out = append(s.out, ' ')
+			t.out = append(t.out, ' ')
 		}
 		first = false
-		s.out = append(append(s.out, it.Label...), ' ')
-		write := s.writeSection
+		t.out = append(append(t.out, it.Label...), ' ')
+		write := t.writeSection
 		if it.Kind != imap.Section {
-			write = s.writeBinary
+			write = t.writeBinary
 		}
 		if err := write(it, r, root); err != nil {
 			return err
@@ -83,31 +83,31 @@ func (f *fetcher) writeSections(r octets, root *message.Part) error {
 }
 
 // writeSection writes what is buffered, then one section as a literal.
-func (s *session) writeSection(it *imap.Item, r octets, root *message.Part) error {
+func (t *turn) writeSection(it *imap.Item, r octets, root *message.Part) error {
 	text, there, err := section(it, r, root)
 	if err != nil {
 		return err
 	}
 	if !there {
-		s.out = append(s.out, "NIL"...)
+		t.out = append(t.out, "NIL"...)
 		return nil
 	}
 	if it.Partial {
 		from := min(it.Offset, text.Size())
 		text = io.NewSectionReader(text, from, min(it.Count, text.Size()-from))
 	}
-	return s.writeLiteral(text, text.Size())
+	return t.writeLiteral(text, text.Size())
 }
 
 // writeLiteral writes what is buffered, then size octets as a literal.
-func (s *session) writeLiteral(text io.Reader, size int64) error {
-	s.out = append(appendUint(append(s.out, '{'), uint64(size)), "}\r\n"...)
-	_, err := s.c.Write(s.out)
-	s.out = s.out[:0]
+func (t *turn) writeLiteral(text io.Reader, size int64) error {
+	t.out = append(appendUint(append(t.out, '{'), uint64(size)), "}\r\n"...)
+	_, err := t.c.Write(t.out)
+	t.out = t.out[:0]
 	if err != nil {
 		return err
 	}
-	n, err := io.Copy(s.c, text)
+	n, err := io.Copy(t.c, text)
 	if err == nil && n < size {
 		err = io.ErrUnexpectedEOF
 	}

@@ -28,8 +28,15 @@ const letter = "From: A <a@x.example>\r\nTo: b@y.example\r\nSubject: afternoon m
 // whose INBOX holds n letters.
 func newServer(t testing.TB, n int) *Server {
 	t.Helper()
+	return newServerOn(t, n, mail.Options{Blobs: blobmemory.New()})
+}
+
+// newServerOn is newServer with some of the store's options.
+func newServerOn(t testing.TB, n int, o mail.Options) *Server {
+	t.Helper()
 	kv := memory.New()
-	store, err := mail.Open(t.Context(), mail.Options{KV: kv, Blobs: blobmemory.New(), Bus: local.New()})
+	o.KV, o.Bus = kv, local.New()
+	store, err := mail.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
+	"sync"
 	"time"
 
 	"tem/internal/directory"
@@ -15,7 +14,8 @@ import (
 	"tem/internal/wire/imap"
 )
 
-// session is one connection's state. It belongs to one goroutine.
+// session is one connection's state. It belongs to one goroutine; while a group
+// of commands runs side by side (group.go) nothing in it changes but the output.
 type session struct {
 	o       *Options
 	recents *recents
@@ -26,150 +26,59 @@ type session struct {
 	state   imap.State
 	user    string
 	person  directory.Account
-	account *mail.Account
-	view    *view // of the selected mailbox
-	rev2    bool  // IMAP4rev2 was enabled (RFC 9051 §6.3.1)
+	account *mail.Account // the person's own
+	view    *view         // of the selected mailbox
+	enabled features
 	errors  int
 	ended   bool
-	tag     string
-	out     []byte
+	behind  *imap.Command // was read with a group that it may not run beside
+	out     []byte        // what is told beside a command's own answers is built here
+
+	writing sync.Mutex // held for each whole response
 }
 
-// reply is a tagged answer that is not the plain OK: NO and BAD are errors of
-// the handlers; OK carries a response code.
-type reply struct{ status, code, text string }
-
-func (r *reply) Error() string { return r.text }
-
-func no(code, format string, args ...any) error {
-	return &reply{"NO", code, fmt.Sprintf(format, args...)}
+// features are what ENABLE, or a command that implies it, has turned on.
+type features struct {
+	rev2 bool // IMAP4rev2 (RFC 9051 §6.3.1)
 }
-
-func bad(format string, args ...any) error { return &reply{"BAD", "", fmt.Sprintf(format, args...)} }
-
-func isBad(err error) bool {
-	var r *reply
-	return errors.As(err, &r) && r.status == "BAD"
-}
-
-// errAnswered: the handler has written the tagged response itself.
-var errAnswered = &reply{status: "-"}
-
-func ok(code, text string) error { return &reply{"OK", code, text} }
 
 // say buffers one line of a response.
 func (s *session) say(format string, args ...any) error {
-	return s.c.WriteLineBytes(fmt.Appendf(nil, format, args...))
+	return s.line(fmt.Appendf(nil, format, args...))
 }
 
-// next reads one command and answers it. An error ends the session.
+// line buffers one line of a response.
+func (s *session) line(text []byte) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.c.WriteLineBytes(text)
+}
+
+// next answers the next command, and those that came with it and may run beside
+// it. An error ends the session.
 func (s *session) next(ctx context.Context) error {
+	cmd, err := s.read()
+	if cmd == nil {
+		return err
+	}
+	if kind(cmd) != alone && s.r.Ready() {
+		return s.group(ctx, cmd)
+	}
+	return s.newTurn(cmd).do(ctx)
+}
+
+// read returns nil for a command that could not be understood and was refused.
+func (s *session) read() (*imap.Command, error) {
+	if cmd := s.behind; cmd != nil {
+		s.behind = nil
+		return cmd, nil
+	}
 	cmd, err := s.r.Next()
 	var syntax *imap.SyntaxError
 	if errors.As(err, &syntax) {
-		return s.refuse(syntax)
+		return nil, s.refuse(syntax)
 	}
-	if err != nil {
-		return err
-	}
-	s.tag = cmd.Tag
-	err = s.run(ctx, cmd)
-	if errors.As(err, &syntax) {
-		return s.refuse(syntax)
-	}
-	if lost := s.answer(cmd, err); lost != nil {
-		return lost
-	}
-	return nil
-}
-
-func (s *session) run(ctx context.Context, cmd *imap.Command) error {
-	if cmd.Row.States&s.state == 0 {
-		if a, isAppend := cmd.Args.(*imap.Append); isAppend {
-			if err := s.r.Skip(cmd.Tag, a); err != nil {
-				return err
-			}
-		}
-		return bad("%s is not allowed in this state", cmd.Row.Name)
-	}
-	err := cmd.Run(ctx, s)
-	if s.view != nil && !isLost(err) {
-		// RFC 9051 §7.5.1: no EXPUNGE while sequence numbers are in use.
-		if e := s.sync(ctx, cmd.Row.Traits&imap.Numbers == 0); e != nil && err == nil {
-			err = e
-		}
-	}
-	return err
-}
-
-// errLost marks an error after which the dialogue can't go on.
-var errLost = errors.New("connection lost")
-
-// isLost reports an error of the connection rather than of the command.
-func isLost(err error) bool {
-	var network net.Error
-	for _, end := range []error{errLost, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, line.ErrInterrupted} {
-		if errors.Is(err, end) {
-			return true
-		}
-	}
-	return errors.As(err, &network)
-}
-
-// answer writes the tagged response; it returns err if the session can't go on.
-func (s *session) answer(cmd *imap.Command, err error) error {
-	if isLost(err) {
-		return err
-	}
-	if err == errAnswered {
-		return nil
-	}
-	r := s.replyFor(err)
-	if r.text == "" {
-		r.text = cmd.Row.Name + " done"
-	}
-	if r.code != "" {
-		r.code = "[" + r.code + "] "
-	}
-	s.say("%s %s %s%s", cmd.Tag, r.status, r.code, r.text)
-	if r.status == "BAD" || r.code == "[AUTHENTICATIONFAILED] " {
-		s.count()
-	}
-	return nil
-}
-
-// replyFor is the one place where errors become responses (RFC 5530 §3).
-func (s *session) replyFor(err error) reply {
-	var r *reply
-	if err == nil {
-		return reply{status: "OK"}
-	}
-	if errors.As(err, &r) {
-		return *r
-	}
-	var m *mail.Error
-	if errors.As(err, &m) {
-		codes := map[mail.Kind]string{mail.NotFound: "NONEXISTENT", mail.Exists: "ALREADYEXISTS", mail.Invalid: "CANNOT",
-			mail.OverQuota: "OVERQUOTA", mail.LimitReached: "LIMIT", mail.HasChildren: "HASCHILDREN", mail.Busy: "INUSE"}
-		if code, known := codes[m.Kind]; known {
-			return reply{"NO", code, m.Text}
-		}
-	}
-	s.log.Error("imap command failed", "user", s.user, "err", err)
-	return reply{"NO", "SERVERBUG", "internal error, session " + s.c.Session()}
-}
-
-// tryCreate turns "no such mailbox" into the hint of RFC 9051 §6.3.12 and §6.4.7.
-func tryCreate(err error) error {
-	if isKind(err, mail.NotFound) {
-		return no("TRYCREATE", "no such mailbox")
-	}
-	return err
-}
-
-func isKind(err error, kind mail.Kind) bool {
-	var m *mail.Error
-	return errors.As(err, &m) && m.Kind == kind
+	return cmd, err
 }
 
 func (s *session) refuse(e *imap.SyntaxError) error {

@@ -9,19 +9,19 @@ import (
 )
 
 // Status answers STATUS (RFC 9051 §6.3.11).
-func (s *session) Status(ctx context.Context, c *imap.Status) error {
-	box, err := s.account.Mailbox(ctx, c.Mailbox)
+func (t *turn) Status(ctx context.Context, c *imap.Status) error {
+	at, err := t.place(ctx, c.Mailbox, mail.RightRead)
 	if err != nil {
 		return err
 	}
-	return s.sayStatus(ctx, &box, c.Items)
+	return t.sayStatus(ctx, at, c.Items)
 }
 
 // sayStatus writes a STATUS response (RFC 9051 §7.3.4).
-func (s *session) sayStatus(ctx context.Context, box *mail.Mailbox, items []string) error {
-	out := append(imap.AppendMailbox([]byte("* STATUS "), box.Name, s.r.UTF8), " ("...)
+func (t *turn) sayStatus(ctx context.Context, at place, items []string) error {
+	out := append(imap.AppendMailbox([]byte("* STATUS "), at.box.Name, t.r.UTF8), " ("...)
 	for i, item := range items {
-		n, err := s.statusItem(ctx, box, item)
+		n, err := t.statusItem(ctx, at, item)
 		if err != nil {
 			return err
 		}
@@ -30,10 +30,11 @@ func (s *session) sayStatus(ctx context.Context, box *mail.Mailbox, items []stri
 		}
 		out = fmt.Appendf(out, "%s %d", item, n)
 	}
-	return s.c.WriteLineBytes(append(out, ')'))
+	return t.line(append(out, ')'))
 }
 
-func (s *session) statusItem(ctx context.Context, box *mail.Mailbox, item string) (int64, error) {
+func (t *turn) statusItem(ctx context.Context, at place, item string) (int64, error) {
+	box := &at.box
 	switch item {
 	case "MESSAGES":
 		return int64(box.Messages), nil
@@ -48,16 +49,16 @@ func (s *session) statusItem(ctx context.Context, box *mail.Mailbox, item string
 	case "SIZE": // RFC 8438
 		return box.Size, nil
 	}
-	return s.statusRecent(ctx, box)
+	return t.statusRecent(ctx, at)
 }
 
 // statusRecent counts what would be \Recent now (RFC 3501 §6.3.10).
-func (s *session) statusRecent(ctx context.Context, box *mail.Mailbox) (int64, error) {
-	first := s.recents.claim(recentKey{uint64(s.person.ID), box.ID}, box.UIDNext, false)
-	if first >= box.UIDNext {
+func (t *turn) statusRecent(ctx context.Context, at place) (int64, error) {
+	first := t.recents.claim(recentKey{uint64(at.owner), at.box.ID}, at.box.UIDNext, false)
+	if first >= at.box.UIDNext {
 		return 0, nil
 	}
-	_, items, err := s.account.List(ctx, box.ID)
-	at, _ := (&view{items: items}).find(first)
-	return int64(len(items) - at), err
+	_, items, err := at.account.List(ctx, at.box.ID)
+	i, _ := (&view{items: items}).find(first)
+	return int64(len(items) - i), err
 }

@@ -10,7 +10,7 @@ import (
 // sync tells the client what happened in the mailbox since it last looked.
 func (s *session) sync(ctx context.Context, expunges bool) error {
 	v := s.view
-	d, err := s.account.Changes(ctx, v.box.ID, v.box.HighestModSeq)
+	d, err := v.account.Changes(ctx, v.box.ID, v.box.HighestModSeq)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (s *session) sayItemFlags(i int, uid bool) {
 		s.out = append(s.out, ' ')
 	}
 	s.out = s.view.appendFlags(append(s.out, "FLAGS "...), item)
-	s.c.WriteLineBytes(append(s.out, ')'))
+	s.line(append(s.out, ')'))
 }
 
 // sayFlags tells which flags there are and which can be kept.

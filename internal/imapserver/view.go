@@ -12,7 +12,7 @@ import (
 // view is the selected mailbox as the client knows it: item i has sequence
 // number i+1.
 type view struct {
-	box      mail.Mailbox
+	place
 	readOnly bool
 	items    []mail.Item
 	gone     []mail.UIDRange // expunged, but the client has not been told yet

@@ -142,3 +142,6 @@ func (c *Conn) fail(err error) error {
 	}
 	return err
 }
+
+// Peek is what can be read without the network, valid until the next read.
+func (c *Conn) Peek() []byte { return c.in[c.r:c.w] }

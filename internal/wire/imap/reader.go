@@ -57,6 +57,14 @@ func (r *Reader) Next() (*Command, error) {
 	}
 }
 
+// Ready reports whether a whole command can be read without waiting. One that
+// brings a literal counts as one that can't.
+func (r *Reader) Ready() bool {
+	text, _, whole := bytes.Cut(r.c.Peek(), []byte("\n"))
+	_, literal := lastMarker(bytes.TrimSuffix(text, []byte("\r")))
+	return whole && !literal
+}
+
 // literal takes the octets of a literal into the command.
 func (r *Reader) literal(m mark) error {
 	if m.size > r.MaxLiteral || int64(len(r.buf))+m.size > MaxCommand {

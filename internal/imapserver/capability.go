@@ -1,0 +1,42 @@
+package imapserver
+
+import (
+	"context"
+	"strings"
+
+	"tem/internal/sasl"
+	"tem/internal/wire/imap"
+)
+
+// Capability answers CAPABILITY (RFC 9051 §6.1.1).
+func (t *turn) Capability(context.Context, *imap.Capability) error {
+	return t.say("* CAPABILITY %s", t.capabilities())
+}
+
+// capabilities are those of the state we are in (RFC 9051 §7.2.2); docs/imap.md
+// says where each is.
+func (s *session) capabilities() string {
+	words := []string{"IMAP4rev1", "IMAP4rev2", "LITERAL+", "SASL-IR", "ID", "ENABLE"}
+	if s.state == imap.NotAuthenticated {
+		return strings.Join(append(words, s.waysIn()...), " ")
+	}
+	words = append(words, "IDLE", "NAMESPACE", "UNSELECT")
+	words = append(words, "UIDPLUS", "MOVE", "BINARY")
+	words = append(words, "CHILDREN", "LIST-EXTENDED", "LIST-STATUS", "STATUS=SIZE", "SPECIAL-USE", "CREATE-SPECIAL-USE")
+	words = append(words, "ESEARCH", "SEARCHRES")
+	return strings.Join(words, " ")
+}
+
+// waysIn are what concerns only a client that has not logged in.
+func (s *session) waysIn() (words []string) {
+	if s.o.TLS != nil && s.c.TLS() == nil {
+		words = append(words, "STARTTLS")
+	}
+	if !s.mayLogin() {
+		return append(words, "LOGINDISABLED") // RFC 9051 §7.2.2
+	}
+	for _, m := range sasl.Mechanisms() {
+		words = append(words, "AUTH="+m)
+	}
+	return words
+}

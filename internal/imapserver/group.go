@@ -1,0 +1,124 @@
+package imapserver
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"tem/internal/wire/imap"
+)
+
+// Commands that came together run side by side where none can change what
+// another answers and where a client can tell whose answers it reads
+// (RFC 9051 §5.5): those that only look, one of each kind whose responses don't
+// carry the tag. Everything else runs alone, in order.
+
+// maxGroup bounds what one session does at once.
+const maxGroup = 4
+
+// kindOf is what a command's answers look like.
+type kindOf uint8
+
+const (
+	alone  kindOf = iota // must not run beside others
+	tagged               // answers that name the command: any number of them
+	fetches
+	statuses
+	lists
+	bare // no answers but the tagged one
+)
+
+func kind(cmd *imap.Command) kindOf {
+	switch c := cmd.Args.(type) {
+	case *imap.Noop:
+		return bare
+	case *imap.Status:
+		return statuses
+	case *imap.List:
+		return lists
+	case *imap.Fetch:
+		if onlyLooks(c) {
+			return fetches
+		}
+	case *imap.Search:
+		if c.Return != nil && !slices.Contains(c.Return, "SAVE") && !usesSaved(&c.Key) {
+			return tagged
+		}
+	}
+	return alone
+}
+
+// onlyLooks: sets no \Seen, needs no result of another command.
+func onlyLooks(c *imap.Fetch) bool {
+	return !c.Set.Saved && !slices.ContainsFunc(c.Items, func(it imap.Item) bool {
+		return (it.Kind == imap.Section || it.Kind == imap.Binary) && !it.Peek
+	})
+}
+
+func usesSaved(k *imap.Key) bool {
+	return k.Set.Saved || slices.ContainsFunc(k.Keys, func(k imap.Key) bool { return usesSaved(&k) })
+}
+
+// group runs first and the commands behind it, as far as they are there in
+// whole and may run beside each other.
+func (s *session) group(ctx context.Context, first *imap.Command) error {
+	cmds := []*imap.Command{first}
+	for len(cmds) < maxGroup && s.r.Ready() {
+		cmd, err := s.read()
+		if err != nil {
+			return err
+		}
+		if cmd == nil {
+			continue
+		}
+		if !joins(cmds, cmd) {
+			s.behind = cmd
+			break
+		}
+		cmds = append(cmds, cmd)
+	}
+	return s.sideBySide(ctx, cmds)
+}
+
+func joins(cmds []*imap.Command, cmd *imap.Command) bool {
+	k := kind(cmd)
+	return k == tagged || k != alone && !slices.ContainsFunc(cmds, func(c *imap.Command) bool { return kind(c) == k })
+}
+
+// sideBySide runs all; each is answered when it is done. The last to end tells
+// what happened in the mailbox before its own answer.
+func (s *session) sideBySide(ctx context.Context, cmds []*imap.Command) error {
+	var mu sync.Mutex
+	var running sync.WaitGroup
+	var lost error
+	left := len(cmds)
+	expunges := s.behind == nil && !slices.ContainsFunc(cmds, func(c *imap.Command) bool { return !s.newTurn(c).mayExpunge() })
+	end := func(t *turn, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if left--; left == 0 && lost == nil && !isLost(err) {
+			err = t.update(ctx, err, expunges)
+		}
+		if e := t.answer(err); e != nil && lost == nil {
+			lost = e
+		}
+		if left > 0 && lost == nil { // who waits for this one need not wait for the others
+			lost = s.flush()
+		}
+	}
+	for _, cmd := range cmds {
+		running.Go(func() {
+			t := s.newTurn(cmd)
+			end(t, t.run(ctx))
+		})
+	}
+	running.Wait()
+	return lost
+}
+
+// flush sends what is buffered.
+func (s *session) flush() error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.c.Flush()
+}

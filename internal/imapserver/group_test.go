@@ -1,0 +1,82 @@
+package imapserver
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"tem/internal/blob"
+	blobmemory "tem/internal/blob/memory"
+	"tem/internal/mail"
+)
+
+// gated is a blob store whose bodies can't be opened before the gate is, if there is one.
+type gated struct {
+	blob.Store
+	gate, waiting chan struct{}
+}
+
+func (g *gated) Open(ctx context.Context, id blob.ID) (blob.Reader, error) {
+	if g.gate != nil {
+		select {
+		case g.waiting <- struct{}{}:
+		default:
+		}
+		<-g.gate
+	}
+	return g.Store.Open(ctx, id)
+}
+
+// A search that reads for long keeps nobody waiting who asked for something else.
+func TestLookersRunSideBySide(t *testing.T) {
+	t.Parallel()
+	g := &gated{Store: blobmemory.New(), waiting: make(chan struct{}, 1)}
+	s := newServerOn(t, 3, mail.Options{Blobs: g, InlineMax: 1})
+	g.gate = make(chan struct{})
+	p := selectedPeer(t, s)
+	p.send("a SEARCH RETURN (COUNT) BODY Joe\r\nb FETCH 1 UID\r\nc STATUS INBOX (MESSAGES)\r\nd NOOP\r\n")
+	p.untilAll("* 1 FETCH (UID 1)", "b OK", "* STATUS INBOX (MESSAGES 3)", "c OK", "d OK")
+	<-g.waiting
+	close(g.gate)
+	got := p.until("a OK")
+	if !slices.ContainsFunc(got, func(l string) bool { return strings.HasPrefix(l, `* ESEARCH (TAG "a") COUNT 3`) }) {
+		t.Errorf("%q", got)
+	}
+}
+
+// What could change another's answer, or whose answers could be mistaken for
+// another's, waits (RFC 9051 §5.5).
+func TestWhatIsAmbiguousRunsInOrder(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ commands, want string }{
+		"seen":     {"a FETCH 1 BODY[TEXT]<0.1>\r\nb SEARCH RETURN (ALL) SEEN\r\n", `* ESEARCH (TAG "b") ALL 1`},
+		"saved":    {"a SEARCH RETURN (SAVE) 2\r\nb SEARCH RETURN (ALL) $\r\n", `* ESEARCH (TAG "b") ALL 2`},
+		"store":    {"a STORE 3 +FLAGS.SILENT (\\Seen)\r\nb SEARCH RETURN (ALL) SEEN\r\n", `* ESEARCH (TAG "b") ALL 3`},
+		"untagged": {"a SEARCH 1\r\nb SEARCH 2\r\n", "* SEARCH 2"},
+		"twice":    {"a FETCH 1 UID\r\nb FETCH 2 UID\r\n", "* 2 FETCH (UID 2)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := selectedPeer(t, newServer(t, 3))
+			p.send(c.commands)
+			p.until("a OK")
+			if got := p.line(); got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// A number means the message that it meant when the client wrote it.
+func TestNoExpungeBeforeWhatWasSentAlready(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, 3)
+	a, b := selectedPeer(t, s), selectedPeer(t, s)
+	b.do(`STORE 1 +FLAGS.SILENT (\Deleted)`)
+	b.do("EXPUNGE")
+	a.send("a NOOP\r\nb FETCH 3 UID\r\nc NOOP\r\n")
+	if got := a.until("c OK"); !slices.Contains(got, "* 3 FETCH (UID 3)") || slices.Index(got, "* 1 EXPUNGE") < slices.Index(got, "* 3 FETCH (UID 3)") {
+		t.Errorf("%q", got)
+	}
+}

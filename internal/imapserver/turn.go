@@ -1,0 +1,94 @@
+package imapserver
+
+import (
+	"context"
+	"errors"
+
+	"tem/internal/wire/imap"
+)
+
+// turn is one command being answered. What a command says goes through its
+// turn, in whole responses, so that commands of a group don't mix theirs.
+type turn struct {
+	*session
+	cmd *imap.Command
+	out []byte // a response under construction
+}
+
+var _ imap.Handler = (*turn)(nil)
+
+func (s *session) newTurn(cmd *imap.Command) *turn { return &turn{session: s, cmd: cmd} }
+
+// do runs a command that has the session to itself.
+func (t *turn) do(ctx context.Context) error {
+	err := t.run(ctx)
+	var syntax *imap.SyntaxError
+	if errors.As(err, &syntax) { // in what follows a literal
+		return t.refuse(syntax)
+	}
+	if !isLost(err) {
+		err = t.update(ctx, err, t.mayExpunge())
+	}
+	return t.answer(err)
+}
+
+// run gives the command to its handler, if it is allowed now.
+func (t *turn) run(ctx context.Context) error {
+	if t.cmd.Row.States&t.state != 0 {
+		return t.cmd.Run(ctx, t)
+	}
+	if a, isAppend := t.cmd.Args.(*imap.Append); isAppend {
+		if err := t.r.Skip(t.cmd.Tag, a); err != nil {
+			return err
+		}
+	}
+	return bad("%s is not allowed in this state", t.cmd.Row.Name)
+}
+
+// update tells what happened in the mailbox, after a command that ended with err.
+func (t *turn) update(ctx context.Context, err error, expunges bool) error {
+	if t.view == nil {
+		return err
+	}
+	if e := t.sync(ctx, expunges); e != nil && err == nil {
+		return e
+	}
+	return err
+}
+
+// mayExpunge: no EXPUNGE while sequence numbers are in use (RFC 9051 §7.5.1),
+// and none that a client which did not wait could not have known of when it
+// sent what follows (§5.5), unless it asked for them.
+func (t *turn) mayExpunge() bool {
+	switch c := t.cmd.Args.(type) {
+	case *imap.Expunge:
+		return true
+	case *imap.Copy:
+		if c.Move {
+			return true
+		}
+	}
+	return t.cmd.Row.Traits&imap.Numbers == 0 && t.c.Buffered() == 0
+}
+
+// answer writes the tagged response; it returns err if the session can't go on.
+func (t *turn) answer(err error) error {
+	if isLost(err) {
+		return err
+	}
+	if err == errAnswered {
+		return nil
+	}
+	r := t.replyFor(err)
+	if r.text == "" {
+		r.text = t.cmd.Row.Name + " done"
+	}
+	if r.code != "" {
+		r.code = "[" + r.code + "] "
+	}
+	t.say("%s %s %s%s", t.cmd.Tag, r.status, r.code, r.text)
+	if r.status == "BAD" || r.code == "[AUTHENTICATIONFAILED] " {
+		t.count()
+	}
+	return nil
+}
