@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -34,15 +33,21 @@ type Conn struct {
 	nc          net.Conn   // the top layer; only the owner replaces it
 	interrupted bool
 	closed      bool
+	resting     bool // in Wait
+	nudged      bool // and Wait has not said so yet
 
-	tls *tls.ConnectionState
+	sock *socket   // the lowest layer, if it can be waited on
+	tls  *tls.Conn // nil in clear
 
-	in   []byte // in[r:w] has been received and not yet read
-	r, w int
+	in    []byte // in[r:w] has been received and not yet read; nil when there is nothing
+	r, w  int
+	bulk  bool  // much came at a time
+	ended error // why there will be no more input
 
-	outMu sync.Mutex // held by the owner while it writes, so that Close can tell
-	out   []byte
-	fault atomic.Pointer[error] // the first failure of the network
+	outMu  sync.Mutex // held by the owner while it writes, so that Close can tell
+	out    []byte
+	unsent error                 // why output could not be sent
+	fault  atomic.Pointer[error] // the first failure of the network
 }
 
 // NewConn puts lines over nc; side is the end that we are.
@@ -51,7 +56,10 @@ func NewConn(nc net.Conn, side Side, o Options) *Conn {
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, defaultTimeout)
 	o.MaxLine = cmp.Or(o.MaxLine, defaultMaxLine)
 	o.Session = cmp.Or(o.Session, strings.ToLower(rand.Text()[:8]))
-	c := &Conn{o: o, side: side, peer: Client, nc: nc}
+	c := &Conn{o: o, side: side, peer: Client, nc: nc, sock: asSocket(nc)}
+	if c.sock != nil {
+		c.nc = c.sock
+	}
 	if side == Client {
 		c.peer = Server
 	}
@@ -100,7 +108,7 @@ func (c *Conn) Interrupt() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.interrupted = true
-	c.nc.SetReadDeadline(time.Unix(1, 0))
+	c.nc.SetReadDeadline(past)
 }
 
 // expect sets the time by which the peer must have said something.
@@ -118,8 +126,7 @@ func (c *Conn) failed(err error) error {
 	c.mu.Lock()
 	interrupted := c.interrupted
 	c.mu.Unlock()
-	var timeout net.Error
-	if interrupted && errors.As(err, &timeout) && timeout.Timeout() {
+	if interrupted && isTimeout(err) {
 		return ErrInterrupted
 	}
 	return err
@@ -162,8 +169,12 @@ func (c *Conn) sayLast() {
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
-	c.nc.SetReadDeadline(time.Now().Add(lingerTimeout))
-	io.CopyN(io.Discard, c.nc, maxBuffer)
+	bottom := c.nc
+	if c.sock != nil {
+		bottom = c.sock.TCPConn // the owner may be reading through the layers
+	}
+	bottom.SetReadDeadline(time.Now().Add(lingerTimeout))
+	io.CopyN(io.Discard, bottom, maxBuffer)
 }
 
 // StartTLS flushes, then does the handshake of our side. On a server, buffered
@@ -193,17 +204,33 @@ func (c *Conn) handshake(ctx context.Context, t *tls.Conn) error {
 		return err
 	}
 	c.nc.SetWriteDeadline(by)
-	if err := t.HandshakeContext(ctx); err != nil {
+	if err := c.patiently(func() error { return t.HandshakeContext(ctx) }); err != nil {
 		c.Note("TLS handshake failed: %v", err)
 		return c.failed(fmt.Errorf("TLS handshake: %w", err))
 	}
 	state := t.ConnectionState()
 	c.mu.Lock()
-	c.nc, c.tls = t, &state
+	c.nc, c.tls = t, t
 	c.mu.Unlock()
 	c.Note("%s", TLSInfo(&state))
 	return nil
 }
 
+// patiently lets do read from the network as from any connection.
+func (c *Conn) patiently(do func() error) error {
+	if c.sock == nil {
+		return do()
+	}
+	c.sock.hasty = false
+	defer func() { c.sock.hasty = true }()
+	return do()
+}
+
 // TLS is the state of the TLS layer, nil in clear.
-func (c *Conn) TLS() *tls.ConnectionState { return c.tls }
+func (c *Conn) TLS() *tls.ConnectionState {
+	if c.tls == nil {
+		return nil
+	}
+	state := c.tls.ConnectionState()
+	return &state
+}

@@ -5,8 +5,11 @@
 // after TLS and with secrets hidden; output is flushed before the connection
 // waits for input, so a batch of pipelined commands is answered in one write.
 //
+// While a connection waits for the network it holds no buffers, so that very
+// many can be idle.
+//
 // A Conn belongs to one goroutine, except that one may read while another
-// writes, and that Interrupt and Close may be called from any.
+// writes, and that Interrupt, Nudge and Close may be called from any.
 package line
 
 import (
@@ -28,6 +31,8 @@ var (
 	ErrAmbiguousEnd = fmt.Errorf("%w before the final dot", ErrBareNewline)
 	// ErrInterrupted: Interrupt was called; the session should say goodbye and end.
 	ErrInterrupted = errors.New("line: interrupted")
+	// ErrNudged: Nudge was called; the connection is as it was.
+	ErrNudged = errors.New("line: nudged")
 	// ErrPlaintextAfterTLS: bytes came in clear behind the command that starts TLS.
 	ErrPlaintextAfterTLS = errors.New("line: plaintext behind STARTTLS")
 )

@@ -6,11 +6,6 @@ import (
 	"time"
 )
 
-const (
-	minBuffer = 4 << 10
-	maxBuffer = 64 << 10
-)
-
 // Buffered is the number of octets that can be read without the network.
 func (c *Conn) Buffered() int { return c.w - c.r }
 
@@ -104,34 +99,16 @@ func (c *Conn) fill(by time.Time) error {
 	if err := c.Flush(); err != nil {
 		return err
 	}
-	c.makeRoom()
-	for {
-		if err := c.expect(by); err != nil {
-			return err
-		}
-		n, err := c.nc.Read(c.in[c.w:])
-		c.w += n
-		if n > 0 {
-			return nil
-		}
-		if err != nil {
-			return c.fail(err)
-		}
+	if c.ended != nil {
+		return c.fail(c.ended)
 	}
-}
-
-// makeRoom moves what is unread to the front of the buffer, and doubles the
-// buffer when the last read filled it.
-func (c *Conn) makeRoom() {
-	filled := c.w == len(c.in)
-	n := copy(c.in, c.in[c.r:c.w])
-	c.r, c.w = 0, n
-	if !filled || n < len(c.in) && len(c.in) >= maxBuffer {
-		return
+	if err := c.expect(by); err != nil {
+		return err
 	}
-	bigger := make([]byte, max(minBuffer, 2*len(c.in)))
-	copy(bigger, c.in[:n])
-	c.in = bigger
+	if err := c.gather(); err != nil {
+		return c.fail(err)
+	}
+	return nil
 }
 
 // fail remembers the first failure of the network, for the tap.

@@ -43,17 +43,15 @@ func putLine[T string | []byte](c *Conn, s T) error {
 
 func (c *Conn) put(p []byte) (int, error) { return put(c, p) }
 
-// put buffers s, and flushes whenever the buffer is full.
+// put buffers s, and sends whenever the buffer is full.
 func put[T string | []byte](c *Conn, s T) (n int, err error) {
 	c.outMu.Lock()
 	defer c.outMu.Unlock()
 	for len(s) > 0 {
-		if len(c.out) == maxBuffer {
-			if err := c.flushBy(time.Now().Add(c.o.WriteTimeout)); err != nil {
-				return n, err
-			}
+		if err := c.roomOut(len(s)); err != nil {
+			return n, err
 		}
-		some := min(len(s), maxBuffer-len(c.out))
+		some := min(len(s), cap(c.out)-len(c.out))
 		c.out = append(c.out, s[:some]...)
 		s = s[some:]
 		n += some
@@ -61,22 +59,44 @@ func put[T string | []byte](c *Conn, s T) (n int, err error) {
 	return n, nil
 }
 
+// roomOut makes room for the first of n more octets of output.
+func (c *Conn) roomOut(n int) error {
+	switch {
+	case len(c.out) < cap(c.out):
+		return nil
+	case cap(c.out) >= maxBuffer:
+		return c.flushBy(time.Now().Add(c.o.WriteTimeout))
+	}
+	larger := append(borrow(min(len(c.out)+n, maxBuffer))[:0], c.out...)
+	giveBack(c.out)
+	c.out = larger
+	return nil
+}
+
 // Flush sends what is buffered.
 func (c *Conn) Flush() error {
 	c.outMu.Lock()
 	defer c.outMu.Unlock()
-	if len(c.out) == 0 {
-		return nil
+	if c.unsent != nil || len(c.out) == 0 {
+		return c.unsent
 	}
-	return c.flushBy(time.Now().Add(c.o.WriteTimeout))
+	err := c.flushBy(time.Now().Add(c.o.WriteTimeout))
+	giveBack(c.out)
+	c.out = nil
+	return err
 }
 
+// flushBy sends what is buffered, all of it by then: a peer that takes an octet now and again gains
+// nothing. After a failure nothing is sent any more: part of it may have been.
 func (c *Conn) flushBy(by time.Time) error {
+	if c.unsent != nil {
+		return c.unsent
+	}
 	c.nc.SetWriteDeadline(by)
 	_, err := c.nc.Write(c.out)
 	c.out = c.out[:0]
 	if err != nil {
-		return c.fail(err)
+		c.unsent = c.fail(err)
 	}
-	return nil
+	return c.unsent
 }

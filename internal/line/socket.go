@@ -1,0 +1,81 @@
+//go:build unix
+
+package line
+
+import (
+	"io"
+	"net"
+	"os"
+	"syscall"
+)
+
+// socket is a TCP connection that can be asked for what has come, and waited
+// on without a buffer. One goroutine reads.
+type socket struct {
+	*net.TCPConn
+	raw syscall.RawConn
+	// hasty makes Read return errNothing where it would have to wait.
+	hasty bool
+
+	// What try works on: the buffer of a Read, nil for a look at whether there
+	// is something to read; and what came of it.
+	into  []byte
+	n     int
+	err   error
+	tried func(fd uintptr) bool // try, kept because a method value is an allocation
+}
+
+// asSocket returns nil when nc can't be waited on.
+func asSocket(nc net.Conn) *socket {
+	t, ok := nc.(*net.TCPConn)
+	if !ok {
+		return nil
+	}
+	raw, err := t.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	s := &socket{TCPConn: t, raw: raw, hasty: true}
+	s.tried = s.try
+	return s
+}
+
+// Read reads what has come. TLS reads through it, too, and keeps part of a record for later.
+func (s *socket) Read(p []byte) (int, error) {
+	if !s.hasty || len(p) == 0 {
+		return s.TCPConn.Read(p)
+	}
+	s.into = p
+	err := s.raw.Read(s.tried)
+	s.into = nil
+	switch {
+	case err != nil:
+		return 0, err
+	case s.err == syscall.EAGAIN:
+		return 0, errNothing
+	case s.err != nil:
+		return 0, &net.OpError{Op: "read", Net: "tcp", Source: s.LocalAddr(), Addr: s.RemoteAddr(), Err: os.NewSyscallError("read", s.err)}
+	case s.n == 0:
+		return 0, io.EOF
+	}
+	return s.n, nil
+}
+
+// wait blocks until Read has something to say, or the read deadline is over.
+func (s *socket) wait() error { return s.raw.Read(s.tried) }
+
+// try is called when there may be something to read; it reports false to be called again
+// when there is.
+func (s *socket) try(fd uintptr) bool {
+	for {
+		if s.into != nil {
+			s.n, s.err = syscall.Read(int(fd), s.into)
+		} else {
+			var one [1]byte
+			_, _, s.err = syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK)
+		}
+		if s.err != syscall.EINTR {
+			return s.into != nil || s.err != syscall.EAGAIN
+		}
+	}
+}
