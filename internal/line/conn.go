@@ -39,10 +39,11 @@ type Conn struct {
 	sock *socket   // the lowest layer, if it can be waited on
 	tls  *tls.Conn // nil in clear
 
-	in    []byte // in[r:w] has been received and not yet read; nil when there is nothing
-	r, w  int
-	bulk  bool  // much came at a time
-	ended error // why there will be no more input
+	in     []byte // in[r:w] has been received and not yet read; nil when there is nothing
+	r, w   int
+	bulk   bool  // much came at a time
+	within bool  // raw octets were read, and no line since: the peer is in the middle of something
+	ended  error // why there will be no more input
 
 	outMu  sync.Mutex // held by the owner while it writes, so that Close can tell
 	out    []byte

@@ -39,6 +39,7 @@ func (c *Conn) ReadLine() ([]byte, error) {
 func (c *Conn) takeLine(n int) ([]byte, error) {
 	l := c.in[c.r : c.r+n-1]
 	c.r += n
+	c.within = false
 	if n > c.o.MaxLine {
 		c.Note("a line of %d octets refused", n)
 		return nil, ErrTooLong
@@ -89,6 +90,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 	n := copy(p, c.in[c.r:c.w])
 	c.r += n
+	c.within = true
 	c.tell(c.peer, Data, p[:n])
 	return n, nil
 }
@@ -104,6 +106,9 @@ func (c *Conn) fill(by time.Time) error {
 	}
 	if err := c.expect(by); err != nil {
 		return err
+	}
+	if c.sock != nil && (c.within || c.Buffered() > 0) {
+		c.sock.hurry()
 	}
 	if err := c.gather(); err != nil {
 		return c.fail(err)

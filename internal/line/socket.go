@@ -79,3 +79,7 @@ func (s *socket) try(fd uintptr) bool {
 		}
 	}
 }
+
+// hurry has what was received acknowledged at once. A client that sends the
+// last octets of a command by themselves (Nagle's algorithm) waits for that.
+func (s *socket) hurry() { s.raw.Control(quickAck) }
