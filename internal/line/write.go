@@ -1,6 +1,7 @@
 package line
 
 import (
+	"io"
 	"time"
 )
 
@@ -57,6 +58,29 @@ func put[T string | []byte](c *Conn, s T) (n int, err error) {
 		n += some
 	}
 	return n, nil
+}
+
+// ReadFrom buffers what r has as content, and sends whenever the buffer is full (io.ReaderFrom).
+func (c *Conn) ReadFrom(r io.Reader) (n int64, err error) {
+	c.outMu.Lock()
+	defer c.outMu.Unlock()
+	for {
+		if err := c.roomOut(maxBuffer); err != nil {
+			return n, err
+		}
+		some, err := r.Read(c.out[len(c.out):cap(c.out)])
+		if some > 0 {
+			c.out = c.out[:len(c.out)+some]
+			n += int64(some)
+			c.tell(c.side, Data, c.out[len(c.out)-some:])
+		}
+		if err == io.EOF {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+	}
 }
 
 // roomOut makes room for the first of n more octets of output.
