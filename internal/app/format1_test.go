@@ -317,7 +317,7 @@ func TestFormat1(t *testing.T) {
 	t.Parallel()
 	dir, said := unpackFormer(t)
 	addFormerJob(t, dir)
-	done := newAnnounced("the store has format 2")
+	done := newAnnounced("nothing of format 1 is left")
 	s, err := openFormer(t, dir, done)
 	if err != nil {
 		t.Fatal(err)
@@ -378,13 +378,13 @@ func emails(a formerAccount) int64 {
 func newerFormat(t *testing.T, s *Stores, dir string) {
 	t.Helper()
 	b := new(kv.Batch)
-	b.Set(kv.System, []byte("format"), []byte("3"))
+	b.Set(kv.System, []byte("format"), []byte("4"))
 	if err := errors.Join(kv.Commit(t.Context(), s.KV, b), s.Close()); err != nil {
 		t.Fatal(err)
 	}
 	_, err := openFormer(t, dir, slog.DiscardHandler)
-	if err == nil || !strings.Contains(err.Error(), "the store has format 3, this program knows up to 2: use a newer program") {
-		t.Errorf("a store of format 3: %v", err)
+	if err == nil || !strings.Contains(err.Error(), "the store has format 4, this program knows up to 3: use a newer program") {
+		t.Errorf("a store of format 4: %v", err)
 	}
 }
 
@@ -392,7 +392,7 @@ func newerFormat(t *testing.T, s *Stores, dir string) {
 func TestFormat1InUse(t *testing.T) {
 	t.Parallel()
 	dir, said := unpackFormer(t)
-	done := newAnnounced("the store has format 2")
+	done := newAnnounced("nothing of format 1 is left")
 	s, err := openFormer(t, dir, done)
 	if err != nil {
 		t.Fatal(err)

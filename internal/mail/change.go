@@ -62,7 +62,8 @@ func (a *Account) storeChunk(ctx context.Context, id MailboxID, uids []UID, op F
 			if f := op.apply(i.Flags, flags); f != i.Flags {
 				box.countFlags(i.Flags, -1)
 				box.countFlags(f, 1)
-				changed = append(changed, Item{i.UID, f, e.modseq})
+				i.Flags, i.ModSeq = f, e.modseq
+				changed = append(changed, i)
 			}
 		})
 		if err == nil && (len(changed) > 0 || len(box.Keywords) != len(old.Keywords)) {
@@ -88,7 +89,7 @@ func (op FlagOp) apply(have, f Flags) Flags {
 // storeItems writes flag rows; keys and values share two arrays.
 func (e *edit) storeItems(id MailboxID, items []Item) {
 	l := e.entry(id)
-	buf := make([]byte, 0, 25*len(items))
+	buf := make([]byte, 0, (9+itemSize)*len(items))
 	e.b.Ops = slices.Grow(e.b.Ops, len(items)+3)
 	for _, i := range items {
 		k := len(buf)

@@ -208,7 +208,7 @@ func (f *finder) message(id MailboxID, m *Meta, flagsRow []byte, known bool) {
 	if err != nil {
 		item = Item{UID: m.UID}
 		f.problem(func(e *edit) {
-			item := Item{m.UID, 0, e.modseq}
+			item := Item{UID: m.UID, ModSeq: e.modseq}
 			e.b.Set(e.a.id, messageKey(keyFlags, id, m.UID), item.append(nil))
 			if e.box(id) != nil {
 				l := e.entry(id)

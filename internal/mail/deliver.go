@@ -159,7 +159,8 @@ func (e *edit) link(box *Mailbox, m *Meta, flags Flags) error {
 	box.count(flags, m.Size, 1)
 	id, b := e.a.id, e.b
 	b.Set(id, messageKey(keyMeta, box.ID, m.UID), m.append(make([]byte, 0, m.rowSize())))
-	b.Set(id, messageKey(keyFlags, box.ID, m.UID), Item{m.UID, flags, e.modseq}.append(make([]byte, 0, 16)))
+	item := Item{m.UID, uint32(e.s.Now().Unix()), flags, e.modseq}
+	b.Set(id, messageKey(keyFlags, box.ID, m.UID), item.append(make([]byte, 0, itemSize)))
 	b.Set(id, emailKey(m.Email, box.ID, m.UID), nil)
 	l := e.entry(box.ID)
 	l.changed = append(l.changed, m.UID)

@@ -121,6 +121,7 @@ type Mailbox struct {
 // Item is one message as a session's view holds it.
 type Item struct {
 	UID    UID
+	Saved  uint32 // when it came into its mailbox, in seconds since 1970; 0: not known (RFC 8514 §2)
 	Flags  Flags
 	ModSeq ModSeq
 }

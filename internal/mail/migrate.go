@@ -66,7 +66,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil || m == nil {
 		return err
 	}
-	s.Log.Info("mail: bringing the store to format 2; it can be used meanwhile")
+	s.Log.Info("mail: bringing the rows of format 1 to the present format; the store can be used meanwhile")
 	for m.step == 0 {
 		if row, err = s.moveBodies(ctx, m, row); err != nil && !errors.Is(err, kv.ErrConflict) {
 			return fmt.Errorf("move the bodies: %w", err)
@@ -85,7 +85,7 @@ func (s *Store) migrate(ctx context.Context) error {
 		return err
 	}
 	s.old.Store(false)
-	s.Log.Info("mail: the store has format 2", "rows", m.rows, "messages", m.letters)
+	s.Log.Info("mail: nothing of format 1 is left in the store", "rows", m.rows, "messages", m.letters)
 	return nil
 }
 

@@ -86,7 +86,7 @@ func (f *former) instance(b *kv.Batch, box *Mailbox, m Meta, flags Flags) {
 	f.state.quota.add(m.Size, 1)
 	at := appendInstance(nil, box.ID, m.UID)
 	b.Set(f.id, messageKey(keyMeta, box.ID, m.UID), m.append(nil))
-	b.Set(f.id, messageKey(keyFlags, box.ID, m.UID), Item{m.UID, flags, f.state.modseq}.append(nil))
+	b.Set(f.id, messageKey(keyFlags, box.ID, m.UID), Item{UID: m.UID, Flags: flags, ModSeq: f.state.modseq}.append(nil)[:oldItemSize])
 	b.Set(f.id, emailKey(m.Email, box.ID, m.UID), nil)
 	b.Set(f.id, slices.Concat(threadKey(m.Thread, m.Email), at), nil)
 	for _, h := range m.hashes {

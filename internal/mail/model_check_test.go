@@ -57,6 +57,9 @@ func (p *player) checkBox(t *rapid.T, ctx context.Context, box *modelBox, have M
 		view[i.UID] = modelMsg{flags: i.Flags}
 		want.countFlags(i.Flags, 1)
 		want.Size += box.msgs[i.UID].size
+		if saved := box.msgs[i.UID].saved; i.Saved != saved {
+			t.Fatalf("%s, uid %d: saved at %d, want %d", have.Name, i.UID, i.Saved, saved)
+		}
 	}
 	if !maps.Equal(flagsOf(view), flagsOf(box.msgs)) {
 		t.Fatalf("%s has %v, want %v", have.Name, view, box.msgs)

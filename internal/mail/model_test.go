@@ -20,10 +20,12 @@ type (
 	modelAccount struct {
 		boxes map[string]*modelBox
 		subs  map[string]bool
+		clock *clock
 		vault []modelBuried
 		limit int64 // messages; 0: none
 	}
 	modelBox struct {
+		clock  *clock
 		next   UID
 		msgs   map[UID]modelMsg
 		rights map[Grantee]Rights
@@ -32,6 +34,7 @@ type (
 	}
 	modelMsg struct {
 		flags Flags
+		saved uint32
 		size  int64
 		text  string
 		email EmailID // the same for all copies
@@ -76,9 +79,9 @@ func newMachine(t *rapid.T, base kv.Part, c *clock, open ...Options) *machine {
 		m.stores = append(m.stores, m.open(t, modelOptions(o, c)))
 	}
 	for range 2 {
-		acct := &modelAccount{boxes: make(map[string]*modelBox), subs: make(map[string]bool)}
+		acct := &modelAccount{clock: c, boxes: make(map[string]*modelBox), subs: make(map[string]bool)}
 		for _, f := range firstMailboxes {
-			acct.boxes[f.name], acct.subs[f.name] = newModelBox(), true
+			acct.boxes[f.name], acct.subs[f.name] = newModelBox(c), true
 		}
 		m.accounts = append(m.accounts, acct)
 	}
@@ -93,8 +96,8 @@ func (m *machine) open(t *rapid.T, o Options) *Store {
 	return s
 }
 
-func newModelBox() *modelBox {
-	return &modelBox{next: 1, msgs: make(map[UID]modelMsg), view: make(map[UID]modelMsg), rights: make(map[Grantee]Rights)}
+func newModelBox(c *clock) *modelBox {
+	return &modelBox{clock: c, next: 1, msgs: make(map[UID]modelMsg), view: make(map[UID]modelMsg), rights: make(map[Grantee]Rights)}
 }
 
 func (m *machine) store(t *rapid.T) *Store {
@@ -172,13 +175,14 @@ func (m *machine) deliver(t *rapid.T) {
 	}
 	for i, at := range placed {
 		box := players[i].boxes[to[i].Mailbox]
-		if u := box.add(modelMsg{to[i].Flags, int64(len(msg)), msg, at.EmailID}); u != at.UID {
+		if u := box.add(modelMsg{flags: to[i].Flags, size: int64(len(msg)), text: msg, email: at.EmailID}); u != at.UID {
 			t.Fatalf("uid %d, want %d", at.UID, u)
 		}
 	}
 }
 
 func (b *modelBox) add(msg modelMsg) UID {
+	msg.saved = uint32(b.clock.t.Unix())
 	b.msgs[b.next] = msg
 	b.next++
 	return b.next - 1
@@ -341,7 +345,7 @@ func (m *machine) create(t *rapid.T) {
 func (a *modelAccount) make(name string) {
 	for _, level := range append(parents(name), name) {
 		if a.boxes[level] == nil {
-			a.boxes[level] = newModelBox()
+			a.boxes[level] = newModelBox(a.clock)
 		}
 	}
 }

@@ -32,7 +32,7 @@ type Options struct {
 const (
 	inlineMax     = 256 << 10
 	keepLog       = 30 * 24 * time.Hour
-	formatVersion = 2
+	formatVersion = 3
 )
 
 var formatKey = []byte("format")
@@ -106,7 +106,7 @@ func (s *Store) checkFormat(ctx context.Context) error {
 		return nil
 	}
 	b := new(kv.Batch)
-	s.setFormat(b, version)
+	s.setFormat(b, version, migrating)
 	if err := kv.Commit(ctx, s.KV, b); errors.Is(err, kv.ErrConflict) {
 		return s.checkFormat(ctx) // another process was faster
 	} else if err != nil {
@@ -115,15 +115,19 @@ func (s *Store) checkFormat(ctx context.Context) error {
 	return nil
 }
 
-// setFormat makes a store of format 0 (empty) or 1 one of today's; that of
-// format 1 is marked as being on its way.
-func (s *Store) setFormat(b *kv.Batch, version int) {
+// setFormat makes a store of format 0 (empty), 1 or 2 one of today's; that of
+// format 1 is marked as being on its way, that of format 2 may be so already.
+// What format 3 added is missing in older rows and read as not known, so that
+// nothing has to be written anew.
+func (s *Store) setFormat(b *kv.Batch, version int, migrating bool) {
 	var old []byte
 	if version > 0 {
 		old = strconv.AppendInt(nil, int64(version), 10)
-		b.Set(kv.System, migrationKey, new(migration).row())
-		s.old.Store(true)
 	}
+	if version == 1 {
+		b.Set(kv.System, migrationKey, new(migration).row())
+	}
+	s.old.Store(version == 1 || migrating)
 	b.Assert(kv.System, formatKey, old)
 	b.Set(kv.System, formatKey, strconv.AppendInt(nil, formatVersion, 10))
 }

@@ -246,14 +246,26 @@ func (m *Meta) decode(uid UID, row []byte) error {
 	return d.err
 }
 
+// itemSize is the length of a row of flags, oldItemSize that of one which was
+// last written by format 1 or 2: it has no save date.
+const (
+	oldItemSize = 16
+	itemSize    = oldItemSize + 4
+)
+
 func (i Item) append(dst []byte) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, uint64(i.ModSeq))
-	return binary.BigEndian.AppendUint64(dst, uint64(i.Flags))
+	dst = binary.BigEndian.AppendUint64(dst, uint64(i.Flags))
+	return binary.BigEndian.AppendUint32(dst, i.Saved)
 }
 
 func decodeItem(uid UID, row []byte) (Item, error) {
-	if len(row) != 16 {
+	if len(row) != itemSize && len(row) != oldItemSize {
 		return Item{}, errRow
 	}
-	return Item{uid, Flags(binary.BigEndian.Uint64(row[8:])), ModSeq(binary.BigEndian.Uint64(row))}, nil
+	i := Item{UID: uid, Flags: Flags(binary.BigEndian.Uint64(row[8:])), ModSeq: ModSeq(binary.BigEndian.Uint64(row))}
+	if len(row) == itemSize {
+		i.Saved = binary.BigEndian.Uint32(row[oldItemSize:])
+	}
+	return i, nil
 }

@@ -61,6 +61,7 @@ func FuzzRows(f *testing.F) {
 	f.Add(box.append(nil))
 	f.Add((&Meta{Size: 1, Preview: []byte("x"), hashes: []uint64{1}}).append(nil))
 	f.Add(appendLog(nil, logHead{1, 2, 3}, map[MailboxID]*logEntry{1: {changed: []UID{1, 2, 4}, gone: []tombstone{{3, 1, 1}}}}))
+	f.Add(Item{UID: 1, Saved: 2, Flags: 3, ModSeq: 4}.append(nil))
 	f.Add((&state{modseq: 5}).append(nil))
 	f.Add((&state{modseq: 5, layout: layoutNow, pool: "example.org", vault: Quota{Bytes: 3}}).append(nil))
 	f.Add((&migration{step: 1, account: alice, next: []byte("m1")}).row())
@@ -81,6 +82,11 @@ func FuzzRows(f *testing.F) {
 		if s, err := decodeState(row); err == nil {
 			if again, err := decodeState(s.append(nil)); err != nil || again != s {
 				t.Errorf("state: %+v became %+v, %v", s, again, err)
+			}
+		}
+		if i, err := decodeItem(1, row); err == nil {
+			if again, err := decodeItem(1, i.append(nil)); err != nil || again != i {
+				t.Errorf("item: %+v became %+v, %v", i, again, err)
 			}
 		}
 		readLog(row, func(MailboxID, bool, []UIDRange, []tombstone) {})
