@@ -11,32 +11,71 @@ import (
 	"tem/internal/kv"
 )
 
-// Deliver puts one message into mailboxes of any number of accounts, together
-// with the rows that extra adds, in one commit; it is durable when Deliver
-// returns. Two mailboxes of one account hold the same email. With no targets it
-// only keeps the body for the rows of extra, which must refer to it (Refer).
-// extra may be called more than once, each time with a fresh batch. OverQuota
-// errors name the account; nothing was stored then.
+// Letter is one message and the mailboxes it goes into.
+type Letter struct {
+	Body *Body
+	To   []Target
+}
+
+// What one commit delivers at most: so many letters, and so many octets of
+// those bodies that are held in memory until it is durable.
+const (
+	MaxLetters     = 1000
+	MaxLetterBytes = 64 << 20
+)
+
+// Deliver is DeliverAll of one letter.
 func (s *Store) Deliver(ctx context.Context, body *Body, to []Target, extra func(b *kv.Batch)) ([]Placed, error) {
-	if err := body.fresh(); err != nil {
+	placed, err := s.DeliverAll(ctx, []Letter{{body, to}}, extra)
+	if err != nil {
 		return nil, err
 	}
-	ids := make([]kv.Part, len(to))
-	for i := range to {
-		ids[i] = to[i].Account
-	}
-	placed := make([]Placed, len(to))
-	err := s.update(ctx, ids, func(b *kv.Batch, edits []*edit) error {
-		if body.isInline {
-			b.Set(bodyPart(body.ID), bodyKey(body.ID), body.inline)
-		}
-		for _, e := range edits {
-			if err := e.deliver(ctx, body, to, placed); err != nil {
-				return err
-			}
-		}
+	return placed[0], nil
+}
+
+// DeliverAll puts letters into mailboxes of any number of accounts, together
+// with the rows that extra (which may be nil) adds, in one commit; it is durable
+// when DeliverAll returns. The result has a list for each letter and a place for
+// each of its targets. Two mailboxes of one account hold the same email. A
+// letter without targets only keeps its body for the rows of extra, which must
+// refer to it (Refer). extra may be called more than once, each time with a
+// fresh batch. OverQuota errors name the account; nothing was stored then.
+func (s *Store) DeliverAll(ctx context.Context, letters []Letter, extra func(b *kv.Batch)) ([][]Placed, error) {
+	return s.deliver(ctx, letters, func(b *kv.Batch, _ []*edit) error {
 		if extra != nil {
 			extra(b)
+		}
+		return nil
+	})
+}
+
+// deliver delivers letters in a commit over their accounts and others, to which
+// first adds what comes before them.
+func (s *Store) deliver(ctx context.Context, letters []Letter, first func(b *kv.Batch, edits []*edit) error, others ...kv.Part) ([][]Placed, error) {
+	if err := s.deliverable(letters); err != nil {
+		return nil, err
+	}
+	ids, placed := others, make([][]Placed, len(letters))
+	for n := range letters {
+		for i := range letters[n].To {
+			ids = append(ids, letters[n].To[i].Account)
+		}
+		placed[n] = make([]Placed, len(letters[n].To))
+	}
+	err := s.update(ctx, ids, func(b *kv.Batch, edits []*edit) error {
+		if err := first(b, edits); err != nil {
+			return err
+		}
+		for n := range letters {
+			body := letters[n].Body
+			if body.isInline {
+				b.Set(bodyPart(body.ID), bodyKey(body.ID), body.inline)
+			}
+			for _, e := range edits {
+				if err := e.deliver(ctx, body, letters[n].To, placed[n]); err != nil {
+					return err
+				}
+			}
 		}
 		return nil
 	})
@@ -44,6 +83,21 @@ func (s *Store) Deliver(ctx context.Context, body *Body, to []Target, extra func
 		return nil, err
 	}
 	return placed, nil
+}
+
+// deliverable refuses what is too much for one commit, and stale bodies.
+func (s *Store) deliverable(letters []Letter) error {
+	held := 0
+	for n := range letters {
+		if err := letters[n].Body.fresh(); err != nil {
+			return err
+		}
+		held += len(letters[n].Body.inline)
+	}
+	if len(letters) > MaxLetters || len(letters) > 1 && held > MaxLetterBytes {
+		return fail(LimitReached, "at most %d messages, and %d MiB of small ones, are stored at once: send fewer", MaxLetters, MaxLetterBytes>>20)
+	}
+	return nil
 }
 
 // fresh refuses a body that waited so long for its delivery that the sweeper

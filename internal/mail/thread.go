@@ -37,9 +37,11 @@ func (e *edit) thread(ctx context.Context, subject uint64, look []uint64) (found
 		return 0, nil
 	}
 	// What is in flight first: what lands meanwhile is seen by the view that follows.
-	for _, f := range e.a.flight {
-		if f.subject == subject && slices.Contains(look, f.hash) {
-			return f.thread, nil
+	for _, list := range [][]inFlight{e.flight, e.a.flight} {
+		for _, f := range list {
+			if f.subject == subject && slices.Contains(look, f.hash) {
+				return f.thread, nil
+			}
 		}
 	}
 	if e.a.cache.row == nil {
