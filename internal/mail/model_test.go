@@ -149,35 +149,86 @@ func (a *modelAccount) full(n int) bool {
 	return a.limit > 0 && n > 0 && int64(len(a.emails())+n) > a.limit
 }
 
-// deliver puts one message into one or two mailboxes, of one account or of both.
+// deliver puts one message or two, each into one or two mailboxes, of one
+// account or of both.
 func (m *machine) deliver(t *rapid.T) {
 	s := m.store(t)
+	var letters []Letter
+	var texts []string
+	fine, fresh := true, make(map[*modelAccount]int) // how many emails each gets
+	for range rapid.IntRange(1, 2).Draw(t, "letters") {
+		msg, b := m.body(t, s)
+		l, mine := Letter{Body: b}, make(map[*modelAccount]bool)
+		for range rapid.IntRange(1, 2).Draw(t, "targets") {
+			p := m.as(rapid.IntRange(0, 1).Draw(t, "account"), s)
+			to := Target{Account: p.id, Mailbox: name(t), Flags: drawFlags(t)}
+			l.To, mine[p.modelAccount] = append(l.To, to), true
+			fine = fine && p.boxes[to.Mailbox] != nil
+		}
+		for a := range mine {
+			fresh[a]++
+		}
+		letters, texts = append(letters, l), append(texts, msg)
+	}
+	for a, n := range fresh {
+		fine = fine && !a.full(n)
+	}
+	placed, err := s.DeliverAll(m.ctx, letters, nil)
+	if (err == nil) != fine {
+		t.Fatalf("deliver %+v: %v", letters, err)
+	}
+	for n := range placed {
+		for i, at := range placed[n] {
+			m.place(t, &letters[n].To[i], texts[n], at)
+		}
+	}
+}
+
+// body makes the body of another message.
+func (m *machine) body(t *rapid.T, s *Store) (string, *Body) {
 	m.n++
 	msg := text(fmt.Sprint("m", m.n), rapid.IntRange(0, 3000).Draw(t, "size"))
-	var to []Target
-	var players []*player
-	fine := true
-	for range rapid.IntRange(1, 2).Draw(t, "targets") {
-		p := m.as(rapid.IntRange(0, 1).Draw(t, "account"), s)
-		to = append(to, Target{Account: p.id, Mailbox: name(t), Flags: drawFlags(t)})
-		players = append(players, p)
-		fine = fine && p.boxes[to[len(to)-1].Mailbox] != nil && !p.full(1)
-	}
 	sp := s.NewSpool(m.ctx)
 	sp.Write([]byte(msg))
 	b, err := sp.Finish()
 	if err != nil {
 		t.Fatal(err)
 	}
-	placed, err := s.Deliver(m.ctx, b, to, nil)
-	if (err == nil) != fine {
-		t.Fatalf("deliver to %+v: %v", to, err)
+	return msg, b
+}
+
+// place adds to the model what was placed in the store.
+func (m *machine) place(t *rapid.T, to *Target, msg string, at Placed) {
+	box := m.accounts[to.Account-m.base].boxes[to.Mailbox]
+	if u := box.add(modelMsg{flags: to.Flags, size: int64(len(msg)), text: msg, email: at.EmailID}); u != at.UID {
+		t.Fatalf("uid %d, want %d", at.UID, u)
 	}
-	for i, at := range placed {
-		box := players[i].boxes[to[i].Mailbox]
-		if u := box.add(modelMsg{flags: to[i].Flags, size: int64(len(msg)), text: msg, email: at.EmailID}); u != at.UID {
-			t.Fatalf("uid %d, want %d", at.UID, u)
-		}
+}
+
+// replace puts a message into a mailbox of either account in the place of one.
+func (m *machine) replace(t *rapid.T) {
+	p := m.player(t)
+	box, have := p.box(t, m.ctx)
+	if box == nil {
+		return
+	}
+	uid := UID(rapid.Uint32Range(1, uint32(box.next)).Draw(t, "uid"))
+	msg, b := m.body(t, p.s)
+	other := m.as(rapid.IntRange(0, 1).Draw(t, "other account"), p.s)
+	to := Target{Account: other.id, Mailbox: name(t), Flags: drawFlags(t)}
+	old, there := box.msgs[uid]
+	delete(box.msgs, uid) // so that the net is what the quota sees
+	fine := there && other.boxes[to.Mailbox] != nil && !other.full(1)
+	if there {
+		box.msgs[uid] = old
+	}
+	at, err := p.a.Replace(m.ctx, have.ID, uid, Letter{b, []Target{to}})
+	if (err == nil) != fine {
+		t.Fatalf("replace uid %d of %s by one in %+v: %v", uid, have.Name, to, err)
+	}
+	if err == nil {
+		p.bury(have.Name, box, []UID{uid}, m.clock.t)
+		m.place(t, &to, msg, at)
 	}
 }
 

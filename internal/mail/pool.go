@@ -46,8 +46,13 @@ func (p *pools) reserve(e *edit, size int64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	known := p.current(e.next.state.pool)
-	if known == nil || known.quota.full(size) {
-		return known == nil // a pool that can't be read now must not refuse mail
+	if known == nil {
+		return true // a pool that can't be read now must not refuse mail
+	}
+	net := known.quota
+	net.add(-e.pooled.freed.Bytes, -e.pooled.freed.Messages) // by this very commit
+	if net.full(size) {
+		return false
 	}
 	p.flying[e], e.pooled.name = true, e.next.state.pool
 	for _, q := range []*Quota{&known.quota, &e.pooled.charged, &e.pooled.counted} {
