@@ -4,6 +4,7 @@ package bustest
 
 import (
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ func Run(t *testing.T, open func(t *testing.T) bus.Bus) {
 	t.Run("NeverBlocks", func(t *testing.T) { testNeverBlocks(t, open(t)) })
 	t.Run("OtherPartition", func(t *testing.T) { testOther(t, open(t)) })
 	t.Run("End", func(t *testing.T) { testEnd(t, open(t)) })
+	t.Run("EndIsFinal", func(t *testing.T) { testEndIsFinal(t, open(t)) })
 	t.Run("Concurrent", func(t *testing.T) { testConcurrent(t, open(t)) })
 }
 
@@ -33,8 +35,8 @@ func heard(t *testing.T, ch <-chan struct{}) {
 }
 
 func testNotice(t *testing.T, b bus.Bus) {
-	one, endOne := b.Watch(7)
-	two, endTwo := b.Watch(7)
+	one, endOne := bus.Watch(b, 7)
+	two, endTwo := bus.Watch(b, 7)
 	defer endOne()
 	defer endTwo()
 	for range 3 {
@@ -45,7 +47,7 @@ func testNotice(t *testing.T, b bus.Bus) {
 }
 
 func testNeverBlocks(t *testing.T, b bus.Bus) {
-	ch, end := b.Watch(7)
+	ch, end := bus.Watch(b, 7)
 	defer end()
 	for range 1000 {
 		b.Publish(7)
@@ -54,8 +56,8 @@ func testNeverBlocks(t *testing.T, b bus.Bus) {
 }
 
 func testOther(t *testing.T, b bus.Bus) {
-	other, endOther := b.Watch(8)
-	mine, end := b.Watch(7)
+	other, endOther := bus.Watch(b, 8)
+	mine, end := bus.Watch(b, 7)
 	defer endOther()
 	defer end()
 	b.Publish(7)
@@ -68,8 +70,8 @@ func testOther(t *testing.T, b bus.Bus) {
 }
 
 func testEnd(t *testing.T, b bus.Bus) {
-	ended, end := b.Watch(7)
-	stays, endStays := b.Watch(7)
+	ended, end := bus.Watch(b, 7)
+	stays, endStays := bus.Watch(b, 7)
 	defer endStays()
 	end()
 	end()
@@ -82,12 +84,52 @@ func testEnd(t *testing.T, b bus.Bus) {
 	}
 }
 
+// testEndIsFinal: when a watch has been ended nobody is told any more, however
+// many publish at that moment; the others of the same partition go on.
+func testEndIsFinal(t *testing.T, b bus.Bus) {
+	done := make(chan struct{})
+	var publishers sync.WaitGroup
+	for range 2 {
+		publishers.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					b.Publish(7)
+				}
+			}
+		})
+	}
+	stays, end := bus.Watch(b, 7)
+	defer end()
+	for range 500 {
+		var ended atomic.Bool
+		var stops []func()
+		for range 3 {
+			stops = append(stops, b.Notify(7, func() {
+				if ended.Load() {
+					t.Error("notice after the end of the watch")
+				}
+			}))
+		}
+		for _, n := range []int{1, 0, 2} { // from the middle, then the ends
+			stops[n]()
+		}
+		ended.Store(true)
+	}
+	close(done)
+	publishers.Wait()
+	b.Publish(7)
+	heard(t, stays)
+}
+
 func testConcurrent(t *testing.T, b bus.Bus) {
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
 			for range 100 {
-				ch, end := b.Watch(kv.Part(i % 2))
+				ch, end := bus.Watch(b, kv.Part(i%2))
 				b.Publish(kv.Part(i % 2))
 				heard(t, ch)
 				end()

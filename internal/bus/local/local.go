@@ -9,43 +9,58 @@ import (
 
 // Bus is a bus.Bus. Its methods may be called concurrently.
 type Bus struct {
-	mu       sync.RWMutex
-	watchers map[kv.Part]map[chan struct{}]struct{}
+	mu       sync.RWMutex         // held for reading while watchers are told
+	watchers map[kv.Part]*watcher // the first of each partition
+}
+
+// watcher is one of a partition's list.
+type watcher struct {
+	fn         func()
+	prev, next *watcher
+	p          kv.Part
+	ended      bool
 }
 
 // New returns a bus nobody watches.
-func New() *Bus { return &Bus{watchers: make(map[kv.Part]map[chan struct{}]struct{})} }
+func New() *Bus { return &Bus{watchers: make(map[kv.Part]*watcher)} }
 
-// Publish leaves each watcher of p one notice; a watcher that has one keeps it.
+// Publish tells each watcher of p.
 func (b *Bus) Publish(p kv.Part) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	for ch := range b.watchers[p] {
-		select {
-		case ch <- struct{}{}:
-		default:
-		}
+	for w := b.watchers[p]; w != nil; w = w.next {
+		w.fn()
 	}
 }
 
-// Watch adds a watcher of p. The channel is never closed; the returned
-// function may be called more than once.
-func (b *Bus) Watch(p kv.Part) (<-chan struct{}, func()) {
-	ch := make(chan struct{}, 1)
+// Notify adds a watcher of p.
+func (b *Bus) Notify(p kv.Part, fn func()) (stop func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.watchers[p] == nil {
-		b.watchers[p] = make(map[chan struct{}]struct{})
+	w := &watcher{fn: fn, next: b.watchers[p], p: p}
+	if w.next != nil {
+		w.next.prev = w
 	}
-	b.watchers[p][ch] = struct{}{}
-	return ch, func() { b.forget(p, ch) }
+	b.watchers[p] = w
+	return func() { b.forget(w) }
 }
 
-func (b *Bus) forget(p kv.Part, ch chan struct{}) {
+func (b *Bus) forget(w *watcher) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	delete(b.watchers[p], ch)
-	if len(b.watchers[p]) == 0 {
-		delete(b.watchers, p)
+	if w.ended {
+		return
+	}
+	w.ended = true
+	if w.next != nil {
+		w.next.prev = w.prev
+	}
+	switch {
+	case w.prev != nil:
+		w.prev.next = w.next
+	case w.next != nil:
+		b.watchers[w.p] = w.next
+	default:
+		delete(b.watchers, w.p)
 	}
 }

@@ -121,25 +121,31 @@ func (b *Bus) leave(p kv.Part) {
 	}
 }
 
-// Watch adds a watcher of p. The channel is never closed; the returned
-// function may be called more than once.
-func (b *Bus) Watch(p kv.Part) (<-chan struct{}, func()) {
-	ch, end := b.local.Watch(p)
+// Notify adds a watcher of p.
+func (b *Bus) Notify(p kv.Part, fn func()) (stop func()) {
+	end := b.local.Notify(p, fn)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.watched[p] == nil {
-		b.watched[p] = new(watch)
+	w := b.watched[p]
+	if w == nil {
+		w = new(watch)
+		b.watched[p] = w
 	}
-	b.watched[p].watchers++
-	return ch, sync.OnceFunc(func() {
+	w.watchers++
+	ended := false // guarded by b.mu
+	return func() {
 		end()
-		b.forget(p)
-	})
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if !ended {
+			ended = true
+			b.forget(p)
+		}
+	}
 }
 
+// forget takes one watcher away. The caller holds b.mu.
 func (b *Bus) forget(p kv.Part) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if b.watched[p].watchers--; b.watched[p].watchers == 0 {
 		delete(b.watched, p)
 	}

@@ -65,7 +65,7 @@ func silent(t *testing.T, what string, ch <-chan struct{}) {
 }
 
 func watching(t *testing.T, b *Bus, p kv.Part) <-chan struct{} {
-	ch, end := b.Watch(p)
+	ch, end := bus.Watch(b, p)
 	t.Cleanup(end)
 	return ch
 }
@@ -132,7 +132,7 @@ func TestLostListener(t *testing.T) {
 // silence returns when b has heard all that a had to say.
 func silence(t *testing.T, a, b *Bus) {
 	t.Helper()
-	ch, end := b.Watch(999)
+	ch, end := bus.Watch(b, 999)
 	defer end()
 	for range 2 { // the first may be the notice to everybody
 		a.Publish(999)
