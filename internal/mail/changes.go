@@ -261,7 +261,7 @@ func readThread(r kv.Reader, account kv.Part, thread ThreadID, next EmailID) (al
 // threadMembers are the emails of a thread that are in a mailbox, in order: the
 // one that began it, if it is still there, and those with a row of their own.
 func threadMembers(r kv.Reader, account kv.Part, thread ThreadID) (members []EmailID, err error) {
-	there, err := hasInstance(r, account, EmailID(thread))
+	there, err := begins(r, account, thread)
 	if err != nil {
 		return nil, err
 	}
@@ -274,6 +274,24 @@ func threadMembers(r kv.Reader, account kv.Part, thread ThreadID) (members []Ema
 		return nil
 	})
 	return slices.Compact(slices.Sorted(slices.Values(members))), err
+}
+
+// begins reports whether the email of a thread's number is there and began it,
+// rather than being one of another thread.
+func begins(r kv.Reader, account kv.Part, thread ThreadID) (yes bool, err error) {
+	lo := emailPrefix(EmailID(thread))
+	err = r.Scan(account, lo, after(lo), kv.ScanOptions{Limit: 1}, func(key, _ []byte) error {
+		_, id, uid := instanceOf(key)
+		row, _, err := r.Get(account, messageKey(keyMeta, id, uid))
+		if err != nil {
+			return err
+		}
+		var m Meta
+		err = m.decode(uid, row)
+		yes = m.Thread == thread
+		return err
+	})
+	return yes, err
 }
 
 // Thread returns the emails of a thread, the first that came first.
