@@ -107,6 +107,12 @@ func (m *Meta) matches(q Query) bool {
 		return day(m.sent()) == day(q.T)
 	case SentSince:
 		return day(m.sent()) >= day(q.T)
+	case ReceivedBefore:
+		return m.Received.Unix() <= q.T.Unix()
+	case ReceivedSince:
+		return m.Received.Unix() >= q.T.Unix()
+	case Attached:
+		return m.Attached == bool(q)
 	}
 	return false
 }

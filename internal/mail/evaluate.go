@@ -12,18 +12,24 @@ import (
 	"tem/internal/kv"
 )
 
-// Search returns the UIDs of a mailbox that match, in order; cancellation by
+// Search is SearchWith without options.
+func (a *Account) Search(ctx context.Context, id MailboxID, q Query) ([]UID, error) {
+	return a.SearchWith(ctx, id, q, SearchOptions{})
+}
+
+// SearchWith returns the UIDs of a mailbox that match, in order; cancellation by
 // ctx. The text index says which messages can match and often which do; the
 // others are decided by their flags, then by their metadata, then by reading.
-func (a *Account) Search(ctx context.Context, id MailboxID, q Query) ([]UID, error) {
-	p, err := newPlan(q)
-	if err != nil {
-		return nil, err
-	}
+func (a *Account) SearchWith(ctx context.Context, id MailboxID, q Query, o SearchOptions) ([]UID, error) {
 	var box Mailbox
+	var p plan
 	var list []entry
-	err = a.read(ctx, func(r kv.Reader) error {
+	err := a.read(ctx, func(r kv.Reader) (err error) {
 		if box, err = readMailbox(r, a.id, id); err != nil {
+			return err
+		}
+		pl := planner{r: r, account: a.id, box: &box, shared: make(map[MailboxID]UIDs)}
+		if p, err = pl.plan(q); err != nil {
 			return err
 		}
 		if list, err = a.entries(ctx, r, &box, &p); err != nil {
@@ -32,7 +38,7 @@ func (a *Account) Search(ctx context.Context, id MailboxID, q Query) ([]UID, err
 		return decideCheaply(ctx, &box, &p, list)
 	})
 	if err == nil {
-		err = a.decide(ctx, &box, &p, list)
+		err = a.decide(ctx, &box, &p, list, o.Progress)
 	}
 	return matching(list), err
 }
@@ -147,7 +153,7 @@ func decideCheaply(ctx context.Context, box *Mailbox, p *plan, list []entry) err
 		if e.verdict != undecided {
 			continue
 		}
-		if i%1024 == 0 && ctx.Err() != nil {
+		if i%16 == 0 && ctx.Err() != nil { // there may be many conditions
 			return ctx.Err()
 		}
 		c.item, c.doc = e.item, e.doc
@@ -166,7 +172,7 @@ const chunkSize = 64
 
 // decide reads the messages that are still undecided, on all processors. One that
 // has gone meanwhile does not match.
-func (a *Account) decide(ctx context.Context, box *Mailbox, p *plan, list []entry) error {
+func (a *Account) decide(ctx context.Context, box *Mailbox, p *plan, list []entry, tell func(done, total int)) error {
 	var left []*entry
 	for i := range list {
 		if list[i].verdict == undecided {
@@ -174,6 +180,7 @@ func (a *Account) decide(ctx context.Context, box *Mailbox, p *plan, list []entr
 		}
 	}
 	chunks := slices.Collect(slices.Chunk(left, chunkSize))
+	told := progress{tell: tell, total: len(left)}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var next atomic.Int64
@@ -186,11 +193,29 @@ func (a *Account) decide(ctx context.Context, box *Mailbox, p *plan, list []entr
 					cancel(err)
 					return
 				}
+				told.add(len(chunks[i-1]))
 			}
 		})
 	}
 	wg.Wait()
 	return context.Cause(ctx)
+}
+
+// progress counts the messages that are done.
+type progress struct {
+	mu          sync.Mutex
+	tell        func(done, total int) // nil: nobody wants to know
+	done, total int
+}
+
+func (p *progress) add(n int) {
+	if p.tell == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done += n
+	p.tell(p.done, p.total)
 }
 
 // decide decides some messages in one snapshot.

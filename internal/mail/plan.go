@@ -1,15 +1,18 @@
 package mail
 
 import (
+	"cmp"
 	"slices"
 
 	"tem/internal/fulltext"
+	"tem/internal/kv"
 )
 
 // The prices of conditions: those of one price are tried before dearer ones.
 const (
 	priceFlags = iota // the flags row
 	priceMeta         // the metadata row
+	priceParts        // the structure in it
 	priceText         // the text index, else the message itself
 )
 
@@ -26,51 +29,116 @@ type plan struct {
 // certain, and none but those can. A nil must is no message, a nil may is all.
 type bounds struct{ must, may fulltext.Docs }
 
-func newPlan(q Query) (plan, error) {
+// planner makes the plan of one search in the snapshot that the search begins in.
+type planner struct {
+	r       kv.Reader
+	account kv.Part
+	box     *Mailbox
+	shared  map[MailboxID]UIDs // what InMailbox has found
+	texts   int                // how many texts are looked for
+}
+
+func (p *planner) plan(q Query) (plan, error) {
 	switch q := q.(type) {
 	case And:
-		return join(q, false)
+		return p.join(parts(q, false), false)
 	case Or:
-		return join(q[:], true)
+		return p.join(p.merge(parts(q, true)), true)
 	case Not:
-		p, err := newPlan(q.Q)
-		return not(p), err
+		return p.not(q)
+	case Words:
+		return p.plan(q.each())
 	case Field, BodyText, AnyText:
-		return textPlan(q), nil
-	case Larger, Smaller, Before, On, Since, SentBefore, SentOn, SentSince:
+		return p.textPlan(q), nil
+	case Larger, Smaller, Before, On, Since, SentBefore, SentOn, SentSince, ReceivedBefore, ReceivedSince, Attached:
 		return metaPlan(q), nil
-	case All, UIDs:
-		return flagsPlan(q, false), nil
-	case HasFlag, Keyword, ModSeqSince:
-		return flagsPlan(q, true), nil
+	case FileName:
+		return filePlan(q), nil
+	case EmailIs, InThread, InMailbox:
+		uids, err := p.find(q)
+		return p.flagsPlan(uids), err
+	case SavedBefore, SavedOn, SavedSince:
+		return savedPlan(q), nil
+	case All, UIDs, HasFlag, Keyword, ModSeqSince:
+		return p.flagsPlan(q), nil
 	}
 	return plan{}, fail(Invalid, "%T is no search condition", q)
 }
 
-func not(p plan) plan {
-	n := p
-	n.match = func(c *candidate) (bool, error) { ok, err := p.match(c); return !ok && err == nil, err }
-	if p.bound != nil {
+// parts are the conditions that nested Ors or Ands join, in order: what is tried
+// for each message is one list, however deep they are nested.
+func parts(q Query, or bool) (list []Query) {
+	for left := []Query{q}; len(left) > 0; {
+		last := len(left) - 1
+		q, left = left[last], left[:last]
+		inside, joins := []Query(nil), false
+		switch c := q.(type) {
+		case And:
+			inside, joins = c, !or
+		case Or:
+			inside, joins = c[:], or
+		}
+		if !joins {
+			list = append(list, q)
+			continue
+		}
+		for _, c := range slices.Backward(inside) {
+			left = append(left, c)
+		}
+	}
+	return list
+}
+
+// merge makes one condition of all the sets of UIDs among alternatives.
+func (p *planner) merge(list []Query) []Query {
+	var uids UIDs
+	rest := list[:0:0]
+	for _, q := range list {
+		if set, ok := q.(UIDs); ok {
+			uids = append(uids, set...)
+		} else {
+			rest = append(rest, q)
+		}
+	}
+	if uids == nil {
+		return rest
+	}
+	return append(rest, uids)
+}
+
+// not is the contrary of a condition; Nots in a row undo each other.
+func (p *planner) not(q Not) (plan, error) {
+	odd, in := true, q.Q
+	for n, again := in.(Not); again; n, again = in.(Not) {
+		odd, in = !odd, n.Q
+	}
+	inner, err := p.plan(in)
+	if !odd || err != nil {
+		return inner, err
+	}
+	n := inner
+	n.match = func(c *candidate) (bool, error) { ok, err := inner.match(c); return !ok && err == nil, err }
+	if inner.bound != nil {
 		n.bound = func(v *textView) (bounds, error) {
-			b, err := p.bound(v)
+			b, err := inner.bound(v)
 			return bounds{v.complement(b.may), v.complement(b.must)}, err
 		}
 	}
-	return n
+	return n, nil
 }
 
 // join tries the cheap ones first; it ends at the first that is as end.
-func join(qs []Query, end bool) (plan, error) {
-	var ps []plan
+func (p *planner) join(qs []Query, end bool) (plan, error) {
+	ps := make([]plan, 0, len(qs))
 	all := plan{}
 	for _, q := range qs {
-		p, err := newPlan(q)
+		part, err := p.plan(q)
 		if err != nil {
 			return plan{}, err
 		}
-		ps = append(ps, p)
-		all.price, all.flags = max(all.price, p.price), all.flags || p.flags
-		if p.bound != nil {
+		ps = append(ps, part)
+		all.price, all.flags = max(all.price, part.price), all.flags || part.flags
+		if part.bound != nil {
 			all.bound = func(v *textView) (bounds, error) { return joinBounds(v, ps, end) }
 		}
 	}
@@ -82,8 +150,8 @@ func join(qs []Query, end bool) (plan, error) {
 // joinMatch goes past a part that needs the message read: a later one may decide without it.
 func joinMatch(c *candidate, ps []plan, end bool) (bool, error) {
 	var needs error
-	for _, p := range ps {
-		switch ok, err := p.match(c); {
+	for i := range ps {
+		switch ok, err := ps[i].match(c); {
 		case err == errNeedsMessage:
 			needs = err
 		case err != nil:
@@ -148,24 +216,54 @@ func (b bounds) or(c bounds) bounds {
 	return b
 }
 
-func flagsPlan(q Query, flags bool) plan {
-	return plan{price: priceFlags, flags: flags, match: func(c *candidate) (bool, error) { return c.flagsMatch(q), nil }}
+// flagsPlan is a condition that UID, flags and modseq decide.
+func (p *planner) flagsPlan(q Query) plan {
+	fits, flags := p.fits(q)
+	return plan{price: priceFlags, flags: flags, match: func(c *candidate) (bool, error) { return fits(c.item), nil }}
 }
 
-func (c *candidate) flagsMatch(q Query) bool {
+// fits makes the test; flags says that it looks at more than the UID.
+func (p *planner) fits(q Query) (fits func(Item) bool, flags bool) {
 	switch q := q.(type) {
 	case UIDs:
-		return slices.ContainsFunc(q, func(r UIDRange) bool { return r.From <= c.item.UID && c.item.UID <= r.To })
+		return q.joined().has, false
 	case HasFlag:
-		return c.item.Flags&Flags(q) == Flags(q)
+		return func(i Item) bool { return i.Flags&Flags(q) == Flags(q) }, true
 	case Keyword:
-		n := c.box.keyword(string(q))
-		return n >= 0 && c.item.Flags&(1<<(FirstKeyword+n)) != 0
+		n := p.box.keyword(string(q))
+		if n < 0 {
+			return func(Item) bool { return false }, false
+		}
+		return func(i Item) bool { return i.Flags&(1<<(FirstKeyword+n)) != 0 }, true
 	case ModSeqSince:
-		return c.item.ModSeq >= ModSeq(q)
-	default: // All
-		return true
+		return func(i Item) bool { return i.ModSeq >= ModSeq(q) }, true
 	}
+	return func(Item) bool { return true }, false // All
+}
+
+// joined is the same set in order, ranges that touch being one.
+func (u UIDs) joined() UIDs {
+	in := slices.DeleteFunc(slices.Clone(u), func(r UIDRange) bool { return r.From > r.To })
+	slices.SortFunc(in, func(x, y UIDRange) int { return cmp.Compare(x.From, y.From) })
+	var out UIDs
+	for _, r := range in {
+		out = extend(out, r)
+	}
+	return out
+}
+
+// has reports whether a message is in a set that is joined.
+func (u UIDs) has(i Item) bool {
+	_, found := slices.BinarySearchFunc(u, i.UID, func(r UIDRange, uid UID) int {
+		switch {
+		case r.To < uid:
+			return -1
+		case r.From > uid:
+			return 1
+		}
+		return 0
+	})
+	return found
 }
 
 func metaPlan(q Query) plan {

@@ -26,6 +26,18 @@ type (
 	BodyText    string                       // text of the body contains; see message.SearchText
 	AnyText     string                       // header or body contains
 	ModSeqSince ModSeq                       // modseq >=
+
+	ReceivedBefore struct{ T time.Time } // internal date <= T, both in whole seconds (RFC 5032 §2, OLDER)
+	ReceivedSince  struct{ T time.Time } // internal date >= T, likewise (YOUNGER)
+	SavedBefore    struct{ T time.Time } // save date's day in UTC < T; the internal date's where that is not known (RFC 8514 §4.3)
+	SavedOn        struct{ T time.Time }
+	SavedSince     struct{ T time.Time }
+	EmailIs        EmailID   // it is an instance of this email
+	InThread       ThreadID  // its email belongs to this thread
+	InMailbox      MailboxID // its email has an instance in this mailbox; none if that is no more
+	Attached       bool      // whether it has attachments
+	FileName       string    // the name of a part contains; "": a part has a name
+	Words          string    // header or body contain each of the words, in any order, whatever the marks (RFC 6203 §3)
 )
 
 // UIDRange is From <= uid <= To.
@@ -50,3 +62,23 @@ func (Field) query()       {}
 func (BodyText) query()    {}
 func (AnyText) query()     {}
 func (ModSeqSince) query() {}
+
+func (ReceivedBefore) query() {}
+func (ReceivedSince) query()  {}
+func (SavedBefore) query()    {}
+func (SavedOn) query()        {}
+func (SavedSince) query()     {}
+func (EmailIs) query()        {}
+func (InThread) query()       {}
+func (InMailbox) query()      {}
+func (Attached) query()       {}
+func (FileName) query()       {}
+func (Words) query()          {}
+
+// SearchOptions shape a search.
+type SearchOptions struct {
+	// Progress, which may be nil, is told how many of the messages that have to
+	// be read are done: never by two goroutines at once, never fewer than before.
+	// The search waits for it.
+	Progress func(done, total int)
+}

@@ -91,18 +91,26 @@ func (v *textView) ask(p *fold.Pattern, classes fulltext.Classes) (b bounds, err
 	return b, nil
 }
 
+// knownMost is how many bits a search keeps of what the index has said of each
+// of its texts, twice over. Beyond it only the messages that can match because
+// of all of them together are known, and are read.
+const knownMost = 1 << 29
+
 // textPlan looks for a text. What the index has said is known when messages are tried.
-func textPlan(q Query) plan {
+func (p *planner) textPlan(q Query) plan {
 	c := newTextCondition(q)
 	if c.class == nil && c.pattern.Empty() {
-		return flagsPlan(All{}, false)
+		return p.flagsPlan(All{})
 	}
+	p.texts++
 	var known bounds
 	return plan{
 		price: priceText,
 		bound: func(v *textView) (b bounds, err error) {
-			known, err = c.bound(v)
-			return known, err
+			if b, err = c.bound(v); int64(p.texts)*int64(v.size) <= knownMost {
+				known = b
+			}
+			return b, err
 		},
 		match: func(m *candidate) (bool, error) {
 			switch {
