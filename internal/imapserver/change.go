@@ -13,28 +13,22 @@ import (
 // Append stores a message (RFC 9051 §6.3.12). What speaks against it is found
 // before its octets are asked for.
 func (t *turn) Append(ctx context.Context, c *imap.Append) error {
-	system, keywords, err := parseFlags(c.Flags)
-	if err == nil && c.Size > t.o.MaxMessage {
-		err = no("TOOBIG", "a message may have at most %d octets", t.o.MaxMessage)
-	}
-	if err == nil && !t.o.Room(c.Size) {
-		err = no("UNAVAILABLE", "the server's disk is nearly full, try again later") // RFC 5530 §3
-	}
-	if err == nil {
-		_, err = t.place(ctx, c.Mailbox, mail.RightInsert)
-		err = tryCreate(err)
-	}
-	if err != nil {
-		if e := t.r.Skip(t.cmd.Tag, c); e != nil {
-			return e
-		}
-		return err
-	}
-	body, err := t.receive(ctx, c)
+	m, part, err := t.onePart()
 	if err != nil {
 		return err
 	}
-	target := mail.Target{Account: t.person.ID, Mailbox: c.Mailbox, Flags: system, Keywords: keywords, Received: c.Date}
+	system, keywords, err := parseFlags(m.Flags)
+	if err != nil {
+		return err
+	}
+	if err := t.mayAppend(ctx, c.Mailbox, part.Size); err != nil {
+		return err
+	}
+	body, err := t.receive(ctx, part)
+	if err != nil {
+		return err
+	}
+	target := mail.Target{Account: t.person.ID, Mailbox: c.Mailbox, Flags: system, Keywords: keywords, Received: m.Date}
 	placed, err := t.o.Mail.Deliver(ctx, body, []mail.Target{target}, nil)
 	if err != nil {
 		return tryCreate(err)
@@ -42,20 +36,45 @@ func (t *turn) Append(ctx context.Context, c *imap.Append) error {
 	return ok(fmt.Sprintf("APPENDUID %d %d", placed[0].UIDValidity, placed[0].UID), "APPEND done")
 }
 
-// receive spools the octets and the end of the line.
-func (t *turn) receive(ctx context.Context, c *imap.Append) (*mail.Body, error) {
-	r, err := t.r.Message(c)
+// mayAppend refuses a message of that size.
+func (t *turn) mayAppend(ctx context.Context, mailbox string, size int64) error {
+	if size > t.o.MaxMessage {
+		return no("TOOBIG", "a message may have at most %d octets", t.o.MaxMessage)
+	}
+	if !t.o.Room(size) {
+		return no("UNAVAILABLE", "the server's disk is nearly full, try again later") // RFC 5530 §3
+	}
+	_, err := t.place(ctx, mailbox, mail.RightInsert)
+	return tryCreate(err)
+}
+
+// onePart reads what is said of a message that comes in one piece.
+func (t *turn) onePart() (*imap.Message, *imap.Part, error) {
+	m, err := t.r.NextMessage()
+	if err != nil {
+		return nil, nil, err
+	}
+	part, err := t.r.NextPart()
+	if err != nil {
+		return nil, nil, err
+	}
+	if m.Catenate || part.UTF8 {
+		return nil, nil, no("CANNOT", "a message is taken as one literal only")
+	}
+	return m, part, nil
+}
+
+// receive spools the octets and reads the end of the command.
+func (t *turn) receive(ctx context.Context, part *imap.Part) (*mail.Body, error) {
+	r, err := t.r.Open(part)
 	if err != nil {
 		return nil, err
 	}
 	sp := t.o.Mail.NewSpool(ctx)
 	text := &nulFinder{w: sp}
-	n, err := io.Copy(text, r)
-	if err == nil && n < c.Size {
-		err = io.ErrUnexpectedEOF
-	}
+	_, err = io.Copy(text, r)
 	if err == nil {
-		err = t.r.Done(t.cmd.Tag)
+		err = t.lastMessage()
 	}
 	if err == nil && text.found { // RFC 3516 §4.4: what holds NUL is not kept, however it is sent
 		err = no("UNKNOWN-CTE", "a message with NUL in it can't be stored")
@@ -65,6 +84,15 @@ func (t *turn) receive(ctx context.Context, c *imap.Append) (*mail.Body, error) 
 		return nil, err
 	}
 	return sp.Finish()
+}
+
+// lastMessage refuses to take one more.
+func (s *session) lastMessage() error {
+	m, err := s.r.NextMessage()
+	if err == nil && m != nil {
+		return no("CANNOT", "one message at a time")
+	}
+	return err
 }
 
 // nulFinder passes octets on and looks for NUL.

@@ -41,7 +41,7 @@ func kind(cmd *imap.Command) kindOf {
 			return fetches
 		}
 	case *imap.Search:
-		if c.Return != nil && !slices.Contains(c.Return, "SAVE") && !usesSaved(&c.Key) {
+		if c.Return != nil && !c.Return.Save && !usesSaved(&c.Key) {
 			return tagged
 		}
 	}

@@ -13,10 +13,10 @@ import (
 // Search answers SEARCH (RFC 3501 §6.4.4) and its RETURN form (RFC 4731).
 func (t *turn) Search(ctx context.Context, c *imap.Search) error {
 	want := c.Return
-	if want == nil && t.enabled.rev2 || want != nil && len(want) == 0 { // RFC 9051 §6.4.4
-		want = []string{"ALL"}
+	if want == nil && t.enabled.rev2 { // RFC 9051 §6.4.4
+		want = &imap.Return{All: true}
 	}
-	save := slices.Contains(want, "SAVE")
+	save := want != nil && want.Save
 	uids, err := t.found(ctx, c)
 	if err != nil {
 		if save && !isBad(err) {
@@ -29,7 +29,7 @@ func (t *turn) Search(ctx context.Context, c *imap.Search) error {
 	}
 	if found := t.numbers(uids, c.UID); want == nil {
 		return t.saySearch(found)
-	} else if len(want) > 1 || !save {
+	} else if !save || want.Min || want.Max || want.Count || want.All {
 		return t.sayESearch(c.UID, want, found)
 	}
 	return nil
@@ -65,17 +65,16 @@ func (t *turn) numbers(uids []mail.UID, uid bool) []uint32 {
 
 // save keeps what $ will stand for (RFC 9051 §6.4.4.1): all that was found,
 // unless only its ends were asked for.
-func (v *view) save(want []string, found []mail.UID) {
-	asked := func(item string) bool { return slices.Contains(want, item) }
+func (v *view) save(want *imap.Return, found []mail.UID) {
 	v.saved = found
-	if asked("ALL") || asked("COUNT") || len(found) == 0 || !asked("MIN") && !asked("MAX") {
+	if want.All || want.Count || len(found) == 0 || !want.Min && !want.Max {
 		return
 	}
 	v.saved = nil
-	if asked("MIN") {
+	if want.Min {
 		v.saved = append(v.saved, found[0])
 	}
-	if asked("MAX") {
+	if want.Max {
 		v.saved = append(v.saved, found[len(found)-1])
 	}
 }
@@ -89,24 +88,23 @@ func (t *turn) saySearch(found []uint32) error {
 }
 
 // sayESearch writes an ESEARCH response (RFC 9051 §7.3.4).
-func (t *turn) sayESearch(uid bool, want []string, found []uint32) error {
-	out := imap.AppendString([]byte("* ESEARCH (TAG "), t.cmd.Tag)
-	out = append(out, ')')
+func (t *turn) sayESearch(uid bool, want *imap.Return, found []uint32) error {
+	out := imap.AppendCorrelator([]byte("* ESEARCH "), imap.Correlator{Tag: t.cmd.Tag}, t.r.UTF8)
 	if uid {
 		out = append(out, " UID"...)
 	}
-	for _, item := range want {
-		switch {
-		case item == "COUNT":
-			out = fmt.Appendf(out, " COUNT %d", len(found))
-		case len(found) == 0 || item == "SAVE":
-		case item == "MIN":
-			out = fmt.Appendf(out, " MIN %d", found[0])
-		case item == "MAX":
-			out = fmt.Appendf(out, " MAX %d", found[len(found)-1])
-		default:
-			out = imap.AppendNumbers(append(out, " ALL "...), found)
-		}
+	n := len(found)
+	if want.Min && n > 0 {
+		out = fmt.Appendf(out, " MIN %d", found[0])
+	}
+	if want.Max && n > 0 {
+		out = fmt.Appendf(out, " MAX %d", found[n-1])
+	}
+	if want.Count {
+		out = fmt.Appendf(out, " COUNT %d", n)
+	}
+	if want.All && n > 0 {
+		out = imap.AppendNumbers(append(out, " ALL "...), found)
 	}
 	return t.line(out)
 }

@@ -32,17 +32,27 @@ func (t *turn) do(ctx context.Context) error {
 	return t.answer(err)
 }
 
-// run gives the command to its handler, if it is allowed now.
+// run gives the command to its handler, if it is allowed now. What was refused
+// of its messages is passed over.
 func (t *turn) run(ctx context.Context) error {
-	if t.cmd.Row.States&t.state != 0 {
-		return t.cmd.Run(ctx, t)
+	err := t.handle(ctx)
+	if isLost(err) || t.cmd.Row.Traits&imap.Messages == 0 {
+		return err
 	}
-	if a, isAppend := t.cmd.Args.(*imap.Append); isAppend {
-		if err := t.r.Skip(t.cmd.Tag, a); err != nil {
-			return err
-		}
+	if e := t.r.Skip(); e != nil {
+		return e
 	}
-	return bad("%s is not allowed in this state", t.cmd.Row.Name)
+	return err
+}
+
+func (t *turn) handle(ctx context.Context) error {
+	if t.cmd.Row.States&t.state == 0 {
+		return bad("%s is not allowed in this state", t.cmd.Row.Name)
+	}
+	if err := unbuilt(t.cmd.Args); err != nil {
+		return err
+	}
+	return t.cmd.Run(ctx, t)
 }
 
 // update tells what happened in the mailbox, after a command that ended with err.

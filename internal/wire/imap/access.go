@@ -87,10 +87,18 @@ func parseStatus(d *decoder) *Status {
 	return c
 }
 
-// statusItems reads what to tell of a mailbox (RFC 9051 §6.3.11, RFC 3501 §6.3.10).
+func parseCompress(d *decoder) *Compress {
+	d.sp()
+	return &Compress{d.word()}
+}
+
+// statusItems reads what to tell of a mailbox (RFC 9051 §6.3.11): RECENT is
+// of RFC 3501 §6.3.10, HIGHESTMODSEQ of RFC 7162, APPENDLIMIT of RFC 7889,
+// MAILBOXID of RFC 8474 and DELETED-STORAGE of RFC 9208.
 func (d *decoder) statusItems() (items []string) {
 	d.list(func() {
-		items = append(items, d.oneOf("status item", "MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "SIZE"))
+		items = append(items, d.oneOf("status item", "MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "SIZE",
+			"HIGHESTMODSEQ", "APPENDLIMIT", "MAILBOXID", "DELETED-STORAGE"))
 	})
 	return items
 }

@@ -15,11 +15,13 @@ import (
 // marker, CRLF, the octets. The first error stays; what is read after it is
 // empty, so that parsers need not look at every step.
 type decoder struct {
+	Mode
 	b     []byte
 	pos   int
 	depth int
-	utf8  bool // mailbox names are UTF-8 (after ENABLE IMAP4rev2)
+	items int // of lists, and search keys
 	err   error
+	code  string // response code that goes with err, or ""
 }
 
 func (d *decoder) fail(format string, args ...any) {
@@ -68,6 +70,13 @@ func (d *decoder) enter() {
 
 func (d *decoder) leave() { d.depth-- }
 
+// count bounds how much one command asks for.
+func (d *decoder) count() {
+	if d.items++; d.items > MaxItems {
+		d.fail("more than %d items in one command", MaxItems)
+	}
+}
+
 // span reads octets while ok.
 func (d *decoder) span(ok func(byte) bool) []byte {
 	start := d.pos
@@ -113,6 +122,28 @@ func (d *decoder) number64() int64 {
 	if err != nil {
 		d.fail("expected a number")
 		return 0
+	}
+	return n
+}
+
+// unsigned64 reads a number of 64 bits, such as an X-GM-MSGID.
+func (d *decoder) unsigned64() uint64 {
+	n, err := strconv.ParseUint(string(d.span(isDigit)), 10, 64)
+	if err != nil {
+		d.fail("expected a number")
+		return 0
+	}
+	return n
+}
+
+// modSeq is a mod-sequence-valzer: 63 bits (RFC 7162 §7).
+func (d *decoder) modSeq() uint64 { return uint64(d.number64()) }
+
+// nonZero is an nz-number (RFC 9051 §9).
+func (d *decoder) nonZero() uint32 {
+	n := d.number32()
+	if n == 0 {
+		d.fail("expected a number above 0")
 	}
 	return n
 }
@@ -187,19 +218,24 @@ func (d *decoder) quoted() string {
 }
 
 func (d *decoder) literal() string {
-	m, ok := marker(d.b[d.pos:])
-	if !ok || int64(len(d.b)-d.pos-m.len) < m.size+2 || string(d.b[d.pos+m.len:][:2]) != "\r\n" {
-		d.fail("malformed literal")
-		return ""
-	}
-	start := d.pos + m.len + 2
-	d.pos = start + int(m.size)
-	text := d.b[start:d.pos]
+	text := d.octets()
 	if bytes.IndexByte(text, 0) >= 0 { // RFC 9051 §4.3
 		d.fail("a literal may not hold NUL")
 		return ""
 	}
 	return string(text)
+}
+
+// octets reads a literal or literal8 as it came.
+func (d *decoder) octets() []byte {
+	m, ok := marker(d.b[d.pos:])
+	if !ok || int64(len(d.b)-d.pos-m.len) < m.size+2 || string(d.b[d.pos+m.len:][:2]) != "\r\n" {
+		d.fail("malformed literal")
+		return nil
+	}
+	start := d.pos + m.len + 2
+	d.pos = start + int(m.size)
+	return d.b[start:d.pos]
 }
 
 // list reads ( item SP item … ); an empty one is fine.
@@ -211,6 +247,7 @@ func (d *decoder) list(item func()) {
 		return
 	}
 	for d.err == nil {
+		d.count()
 		item()
 		if d.take(')') {
 			return
@@ -238,15 +275,17 @@ func (d *decoder) mailbox() string { return d.name(isAstringChar) }
 // pattern reads a mailbox name with wildcards.
 func (d *decoder) pattern() string { return d.name(isListChar) }
 
-func (d *decoder) name(ok func(byte) bool) string {
-	raw := d.stringOr(ok)
+func (d *decoder) name(ok func(byte) bool) string { return d.decodeName(d.stringOr(ok)) }
+
+// decodeName makes UTF-8 of a mailbox name as this connection writes them.
+func (d *decoder) decodeName(raw string) string {
 	if strings.EqualFold(raw, "INBOX") {
 		return "INBOX"
 	}
 	if len(raw) >= 6 && strings.EqualFold(raw[:6], "INBOX/") {
 		raw = "INBOX" + raw[5:]
 	}
-	if d.utf8 {
+	if d.UTF8 {
 		if !utf8.ValidString(raw) {
 			d.fail("mailbox name is not UTF-8")
 		}

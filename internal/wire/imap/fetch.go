@@ -5,20 +5,94 @@ import (
 	"strings"
 )
 
+// Fetch is FETCH or UID FETCH (RFC 9051 §6.4.5).
+type Fetch struct {
+	UID          bool
+	Set          Set
+	Items        []Item
+	ChangedSince *uint64  // nil: none (RFC 7162 §3.1.4.1)
+	Vanished     bool     // RFC 7162 §3.2.6
+	Partial      *Partial // RFC 9394 §3.3; nil: all
+}
+
+// ItemKind is what an Item asks for.
+type ItemKind uint8
+
+const (
+	Flags ItemKind = iota
+	UID
+	InternalDate
+	Size
+	Envelope
+	Body
+	BodyStructure
+	Section // some octets of the message
+	Binary  // decoded octets of a part (RFC 3516)
+	BinarySize
+	ItemModSeq   // RFC 7162
+	Preview      // RFC 8970; Lazy
+	SaveDate     // RFC 8514
+	ItemEmailID  // RFC 8474
+	ItemThreadID //
+	ItemGmailMsgID
+	ItemGmailThrID
+	ItemGmailLabels
+)
+
+// Item is one thing to fetch.
+type Item struct {
+	Kind    ItemKind
+	Label   string // how the answer names it
+	Peek    bool   // does not set \Seen
+	Path    []int  // section part
+	Text    string // "", HEADER, HEADER.FIELDS, HEADER.FIELDS.NOT, MIME or TEXT
+	Fields  []string
+	Partial bool
+	Offset  int64
+	Count   int64
+	Lazy    bool
+}
+
 func parseFetch(d *decoder, uid bool) *Fetch {
 	d.sp()
-	c := &Fetch{UID: uid, Set: d.set()}
+	c := &Fetch{UID: uid, Set: d.messages(uid)}
 	d.sp()
-	if d.peek() == '(' {
-		d.list(func() { c.Items = append(c.Items, d.fetchItem()) })
-		return c
+	c.Items = d.fetchItems()
+	if d.take(' ') { // RFC 4466 §2.4
+		d.list(func() { d.fetchModifier(c) })
 	}
-	at := d.pos
-	if c.Items = macro(strings.ToUpper(string(d.span(isAtomChar)))); c.Items == nil {
-		d.pos = at
-		c.Items = []Item{d.fetchItem()}
+	if c.Vanished && (!uid || c.ChangedSince == nil) { // RFC 7162 §3.2.6
+		d.fail("VANISHED needs UID FETCH and CHANGEDSINCE")
 	}
 	return c
+}
+
+// fetchItems reads a list of items, one item or a macro.
+func (d *decoder) fetchItems() (items []Item) {
+	if d.peek() == '(' {
+		d.list(func() { items = append(items, d.fetchItem()) })
+		return items
+	}
+	at := d.pos
+	if items = macro(strings.ToUpper(string(d.span(isAtomChar)))); items == nil {
+		d.pos = at
+		items = []Item{d.fetchItem()}
+	}
+	return items
+}
+
+func (d *decoder) fetchModifier(c *Fetch) {
+	switch d.oneOf("modifier", "CHANGEDSINCE", "VANISHED", "PARTIAL") {
+	case "CHANGEDSINCE":
+		d.sp()
+		n := d.modSeq()
+		c.ChangedSince = &n
+	case "VANISHED":
+		c.Vanished = true
+	case "PARTIAL":
+		d.sp()
+		c.Partial = d.partial()
+	}
 }
 
 // macro expands ALL, FAST and FULL (RFC 9051 §6.4.5).
@@ -37,25 +111,18 @@ func macro(name string) []Item {
 
 func (d *decoder) fetchItem() Item {
 	name := strings.ToUpper(string(d.span(func(c byte) bool { return isAtomChar(c) && c != '[' && c != '<' })))
+	if kind, known := simpleItems[name]; known {
+		return Item{Kind: kind, Label: name}
+	}
 	switch name {
-	case "FLAGS":
-		return Item{Kind: Flags, Label: name}
-	case "UID":
-		return Item{Kind: UID, Label: name}
-	case "INTERNALDATE":
-		return Item{Kind: InternalDate, Label: name}
-	case "RFC822.SIZE":
-		return Item{Kind: Size, Label: name}
-	case "ENVELOPE":
-		return Item{Kind: Envelope, Label: name}
-	case "BODYSTRUCTURE":
-		return Item{Kind: BodyStructure, Label: name}
 	case "RFC822": // RFC 3501 §6.4.5
 		return Item{Kind: Section, Label: name}
 	case "RFC822.HEADER":
 		return Item{Kind: Section, Label: name, Text: "HEADER", Peek: true}
 	case "RFC822.TEXT":
 		return Item{Kind: Section, Label: name, Text: "TEXT"}
+	case "PREVIEW":
+		return Item{Kind: Preview, Label: name, Lazy: d.lazy()}
 	case "BODY", "BODY.PEEK":
 		if d.peek() == '[' {
 			return d.section(Item{Kind: Section, Label: "BODY", Peek: name == "BODY.PEEK"})
@@ -70,6 +137,23 @@ func (d *decoder) fetchItem() Item {
 	}
 	d.fail("unknown fetch item")
 	return Item{}
+}
+
+// simpleItems are those without arguments; the table never changes.
+var simpleItems = map[string]ItemKind{"FLAGS": Flags, "UID": UID, "INTERNALDATE": InternalDate, "RFC822.SIZE": Size,
+	"ENVELOPE": Envelope, "BODYSTRUCTURE": BodyStructure, "MODSEQ": ItemModSeq, "SAVEDATE": SaveDate,
+	"EMAILID": ItemEmailID, "THREADID": ItemThreadID,
+	"X-GM-MSGID": ItemGmailMsgID, "X-GM-THRID": ItemGmailThrID, "X-GM-LABELS": ItemGmailLabels}
+
+// lazy reads PREVIEW's (LAZY) with the space before it (RFC 8970 §3.2); other
+// parentheses may be the modifiers of FETCH.
+func (d *decoder) lazy() bool {
+	at := d.pos
+	if d.take(' ') && d.take('(') && d.keyword("LAZY") && d.take(')') {
+		return true
+	}
+	d.pos = at
+	return false
 }
 
 // section reads [section]<partial> and completes the item's label.

@@ -4,7 +4,16 @@ import "context"
 
 // Handler runs commands: one method for each kind of arguments, so that there
 // is no command without one. What a method returns becomes the tagged answer.
+// The families that have rows of their own have interfaces of their own beside them.
 type Handler interface {
+	SearchHandler
+	SortHandler
+	BatchHandler
+	QuotaHandler
+	ACLHandler
+	MetadataHandler
+	NotifyHandler
+
 	Capability(context.Context, *Capability) error
 	Noop(context.Context, *Noop) error
 	Logout(context.Context, *Logout) error
@@ -12,7 +21,9 @@ type Handler interface {
 	StartTLS(context.Context, *StartTLS) error
 	Login(context.Context, *Login) error
 	Authenticate(context.Context, *Authenticate) error
+	Unauthenticate(context.Context, *Unauthenticate) error
 	Enable(context.Context, *Enable) error
+	Compress(context.Context, *Compress) error
 	Select(context.Context, *Select) error
 	Create(context.Context, *Create) error
 	Delete(context.Context, *Delete) error
@@ -22,12 +33,12 @@ type Handler interface {
 	Namespace(context.Context, *Namespace) error
 	Status(context.Context, *Status) error
 	Append(context.Context, *Append) error
+	Replace(context.Context, *Replace) error
 	Idle(context.Context, *Idle) error
 	Check(context.Context, *Check) error
 	Close(context.Context, *Close) error
 	Unselect(context.Context, *Unselect) error
 	Expunge(context.Context, *Expunge) error
-	Search(context.Context, *Search) error
 	Fetch(context.Context, *Fetch) error
 	Store(context.Context, *Store) error
 	Copy(context.Context, *Copy) error

@@ -4,7 +4,7 @@
 // Invariant: parsing touches no state and is bounded: a command has at most
 // MaxCommand octets with its literals, lists nest at most MaxDepth deep, and
 // every error leaves the dialogue in step or says that it can't. A message
-// that APPEND brings is never held: its reader is given to the server.
+// that APPEND brings is never held: its octets are read by the server.
 //
 // The package starts no goroutines.
 package imap
@@ -15,6 +15,7 @@ const (
 	MaxLine    = 64 << 10  // octets of one line of a command
 	MaxCommand = 128 << 10 // octets of a whole command with its literals
 	MaxDepth   = 64        // nesting of parentheses and search keys
+	MaxItems   = 10_000    // items of lists and search keys in a command; messages and parts in an APPEND
 )
 
 // State is a set of connection states (RFC 9051 §3).
@@ -36,6 +37,12 @@ const (
 	// Numbers: the command has sequence numbers in it or in its answers, so
 	// that none may change until it ends (RFC 9051 §7.5.1).
 	Numbers Traits = 1 << iota
+	// ByNumber: sequence numbers are in the command or its answers, and it has
+	// a UID form without; refused after ENABLE UIDONLY (RFC 9586 §3).
+	ByNumber
+	// Messages: the command brings messages, which the server takes from
+	// Reader.NextMessage.
+	Messages
 )
 
 // Command is one command as it was read. Args is a pointer to one of the

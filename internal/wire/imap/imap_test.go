@@ -22,14 +22,12 @@ func TestParse(t *testing.T) {
 		{`a LIST "" %`, &List{Patterns: []string{"%"}}},
 		{`a LIST (SUBSCRIBED RECURSIVEMATCH) "" ("a*" b) RETURN (CHILDREN STATUS (SIZE))`, &List{Extended: true, Subscribed: true, RecursiveMatch: true,
 			Patterns: []string{"a*", "b"}, ReturnChildren: true, Status: []string{"SIZE"}}},
-		{"a SEARCH RETURN (save Min) $ NEW", &Search{Return: []string{"SAVE", "MIN"}, Key: Key{Keys: []Key{{Op: Numbered, Set: Set{Saved: true}},
+		{"a SEARCH RETURN (save Min) $ NEW", &Search{Return: &Return{Save: true, Min: true}, Key: Key{Keys: []Key{{Op: Numbered, Set: Set{Saved: true}},
 			{Keys: []Key{{Op: Recent}, {Op: NotOp, Keys: []Key{{Op: HasFlag, Text: `\Seen`}}}}}}}}},
 		{"a FETCH 1 (BINARY.PEEK[1.2]<3.4> BINARY.SIZE[])", &Fetch{Set: Set{Ranges: []Range{{1, 1}}}, Items: []Item{
 			{Kind: Binary, Label: "BINARY[1.2]<3>", Peek: true, Path: []int{1, 2}, Partial: true, Offset: 3, Count: 4},
 			{Kind: BinarySize, Label: "BINARY.SIZE[]", Peek: true}}}},
-		{"a APPEND x ~{7+}", &Append{Mailbox: "x", Size: 7, NonSync: true, Binary: true}},
 		{"a STATUS x (messages UIDNEXT)", &Status{"x", []string{"MESSAGES", "UIDNEXT"}}},
-		{`a APPEND x (\Seen) {310+}`, &Append{Mailbox: "x", Flags: []string{`\Seen`}, Size: 310, NonSync: true}},
 		{"a UID MOVE 1:*,3 x", &Copy{UID: true, Move: true, Set: Set{Ranges: []Range{{1, Star}, {3, 3}}}, Mailbox: "x"}},
 		{`a STORE 2 -flags.silent \Seen k`, &Store{Set: Set{Ranges: []Range{{2, 2}}}, Op: '-', Silent: true, Flags: []string{`\Seen`, "k"}}},
 		{"a FETCH 1 (UID BODY.PEEK[1.HEADER.FIELDS (To)]<0.9>)", &Fetch{Set: Set{Ranges: []Range{{1, 1}}}, Items: []Item{
@@ -39,7 +37,7 @@ func TestParse(t *testing.T) {
 			{Op: NotOp, Keys: []Key{{Op: HasFlag, Text: `\Seen`}}},
 			{Keys: []Key{{Op: Larger, N: 3}, {Op: Numbered, Set: Set{Ranges: []Range{{2, 2}}}}}}}}}}}},
 	} {
-		got, err := Parse([]byte(c.in), false)
+		got, err := Parse([]byte(c.in), Mode{})
 		if err != nil {
 			t.Errorf("%s: %v", c.in, err)
 		} else if !reflect.DeepEqual(got.Args, c.want) {
@@ -53,12 +51,12 @@ func TestParseRefuses(t *testing.T) {
 	for _, in := range []string{
 		"", "a", "a ", "+ NOOP", "a FROB", "a NOOP x", "a LOGIN x", `a LOGIN "x y`, "a FETCH 0 UID", "a FETCH 1 BODY[0]",
 		"a FETCH 1 BODY[MIME]", "a SEARCH", "a SEARCH ()", "a SEARCH ON 30-Foo-1999", "a STORE 1 FLAGS", "a SELECT &AA",
-		"a APPEND x nothing", "a APPEND x {5-}", "a STATUS x (FROB)", "a SEARCH RETURN (FROB) ALL", `a LIST "" ()`, `a LIST (FROB) "" *`,
+		"a STATUS x (FROB)", "a SEARCH RETURN (FROB) ALL", `a LIST "" ()`, `a LIST (FROB) "" *`,
 		`a LIST "" * RETURN (STATUS (FROB))`, "a FETCH 1 BINARY[1.TEXT]", "a FETCH 1 BINARY.SIZE[1]<0.1>", "a LOGIN {9}\r\nx y", "a UID NOOP", "a ENABLE", "a LIST (RECURSIVEMATCH) \"\" *",
 		"a SEARCH " + strings.Repeat("(", 10000), "a SEARCH " + strings.Repeat("NOT ", 10000) + "ALL",
 	} {
 		var bad *SyntaxError
-		if _, err := Parse([]byte(in), false); !errors.As(err, &bad) {
+		if _, err := Parse([]byte(in), Mode{}); !errors.As(err, &bad) {
 			t.Errorf("%.40q was accepted", in)
 		}
 	}
@@ -70,8 +68,11 @@ func FuzzCommand(f *testing.F) {
 		`a LIST (REMOTE SUBSCRIBED RECURSIVEMATCH) "" ("a*") RETURN (CHILDREN)`, "a UID FETCH $ (BINARY.PEEK[1]<2.3> BINARY.SIZE[2])", "a APPEND x ~{5}"} {
 		f.Add([]byte(s))
 	}
+	for _, c := range extensions {
+		f.Add([]byte(c.in))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		c, err := Parse(b, len(b)%2 == 0)
+		c, err := Parse(b, Mode{UTF8: len(b)%2 == 0, UIDOnly: len(b)%3 == 0})
 		if (c == nil) == (err == nil) {
 			t.Fatal("neither or both of a command and an error")
 		}

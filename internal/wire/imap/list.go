@@ -1,5 +1,21 @@
 package imap
 
+// List is LIST or LSUB (RFC 9051 §6.3.9).
+type List struct {
+	LSub     bool
+	Extended bool // has what RFC 3501 does not know
+	// Selection options (RFC 5258 §3.1, RFC 6154 §2).
+	Subscribed, SpecialUse, RecursiveMatch, Remote bool
+	Reference                                      string
+	Patterns                                       []string
+	// What to return (RFC 5258 §3.2).
+	ReturnSubscribed, ReturnChildren bool
+	ReturnSpecialUse                 bool     // RFC 6154 §2
+	ReturnMyRights                   bool     // RFC 8440
+	ReturnMetadata                   []string // entries (RFC 9590); nil: none
+	Status                           []string // STATUS items (RFC 5819); nil: no STATUS
+}
+
 func parseLSub(d *decoder) *List {
 	c := &List{LSub: true, Reference: d.oneMailbox()}
 	d.sp()
@@ -46,6 +62,7 @@ func (d *decoder) listSelection(c *List) {
 	case "SPECIAL-USE":
 		c.SpecialUse = true
 	case "REMOTE":
+		c.Remote = true
 	default:
 		d.fail("unknown selection option")
 	}
@@ -59,6 +76,11 @@ func (d *decoder) listReturn(c *List) {
 		c.ReturnChildren = true
 	case "SPECIAL-USE":
 		c.ReturnSpecialUse = true
+	case "MYRIGHTS":
+		c.ReturnMyRights = true
+	case "METADATA":
+		d.sp()
+		c.ReturnMetadata = d.entries()
 	case "STATUS":
 		d.sp()
 		c.Status = d.statusItems()

@@ -6,18 +6,19 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"tem/internal/line"
 )
 
 // Reader reads commands from a connection. It belongs to the session's goroutine.
 type Reader struct {
-	UTF8       bool  // mailbox names are UTF-8 from now on
-	MaxLiteral int64 // of one literal that is not APPEND's message
-	MaxSkip    int64 // how much of a refused literal is read to stay in step
+	Mode             // of the commands from now on
+	MaxLiteral int64 // of one literal that is not part of a message
+	MaxSkip    int64 // how much that was refused is read to stay in step
 	c          *line.Conn
 	buf        []byte
+	tag        string    // of the command; "*" while it has none
+	msgs       *messages // of the last command that are still to be read; nil: none
 }
 
 // NewReader reads from c.
@@ -26,29 +27,30 @@ func NewReader(c *line.Conn) *Reader {
 }
 
 // Next reads one command. A *SyntaxError is the client's mistake; any other
-// error is the connection's. After an *Append its message has still to be read.
+// error is the connection's. After an *Append or *Replace its messages have
+// still to be read: NextMessage, NextPart and Open give them; what is left of
+// them Next passes over.
 func (r *Reader) Next() (*Command, error) {
-	r.buf = r.buf[:0]
+	if err := r.Skip(); err != nil {
+		return nil, err
+	}
+	r.buf, r.tag = r.buf[:0], "*"
 	defer r.c.Secret(false)
 	for {
-		text, err := r.c.ReadLine()
-		if errors.Is(err, line.ErrTooLong) {
-			return nil, r.refuse("line too long", true) // its end, now lost, may have announced octets that are no commands
-		}
-		if err != nil && !errors.Is(err, line.ErrBareNewline) {
+		m, more, err := r.line()
+		if err != nil {
 			return nil, err
 		}
-		if r.buf = append(r.buf, text...); len(r.buf) > MaxCommand {
-			return nil, r.refuse("command too long", true)
-		}
-		m, ok := lastMarker(text)
-		if !ok {
-			return Parse(r.buf, r.UTF8)
-		}
-		if isCommand(r.buf, "APPEND") {
-			if c, err := Parse(r.buf, r.UTF8); err == nil {
+		r.tag = tagOf(r.buf)
+		if bringsMessages(r.buf) {
+			if c, rest, err := parse(r.buf, r.Mode); err == nil {
+				_, one := c.Args.(*Replace)
+				r.msgs = &messages{one: one, pos: len(r.buf) - len(rest), mark: m, more: more}
 				return c, nil
 			}
+		}
+		if !more {
+			return Parse(r.buf, r.Mode)
 		}
 		r.c.Secret(secretive(r.buf))
 		if err := r.literal(m); err != nil {
@@ -63,6 +65,23 @@ func (r *Reader) Ready() bool {
 	text, _, whole := bytes.Cut(r.c.Peek(), []byte("\n"))
 	_, literal := lastMarker(bytes.TrimSuffix(text, []byte("\r")))
 	return whole && !literal
+}
+
+// line reads a line into the buffer, and the marker of the literal that it
+// ends with, if there is more to come.
+func (r *Reader) line() (m mark, more bool, err error) {
+	text, err := r.c.ReadLine()
+	if errors.Is(err, line.ErrTooLong) {
+		return m, false, r.refuse("line too long", true) // its end, now lost, may have announced octets that are no commands
+	}
+	if err != nil && !errors.Is(err, line.ErrBareNewline) {
+		return m, false, err
+	}
+	if r.buf = append(r.buf, text...); len(r.buf) > MaxCommand {
+		return m, false, r.refuse("command too long", true)
+	}
+	m, more = lastMarker(text)
+	return m, more, nil
 }
 
 // literal takes the octets of a literal into the command.
@@ -83,82 +102,39 @@ func (r *Reader) literal(m mark) error {
 }
 
 // tooBig refuses a literal: one that the client holds back by not asking for
-// it (RFC 7888 §4), else by skipping it with the rest of its line.
+// it (RFC 7888 §4), else by passing over it with the rest of the command.
 func (r *Reader) tooBig(m mark) error {
-	refusal := r.refuse(fmt.Sprintf("literal of %d octets is too large", m.size), false)
-	refusal.Code = "TOOBIG"
-	if !m.plus {
-		return refusal
-	}
-	if refusal.Fatal = m.size > r.MaxSkip; refusal.Fatal {
-		return refusal
-	}
-	if _, err := io.CopyN(io.Discard, r.c, m.size); err != nil {
+	r.msgs = nil
+	if err := r.drain(m, true); err != nil {
 		return err
 	}
-	refusal.Fatal = !r.endOfLine()
+	refusal := r.refuse(fmt.Sprintf("literal of %d octets is too large", m.size), false)
+	refusal.Code = "TOOBIG"
 	return refusal
 }
 
-// endOfLine reads a rest of line that brings no further literal.
-func (r *Reader) endOfLine() bool {
-	rest, err := r.c.ReadLine()
-	_, more := lastMarker(rest)
-	return err == nil && !more
-}
-
 func (r *Reader) refuse(text string, fatal bool) *SyntaxError {
-	tag, _, ok := bytes.Cut(r.buf, []byte(" "))
+	return &SyntaxError{Tag: r.tag, Text: text, Fatal: fatal}
+}
+
+// tagOf is the tag of a command's text, or "*".
+func tagOf(b []byte) string {
+	tag, _, ok := bytes.Cut(b, []byte(" "))
 	if !ok || len(tag) == 0 || len(tag) > 256 {
-		tag = []byte("*")
+		return "*"
 	}
-	return &SyntaxError{Tag: string(tag), Text: text, Fatal: fatal}
+	return string(tag)
 }
 
-// Message returns the octets of APPEND's message, asking for them if the
-// client waits. All must be read, then Done called.
-func (r *Reader) Message(a *Append) (io.Reader, error) {
-	if !a.NonSync {
-		if err := r.c.WriteLine("+ go ahead"); err != nil {
-			return nil, err
-		}
-	}
-	return io.LimitReader(r.c, a.Size), nil
-}
-
-// Done reads the end of APPEND's line.
-func (r *Reader) Done(tag string) error {
-	rest, err := r.c.ReadLine()
-	if err != nil {
-		return err
-	}
-	if len(rest) == 0 {
-		return nil
-	}
-	_, more := lastMarker(rest)
-	return &SyntaxError{Tag: tag, Text: "one message at a time", Fatal: more}
-}
-
-// Skip passes over APPEND's message that was refused: nothing is on its way
-// when the client waits.
-func (r *Reader) Skip(tag string, a *Append) error {
-	if !a.NonSync {
-		return nil
-	}
-	if a.Size > r.MaxSkip {
-		return &SyntaxError{Tag: tag, Code: "TOOBIG", Text: "message too large", Fatal: true}
-	}
-	if _, err := io.CopyN(io.Discard, r.c, a.Size); err != nil {
-		return err
-	}
-	return r.Done(tag)
-}
-
-// isCommand reports whether a command's text has that name, however it is spaced.
-func isCommand(b []byte, name string) bool {
+// bringsMessages reports whether a command's text is one of those that bring
+// messages, however it is spaced.
+func bringsMessages(b []byte) bool {
 	_, rest := firstWord(b)
-	word, _ := firstWord(rest)
-	return strings.EqualFold(string(word), name)
+	word, rest := firstWord(rest)
+	if bytes.EqualFold(word, []byte("UID")) {
+		word, _ = firstWord(rest)
+	}
+	return bytes.EqualFold(word, []byte("APPEND")) || bytes.EqualFold(word, []byte("REPLACE"))
 }
 
 func firstWord(b []byte) (word, rest []byte) {

@@ -2,6 +2,7 @@ package imap
 
 import (
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -49,6 +50,24 @@ func (d *decoder) set() (s Set) {
 			return s
 		}
 	}
+}
+
+// messages reads a set of UIDs, or of sequence numbers where there are any.
+func (d *decoder) messages(uid bool) Set {
+	if !uid && d.UIDOnly && d.peek() != '$' {
+		d.uidRequired()
+	}
+	return d.set()
+}
+
+// numbered reads a set without * and $ (RFC 7162 §7 known-uids).
+func (d *decoder) numbered() *Set {
+	s := d.set()
+	star := func(r Range) bool { return r.From == Star || r.To == Star }
+	if s.Saved || slices.ContainsFunc(s.Ranges, star) {
+		d.fail("expected numbers without * and $")
+	}
+	return &s
 }
 
 func (d *decoder) setRange() (r Range) {

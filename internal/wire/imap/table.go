@@ -2,6 +2,7 @@ package imap
 
 import (
 	"context"
+	"slices"
 )
 
 // Row is what the table says of one command.
@@ -20,8 +21,14 @@ func row[T any](name string, states State, traits Traits, parse func(*decoder) *
 		func(ctx context.Context, h Handler, args any) error { return run(h, ctx, args.(*T)) }}
 }
 
-// Table returns the rows of all commands (RFC 9051 §6, RFC 3501 §6).
+// Table returns the rows of all commands. Each family has its rows beside its parsers.
 func Table() []Row {
+	return slices.Concat(sessionRows(), mailboxRows(), appendRows(), messageRows(), searchRows(), sortRows(), batchRows(),
+		quotaRows(), aclRows(), metadataRows(), notifyRows())
+}
+
+// sessionRows are about the connection and the person (RFC 9051 §6.1, §6.2).
+func sessionRows() []Row {
 	return []Row{
 		row("CAPABILITY", Any, 0, bare[Capability], Handler.Capability),
 		row("NOOP", Any, 0, bare[Noop], Handler.Noop),
@@ -30,9 +37,18 @@ func Table() []Row {
 		row("STARTTLS", NotAuthenticated, 0, bare[StartTLS], Handler.StartTLS),
 		row("LOGIN", NotAuthenticated, 0, parseLogin, Handler.Login),
 		row("AUTHENTICATE", NotAuthenticated, 0, parseAuthenticate, Handler.Authenticate),
+		row("UNAUTHENTICATE", LoggedIn, 0, bare[Unauthenticate], Handler.Unauthenticate),
 		row("ENABLE", LoggedIn, 0, parseEnable, Handler.Enable),
-		row("SELECT", LoggedIn, 0, func(d *decoder) *Select { return &Select{Mailbox: d.oneMailbox()} }, Handler.Select),
-		row("EXAMINE", LoggedIn, 0, func(d *decoder) *Select { return &Select{Mailbox: d.oneMailbox(), ReadOnly: true} }, Handler.Select),
+		row("COMPRESS", LoggedIn, 0, parseCompress, Handler.Compress),
+		row("IDLE", LoggedIn, 0, bare[Idle], Handler.Idle),
+	}
+}
+
+// mailboxRows are about mailboxes as a whole (RFC 9051 §6.3).
+func mailboxRows() []Row {
+	return []Row{
+		row("SELECT", LoggedIn, 0, func(d *decoder) *Select { return parseSelect(d, false) }, Handler.Select),
+		row("EXAMINE", LoggedIn, 0, func(d *decoder) *Select { return parseSelect(d, true) }, Handler.Select),
 		row("CREATE", LoggedIn, 0, parseCreate, Handler.Create),
 		row("DELETE", LoggedIn, 0, func(d *decoder) *Delete { return &Delete{d.oneMailbox()} }, Handler.Delete),
 		row("RENAME", LoggedIn, 0, func(d *decoder) *Rename { return &Rename{d.oneMailbox(), d.oneMailbox()} }, Handler.Rename),
@@ -42,22 +58,24 @@ func Table() []Row {
 		row("LSUB", LoggedIn, 0, parseLSub, Handler.List),
 		row("NAMESPACE", LoggedIn, 0, bare[Namespace], Handler.Namespace),
 		row("STATUS", LoggedIn, 0, parseStatus, Handler.Status),
-		row("APPEND", LoggedIn, 0, parseAppend, Handler.Append),
-		row("IDLE", LoggedIn, 0, bare[Idle], Handler.Idle),
+	}
+}
+
+// messageRows are about the messages of the selected mailbox (RFC 9051 §6.4).
+func messageRows() []Row {
+	return []Row{
 		row("CHECK", Selected, 0, bare[Check], Handler.Check),
 		row("CLOSE", Selected, 0, bare[Close], Handler.Close),
 		row("UNSELECT", Selected, 0, bare[Unselect], Handler.Unselect),
 		row("EXPUNGE", Selected, 0, bare[Expunge], Handler.Expunge),
 		row("UID EXPUNGE", Selected, 0, parseUIDExpunge, Handler.Expunge),
-		row("SEARCH", Selected, Numbers, func(d *decoder) *Search { return parseSearch(d, false) }, Handler.Search),
-		row("UID SEARCH", Selected, 0, func(d *decoder) *Search { return parseSearch(d, true) }, Handler.Search),
-		row("FETCH", Selected, Numbers, func(d *decoder) *Fetch { return parseFetch(d, false) }, Handler.Fetch),
+		row("FETCH", Selected, Numbers|ByNumber, func(d *decoder) *Fetch { return parseFetch(d, false) }, Handler.Fetch),
 		row("UID FETCH", Selected, 0, func(d *decoder) *Fetch { return parseFetch(d, true) }, Handler.Fetch),
-		row("STORE", Selected, Numbers, func(d *decoder) *Store { return parseStore(d, false) }, Handler.Store),
+		row("STORE", Selected, Numbers|ByNumber, func(d *decoder) *Store { return parseStore(d, false) }, Handler.Store),
 		row("UID STORE", Selected, 0, func(d *decoder) *Store { return parseStore(d, true) }, Handler.Store),
-		row("COPY", Selected, 0, func(d *decoder) *Copy { return parseCopy(d, false, false) }, Handler.Copy),
+		row("COPY", Selected, ByNumber, func(d *decoder) *Copy { return parseCopy(d, false, false) }, Handler.Copy),
 		row("UID COPY", Selected, 0, func(d *decoder) *Copy { return parseCopy(d, true, false) }, Handler.Copy),
-		row("MOVE", Selected, 0, func(d *decoder) *Copy { return parseCopy(d, false, true) }, Handler.Copy),
+		row("MOVE", Selected, ByNumber, func(d *decoder) *Copy { return parseCopy(d, false, true) }, Handler.Copy),
 		row("UID MOVE", Selected, 0, func(d *decoder) *Copy { return parseCopy(d, true, true) }, Handler.Copy),
 	}
 }
@@ -74,29 +92,3 @@ func index(table []Row) map[string]*Row {
 }
 
 func bare[T any](*decoder) *T { return new(T) }
-
-// Parse reads one whole command without its last CRLF; with utf8, mailbox
-// names are UTF-8. The error is a *SyntaxError.
-func Parse(b []byte, utf8 bool) (*Command, error) {
-	d := &decoder{b: b, utf8: utf8}
-	tag := string(d.span(isTagChar))
-	if tag == "" || !d.take(' ') {
-		return nil, &SyntaxError{Tag: "*", Text: "expected a tag and a command"}
-	}
-	name := d.word()
-	if name == "UID" {
-		d.sp()
-		name += " " + d.word()
-	}
-	row, known := rows[name]
-	if d.err == nil && !known {
-		return nil, &SyntaxError{Tag: tag, Text: "unknown command"}
-	}
-	if d.err == nil {
-		args := row.parse(d)
-		if d.end(); d.err == nil {
-			return &Command{tag, row, args}, nil
-		}
-	}
-	return nil, &SyntaxError{Tag: tag, Text: d.err.Error()}
-}

@@ -1,0 +1,70 @@
+package imapserver
+
+import (
+	"context"
+	"slices"
+
+	"tem/internal/wire/imap"
+)
+
+// What the wire understands and this server does not do yet. None of it is
+// advertised.
+
+var errUnbuilt = bad("not available yet")
+
+// unbuilt refuses a command that is known, for what it asks beyond what the server does.
+func unbuilt(args any) error {
+	asks := false
+	switch c := args.(type) {
+	case *imap.Select:
+		asks = c.CondStore || c.QResync != nil
+	case *imap.List:
+		asks = c.ReturnMyRights || c.ReturnMetadata != nil || slices.ContainsFunc(c.Status, unbuiltStatus)
+	case *imap.Status:
+		asks = slices.ContainsFunc(c.Items, unbuiltStatus)
+	case *imap.Fetch:
+		asks = c.ChangedSince != nil || c.Partial != nil || slices.ContainsFunc(c.Items, unbuiltItem)
+	case *imap.Store:
+		asks = c.UnchangedSince != nil || c.Labels != nil
+	case *imap.Search:
+		asks = unbuiltReturn(c.Return) || unbuiltKey(c.Key)
+	}
+	if asks {
+		return errUnbuilt
+	}
+	return nil
+}
+
+func unbuiltStatus(item string) bool {
+	return slices.Contains([]string{"HIGHESTMODSEQ", "APPENDLIMIT", "MAILBOXID", "DELETED-STORAGE"}, item)
+}
+
+func unbuiltItem(it imap.Item) bool { return it.Kind > imap.BinarySize }
+
+func unbuiltReturn(r *imap.Return) bool {
+	return r != nil && (r.Partial != nil || r.Relevancy || r.Context || r.Update)
+}
+
+func unbuiltKey(k imap.Key) bool {
+	return k.Op > imap.Recent || slices.ContainsFunc(k.Keys, unbuiltKey)
+}
+
+func (t *turn) Unauthenticate(context.Context, *imap.Unauthenticate) error { return errUnbuilt }
+func (t *turn) Compress(context.Context, *imap.Compress) error             { return errUnbuilt }
+func (t *turn) Replace(context.Context, *imap.Replace) error               { return errUnbuilt }
+func (t *turn) ESearch(context.Context, *imap.ESearch) error               { return errUnbuilt }
+func (t *turn) Sort(context.Context, *imap.Sort) error                     { return errUnbuilt }
+func (t *turn) Thread(context.Context, *imap.Thread) error                 { return errUnbuilt }
+func (t *turn) CancelUpdate(context.Context, *imap.CancelUpdate) error     { return errUnbuilt }
+func (t *turn) UIDBatches(context.Context, *imap.UIDBatches) error         { return errUnbuilt }
+func (t *turn) GetQuota(context.Context, *imap.GetQuota) error             { return errUnbuilt }
+func (t *turn) GetQuotaRoot(context.Context, *imap.GetQuotaRoot) error     { return errUnbuilt }
+func (t *turn) SetQuota(context.Context, *imap.SetQuota) error             { return errUnbuilt }
+func (t *turn) SetACL(context.Context, *imap.SetACL) error                 { return errUnbuilt }
+func (t *turn) DeleteACL(context.Context, *imap.DeleteACL) error           { return errUnbuilt }
+func (t *turn) GetACL(context.Context, *imap.GetACL) error                 { return errUnbuilt }
+func (t *turn) ListRights(context.Context, *imap.ListRights) error         { return errUnbuilt }
+func (t *turn) MyRights(context.Context, *imap.MyRights) error             { return errUnbuilt }
+func (t *turn) GetMetadata(context.Context, *imap.GetMetadata) error       { return errUnbuilt }
+func (t *turn) SetMetadata(context.Context, *imap.SetMetadata) error       { return errUnbuilt }
+func (t *turn) Notify(context.Context, *imap.Notify) error                 { return errUnbuilt }

@@ -1,0 +1,31 @@
+package imap
+
+import "slices"
+
+// ESearch is ESEARCH, which searches many mailboxes (RFC 7377). What it finds
+// is told as UIDs.
+type ESearch struct {
+	In      []MailboxFilter // nil: the selected mailbox
+	Return  *Return         // nil: no RETURN
+	Charset string          // in capitals; "": none
+	Key     Key
+}
+
+func parseESearch(d *decoder) *ESearch {
+	c := &ESearch{}
+	d.sp()
+	if d.keyword("IN") {
+		d.sp()
+		d.list(func() { c.In = append(c.In, d.mailboxFilter()) })
+		d.sp()
+		if len(c.In) == 0 || slices.ContainsFunc(c.In, isDelayed) { // RFC 7377 §4 filter-mailboxes-selected
+			d.fail("IN takes mailboxes, but not SELECTED-DELAYED")
+		}
+	}
+	c.Return = d.returns()
+	c.Charset = d.charset()
+	c.Key = d.program()
+	return c
+}
+
+func isDelayed(f MailboxFilter) bool { return f.Kind == FilterSelectedDelayed }
