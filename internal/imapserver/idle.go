@@ -7,52 +7,49 @@ import (
 	"tem/internal/wire/imap"
 )
 
-// Idle tells what happens until the client says DONE (RFC 9051 §6.3.13). While
-// a second goroutine waits for that line, this one only writes.
+// Idle begins to tell what happens until the client says DONE (RFC 9051
+// §6.3.13); step does the telling, done ends it.
 func (t *turn) Idle(ctx context.Context, _ *imap.Idle) error {
-	moved, stop := t.account.Watch()
-	defer stop()
-	if err := t.c.WriteLine("+ idling"); err != nil {
+	if err := t.say("+ idling"); err != nil {
 		return err
 	}
-	if err := t.tellNow(ctx); err != nil {
+	t.idling = t
+	t.listen()
+	return errAnswered
+}
+
+// done reads the line that ends IDLE.
+func (s *session) done(ctx context.Context) error {
+	text, err := s.c.ReadLine()
+	if err != nil {
 		return err
 	}
-	type input struct {
-		text string
-		err  error
+	t := s.idling
+	s.idling = nil
+	s.listen()
+	if !strings.EqualFold(string(text), "DONE") {
+		return t.end(ctx, bad("expected DONE"))
 	}
-	read := make(chan input, 1)
-	go func() {
-		text, err := t.c.ReadLine()
-		read <- input{string(text), err}
-	}()
-	var failed error
-	for {
-		select {
-		case in := <-read:
-			if in.err != nil {
-				return in.err
-			}
-			if failed == nil && !strings.EqualFold(in.text, "DONE") {
-				failed = bad("expected DONE")
-			}
-			return failed
-		case <-moved:
-			if failed == nil {
-				if failed = t.tellNow(ctx); failed != nil || t.ended {
-					t.c.Interrupt() // the reader is joined above
-				}
-			}
+	return t.end(ctx, nil)
+}
+
+// listen asks for news of the account while they are wanted.
+func (s *session) listen() {
+	switch wanted := s.idling != nil; {
+	case wanted && s.unlisten == nil:
+		account := s.account
+		if s.view != nil {
+			account = s.view.account
 		}
+		s.unlisten = account.Notify(s.c.Nudge)
+	case !wanted:
+		s.deaf()
 	}
 }
 
-func (t *turn) tellNow(ctx context.Context) error {
-	if t.view != nil {
-		if err := t.sync(ctx, true); err != nil {
-			return err
-		}
+func (s *session) deaf() {
+	if s.unlisten != nil {
+		s.unlisten()
+		s.unlisten = nil
 	}
-	return t.c.Flush()
 }

@@ -4,8 +4,8 @@
 // Invariant: sequence numbers change only where RFC 9051 §7.5.1 allows it, and
 // whatever changed in the selected mailbox is told after each command.
 //
-// A session runs in the goroutine of its connection; only IDLE has a second
-// one, which reads one line and is joined before the command ends.
+// A session runs in the goroutine of its connection. Commands that run side by
+// side have one each while they last (group.go).
 package imapserver
 
 import (
@@ -81,8 +81,11 @@ func (s *Server) Handle(ctx context.Context, c *line.Conn) {
 	defer late.Stop()
 	se.late = late
 	se.say("* OK [CAPABILITY %s] %s IMAP ready", se.capabilities(), s.o.Hostname)
+	se.active = time.Now()
+	se.quiet = se.active
+	defer se.deaf()
 	for !se.ended {
-		if err := se.next(ctx); err != nil {
+		if err := se.step(ctx); err != nil {
 			se.goodbye(err)
 			return
 		}

@@ -17,22 +17,26 @@ import (
 // session is one connection's state. It belongs to one goroutine; while a group
 // of commands runs side by side (group.go) nothing in it changes but the output.
 type session struct {
-	o       *Options
-	recents *recents
-	c       *line.Conn
-	r       *imap.Reader
-	log     *slog.Logger
-	late    *time.Timer // ends a session that does not log in
-	state   imap.State
-	user    string
-	person  directory.Account
-	account *mail.Account // the person's own
-	view    *view         // of the selected mailbox
-	enabled features
-	errors  int
-	ended   bool
-	behind  *imap.Command // was read with a group that it may not run beside
-	out     []byte        // what is told beside a command's own answers is built here
+	o             *Options
+	recents       *recents
+	c             *line.Conn
+	r             *imap.Reader
+	log           *slog.Logger
+	late          *time.Timer // ends a session that does not log in
+	state         imap.State
+	user          string
+	person        directory.Account
+	account       *mail.Account // the person's own
+	view          *view         // of the selected mailbox
+	enabled       features
+	errors        int
+	ended         bool
+	behind        *imap.Command // was read with a group that it may not run beside
+	idling        *turn         // IDLE, while it lasts
+	unlisten      func()        // ends the news that listen asked for; nil: there are none
+	active, quiet time.Time     // of the last input; of the last thing that needed the list of messages
+	resting       bool          // see rest
+	out           []byte        // what is told beside a command's own answers is built here
 
 	writing sync.Mutex // held for each whole response
 }
@@ -60,6 +64,9 @@ func (s *session) next(ctx context.Context) error {
 	cmd, err := s.read()
 	if cmd == nil {
 		return err
+	}
+	if err := s.unfold(ctx); err != nil {
+		return s.newTurn(cmd).answer(err)
 	}
 	if kind(cmd) != alone && s.r.Ready() {
 		return s.group(ctx, cmd)

@@ -3,6 +3,7 @@ package imapserver
 import (
 	"context"
 	"strings"
+	"time"
 
 	"tem/internal/mail"
 )
@@ -17,6 +18,12 @@ func (s *session) sync(ctx context.Context, expunges bool) error {
 	if d.Deleted {
 		s.ended, s.view = true, nil
 		return s.say("* BYE the mailbox was deleted")
+	}
+	if d.Mailbox.HighestModSeq > v.box.HighestModSeq {
+		s.quiet, s.resting = time.Now(), false
+		if err := s.unfold(ctx); err != nil {
+			return err
+		}
 	}
 	known := len(v.box.Keywords)
 	v.box = d.Mailbox

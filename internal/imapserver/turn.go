@@ -26,6 +26,11 @@ func (t *turn) do(ctx context.Context) error {
 	if errors.As(err, &syntax) { // in what follows a literal
 		return t.refuse(syntax)
 	}
+	return t.end(ctx, err)
+}
+
+// end tells what happened meanwhile, and answers.
+func (t *turn) end(ctx context.Context, err error) error {
 	if !isLost(err) {
 		err = t.update(ctx, err, t.mayExpunge())
 	}

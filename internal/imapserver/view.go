@@ -15,6 +15,7 @@ type view struct {
 	place
 	readOnly bool
 	items    []mail.Item
+	folded   []mail.UIDRange // in place of items while the session rests; else nil
 	gone     []mail.UIDRange // expunged, but the client has not been told yet
 	saved    []mail.UID      // "$" (RFC 5182)
 	recent   []mail.UIDRange

@@ -169,3 +169,6 @@ func secretive(b []byte) bool {
 func hasSecret(command []byte) bool {
 	return bytes.EqualFold(command, []byte("LOGIN")) || bytes.EqualFold(command, []byte("AUTHENTICATE"))
 }
+
+// Release lets go of the memory that the last command took.
+func (r *Reader) Release() { r.buf = nil }

@@ -1,0 +1,136 @@
+package imapserver
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"tem/internal/line"
+	"tem/internal/mail"
+)
+
+// A session that waits holds no buffers, and after a while no list of messages
+// either, only which UIDs the client knows: there may be a hundred thousand
+// such sessions.
+
+// restAfter is how long a session waits before it lets go of what it can read again.
+const restAfter = 15 * time.Second
+
+// step waits for input or news, and deals with what comes first. An error ends
+// the session. It calls Wait at a shallow depth, so that a waiting goroutine
+// needs little stack.
+func (s *session) step(ctx context.Context) error {
+	if s.behind != nil || s.c.Buffered() > 0 {
+		return s.heed(ctx)
+	}
+	err := s.c.Wait(s.wakeAt())
+	switch {
+	case err == nil:
+		return s.heed(ctx)
+	case errors.Is(err, line.ErrNudged):
+		return s.hear(ctx)
+	case !s.resting && isTimeout(err):
+		s.rest()
+		return nil
+	}
+	return err
+}
+
+func isTimeout(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) && network.Timeout()
+}
+
+// wakeAt is when waiting ends if nothing comes.
+func (s *session) wakeAt() time.Time {
+	if s.resting {
+		return s.active.Add(s.o.IdleTimeout)
+	}
+	return s.quiet.Add(min(restAfter, s.o.IdleTimeout))
+}
+
+// heed deals with what the client says.
+func (s *session) heed(ctx context.Context) error {
+	defer func() {
+		s.active = time.Now()
+		s.quiet, s.resting = s.active, false
+	}()
+	if s.idling != nil {
+		return s.done(ctx)
+	}
+	return s.next(ctx)
+}
+
+// hear tells what happened, if the client wants to know without asking.
+func (s *session) hear(ctx context.Context) error {
+	if s.idling == nil || s.view == nil {
+		return nil
+	}
+	return s.sync(ctx, true)
+}
+
+// rest lets go of what can be had again.
+func (s *session) rest() {
+	s.resting, s.out = true, nil
+	s.r.Release()
+	if s.view != nil {
+		s.view.fold()
+	}
+}
+
+// fold keeps of the list of messages only which UIDs are in it.
+func (v *view) fold() {
+	if v.items == nil {
+		return
+	}
+	v.folded = []mail.UIDRange{}
+	for _, item := range v.items {
+		v.folded = appendUID(v.folded, item.UID)
+	}
+	v.items = nil
+}
+
+// appendUID adds a UID that is larger than all before.
+func appendUID(ranges []mail.UIDRange, uid mail.UID) []mail.UIDRange {
+	if n := len(ranges); n > 0 && ranges[n-1].To+1 == uid {
+		ranges[n-1].To = uid
+		return ranges
+	}
+	return append(ranges, mail.UIDRange{From: uid, To: uid})
+}
+
+// unknownFlags are those of a message that changed while the list was folded:
+// different from any, so that sync tells of it.
+const unknownFlags = ^mail.Flags(0)
+
+// unfold reads the list again, as the client knows it: what came since is left
+// out, what is gone stays in until sync has told.
+func (s *session) unfold(ctx context.Context) error {
+	v := s.view
+	if v == nil || v.folded == nil {
+		return nil
+	}
+	_, now, err := v.account.List(ctx, v.box.ID)
+	if err != nil && !isKind(err, mail.NotFound) { // sync finds out that the mailbox is gone
+		return err
+	}
+	v.items = make([]mail.Item, 0, len(now))
+	for _, r := range v.folded {
+		for uid := r.From; uid <= r.To; uid++ {
+			for len(now) > 0 && now[0].UID < uid {
+				now = now[1:]
+			}
+			item := mail.Item{UID: uid}
+			if len(now) > 0 && now[0].UID == uid {
+				item = now[0]
+			}
+			if item.ModSeq > v.box.HighestModSeq {
+				item.Flags = unknownFlags
+			}
+			v.items = append(v.items, item)
+		}
+	}
+	v.folded = nil
+	return nil
+}

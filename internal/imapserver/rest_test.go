@@ -1,0 +1,69 @@
+package imapserver
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tem/internal/mail"
+)
+
+// A session that has rested knows what the client knows, and tells the rest.
+func TestRestedSessionTellsWhatChanged(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]string{"idle": "i IDLE\r\n", "silent": ""} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newServer(t, 5)
+				a, b := selectedPeer(t, s), selectedPeer(t, s)
+				b.do(`STORE 5 +FLAGS.SILENT (\Flagged)`)
+				a.do("NOOP")
+				if a.send(begin); begin != "" {
+					a.until("+ idling")
+				}
+				time.Sleep(restAfter + time.Second)
+				b.do(`STORE 2 +FLAGS.SILENT (\Deleted)`)
+				b.do("EXPUNGE")
+				b.do(`STORE 3 +FLAGS.SILENT (\Answered)`)
+				b.send("x APPEND INBOX {15+}\r\nSubject: x\r\n\r\ny\r\n")
+				b.until("x OK")
+				got := a.after(begin, "* 5 EXISTS")
+				for _, want := range []string{"* 2 EXPUNGE", `* 3 FETCH (UID 4 FLAGS (\Recent \Answered))`, "* 5 EXISTS"} {
+					if !slices.Contains(got, want) {
+						t.Errorf("%s is missing in %q", want, got)
+					}
+				}
+				if slices.ContainsFunc(got, func(l string) bool { return strings.Contains(l, "Flagged") }) {
+					t.Errorf("told what was known: %q", got)
+				}
+				a.want("FETCH 1:* UID", "* 1 FETCH (UID 1)", "* 2 FETCH (UID 3)", "* 3 FETCH (UID 4)", "* 4 FETCH (UID 5)", "* 5 FETCH (UID 6)", "x OK")
+			})
+		})
+	}
+}
+
+// after ends IDLE, if it was begun, once the line was read, or asks.
+func (p *peer) after(begin, line string) []string {
+	p.t.Helper()
+	if begin == "" {
+		return p.do("NOOP")
+	}
+	got := p.until(line)
+	p.send("DONE\r\n")
+	return append(got, p.until("i OK")...)
+}
+
+func TestFoldKeepsTheUIDs(t *testing.T) {
+	t.Parallel()
+	v := &view{}
+	for _, uid := range []mail.UID{1, 2, 3, 7, 9, 10} {
+		v.items = append(v.items, mail.Item{UID: uid})
+	}
+	v.fold()
+	want := []mail.UIDRange{{From: 1, To: 3}, {From: 7, To: 7}, {From: 9, To: 10}}
+	if v.items != nil || !slices.Equal(v.folded, want) {
+		t.Errorf("%v", v.folded)
+	}
+}
