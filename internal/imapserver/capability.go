@@ -21,7 +21,7 @@ func (s *session) capabilities() string {
 		return strings.Join(append(words, s.waysIn()...), " ")
 	}
 	words = append(words, "IDLE", "NAMESPACE", "UNSELECT")
-	words = append(words, "UIDPLUS", "MOVE", "BINARY")
+	words = append(words, "UIDPLUS", "MOVE", "BINARY", "CONDSTORE", "QRESYNC", "UIDONLY")
 	words = append(words, "CHILDREN", "LIST-EXTENDED", "LIST-STATUS", "STATUS=SIZE", "SPECIAL-USE", "CREATE-SPECIAL-USE")
 	words = append(words, "ESEARCH", "SEARCHRES")
 	return strings.Join(words, " ")

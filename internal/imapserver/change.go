@@ -137,8 +137,20 @@ func (t *turn) Expunge(ctx context.Context, c *imap.Expunge) error {
 		}
 		uids = t.view.uids(picked)
 	}
-	_, err := t.view.account.Expunge(ctx, t.view.box.ID, uids)
-	return err
+	gone, err := t.view.account.Expunge(ctx, t.view.box.ID, uids)
+	if err != nil || len(gone) == 0 || !t.enabled.qresync {
+		return err
+	}
+	return t.upTo(ctx)
+}
+
+// upTo tells what happened and answers with the modseq up to which the client
+// has been told all (RFC 7162 §3.2.7).
+func (t *turn) upTo(ctx context.Context) error {
+	if err := t.sync(ctx, true); err != nil || t.view == nil {
+		return err
+	}
+	return ok(fmt.Sprintf("HIGHESTMODSEQ %d", t.view.box.HighestModSeq), "")
 }
 
 // Copy does COPY and MOVE (RFC 9051 §6.4.7, §6.4.8).
@@ -165,96 +177,8 @@ func (t *turn) Copy(ctx context.Context, c *imap.Copy) error {
 		return ok(string(code), "COPY done")
 	}
 	t.say("* OK [%s] moved", code) // RFC 6851 §4.3: before the EXPUNGEs
-	return nil
-}
-
-// Store changes flags (RFC 9051 §6.4.6).
-func (t *turn) Store(ctx context.Context, c *imap.Store) error {
-	if err := t.writable(); err != nil {
-		return err
+	if t.enabled.qresync {         // RFC 6851 §4.4
+		return t.upTo(ctx)
 	}
-	system, keywords, err := parseFlags(c.Flags)
-	if err != nil {
-		return err
-	}
-	v := t.view
-	picked, err := v.pick(c.Set, c.UID)
-	if err != nil || len(picked) == 0 {
-		return err
-	}
-	op := flagOps[c.Op]
-	changed, _, err := v.account.Store(ctx, v.box.ID, v.uids(picked), op, system, keywords, 0)
-	if err != nil {
-		return err
-	}
-	if err := t.learnKeywords(ctx, keywords); err != nil {
-		return err
-	}
-	v.believe(changed, op, system|v.keywordBits(keywords), c.Silent)
-	if !c.Silent {
-		for _, i := range picked {
-			t.sayItemFlags(i, c.UID)
-		}
-	}
-	return t.missing(ctx, picked, c.UID)
-}
-
-// believe takes changed flags into the view. A silent change is believed to be
-// only what was asked for: if another session changed more, sync finds the
-// difference and tells of it (RFC 9051 §6.4.6).
-func (v *view) believe(changed []mail.Item, op mail.FlagOp, asked mail.Flags, silent bool) {
-	for _, item := range changed {
-		i, known := v.find(item.UID)
-		switch {
-		case !known:
-		case silent:
-			v.items[i].Flags = combine(op, v.items[i].Flags, asked)
-		default:
-			v.items[i].Flags = item.Flags
-		}
-	}
-}
-
-var flagOps = map[byte]mail.FlagOp{'+': mail.AddFlags, '-': mail.RemoveFlags, 0: mail.SetFlags}
-
-func combine(op mail.FlagOp, old, asked mail.Flags) mail.Flags {
-	switch op {
-	case mail.AddFlags:
-		return old | asked
-	case mail.RemoveFlags:
-		return old &^ asked
-	}
-	return asked
-}
-
-// missing is the answer to a command by sequence numbers some of which belong
-// to messages that another session has expunged (RFC 2180 §4.2.1, RFC 9051
-// §7.1); UIDs that are gone are passed over (RFC 9051 §6.4.9).
-func (t *turn) missing(ctx context.Context, picked []int, uid bool) error {
-	err := t.sync(ctx, uid)
-	if err != nil || uid || t.view == nil { // nil: the mailbox is gone too
-		return err
-	}
-	for _, i := range picked {
-		if t.view.isGone(t.view.items[i].UID) {
-			return errGone
-		}
-	}
-	return nil
-}
-
-var errGone = &reply{"NO", "EXPUNGEISSUED", "some of these messages are gone"}
-
-// learnKeywords tells of keywords that are new to the mailbox, before a FETCH shows them.
-func (t *turn) learnKeywords(ctx context.Context, used []string) error {
-	if len(used) == 0 {
-		return nil
-	}
-	box, err := t.view.account.MailboxByID(ctx, t.view.box.ID)
-	if err != nil || len(box.Keywords) == len(t.view.box.Keywords) {
-		return err
-	}
-	t.view.box.Keywords = box.Keywords
-	t.sayFlags()
 	return nil
 }

@@ -16,17 +16,25 @@ const chunk = 256
 
 func appendUint(dst []byte, n uint64) []byte { return strconv.AppendUint(dst, n, 10) }
 
-func appendFetchStart(dst []byte, i int) []byte {
-	return append(appendUint(append(dst, "* "...), uint64(i+1)), " FETCH ("...)
-}
-
 // Fetch answers FETCH and UID FETCH (RFC 9051 §6.4.5).
 func (t *turn) Fetch(ctx context.Context, c *imap.Fetch) error {
+	if c.Vanished && !t.enabled.qresync { // RFC 7162 §3.2.6
+		return bad("ENABLE QRESYNC comes first")
+	}
 	picked, err := t.view.pick(c.Set, c.UID)
 	if err != nil {
 		return err
 	}
 	f := newFetcher(t, c)
+	if f.modseq {
+		t.wantModSeq()
+	}
+	if c.Vanished {
+		if err := t.tellVanished(ctx, c.Set, mail.ModSeq(*c.ChangedSince), 0); err != nil {
+			return err
+		}
+	}
+	picked = t.view.narrow(picked, c)
 	for part := range slices.Chunk(picked, chunk) {
 		if err := f.run(ctx, part); err != nil {
 			return err
@@ -37,12 +45,12 @@ func (t *turn) Fetch(ctx context.Context, c *imap.Fetch) error {
 
 // fetcher answers one FETCH.
 type fetcher struct {
-	t                       *turn
-	items                   []imap.Item
-	uid                     bool // UID FETCH
-	meta, body, sees, flags bool
-	seen                    map[mail.UID]bool // whose \Seen this command sets
-	failed                  error             // why some message could not be shown; the others are
+	t                               *turn
+	items                           []imap.Item
+	uid                             bool // UID FETCH
+	meta, body, sees, flags, modseq bool
+	seen                            map[mail.UID]bool // whose \Seen this command sets
+	failed                          error             // why some message could not be shown; the others are
 }
 
 func newFetcher(t *turn, c *imap.Fetch) *fetcher {
@@ -54,6 +62,8 @@ func newFetcher(t *turn, c *imap.Fetch) *fetcher {
 			hasUID = true
 		case imap.Flags:
 			f.flags = true
+		case imap.ItemModSeq:
+			f.modseq = true
 		case imap.Section, imap.Binary, imap.BinarySize:
 			f.meta, f.body = true, true
 			f.sees = f.sees || !it.Peek && !t.view.readOnly
@@ -61,10 +71,26 @@ func newFetcher(t *turn, c *imap.Fetch) *fetcher {
 			f.meta = true
 		}
 	}
-	if c.UID && !hasUID { // RFC 9051 §6.4.9
+	if c.ChangedSince != nil && !f.modseq { // RFC 7162 §3.1.4.1
+		f.items, f.modseq = append(slices.Clone(f.items), imap.Item{Kind: imap.ItemModSeq, Label: "MODSEQ"}), true
+	}
+	if c.UID && !hasUID && !t.enabled.uidOnly { // RFC 9051 §6.4.9
 		f.items = append([]imap.Item{{Kind: imap.UID, Label: "UID"}}, f.items...)
 	}
 	return f
+}
+
+// narrow leaves of what was picked what changed since a modseq, and of that the
+// page that is wanted (RFC 7162 §3.1.4.1, RFC 9394 §3.3).
+func (v *view) narrow(picked []int, c *imap.Fetch) []int {
+	if c.ChangedSince != nil {
+		picked = slices.DeleteFunc(picked, func(i int) bool { return uint64(v.items[i].ModSeq) <= *c.ChangedSince })
+	}
+	if c.Partial != nil {
+		from, to := c.Partial.Of(len(picked))
+		picked = picked[from:to]
+	}
+	return picked
 }
 
 // fail keeps the first reason.
@@ -165,20 +191,31 @@ func (f *fetcher) see(ctx context.Context, picked []int) error {
 	changed, _, err := v.account.Store(ctx, v.box.ID, unseen, mail.AddFlags, mail.Seen, nil, 0)
 	for _, item := range changed {
 		if i, known := v.find(item.UID); known {
-			v.items[i].Flags = item.Flags
+			v.items[i] = item
 			f.seen[item.UID] = true
 		}
 	}
 	return err
 }
 
+// appendSeen tells of \\Seen that this command has set, as far as that was not asked for.
+func (f *fetcher) appendSeen(dst []byte, item mail.Item) []byte {
+	if !f.flags {
+		dst = append(f.t.view.appendFlags(append(dst, "FLAGS "...), item), ' ')
+	}
+	if f.t.enabled.condstore && !f.modseq {
+		dst = append(appendModSeq(dst, item), ' ')
+	}
+	return dst
+}
+
 // appendItems writes a FETCH response but for its end and the sections.
 func (f *fetcher) appendItems(dst []byte, i int, m *mail.Meta) []byte {
 	item := f.t.view.items[i]
-	dst = appendFetchStart(dst, i)
+	dst = f.t.appendFetchStart(dst, i)
 	start := len(dst)
-	if f.seen[item.UID] && !f.flags {
-		dst = append(f.t.view.appendFlags(append(dst, "FLAGS "...), item), ' ')
+	if f.seen[item.UID] {
+		dst = f.appendSeen(dst, item)
 	}
 	for n := range f.items {
 		it := &f.items[n]
@@ -191,6 +228,8 @@ func (f *fetcher) appendItems(dst []byte, i int, m *mail.Meta) []byte {
 			dst = f.t.view.appendFlags(dst, item)
 		case imap.UID:
 			dst = appendUint(dst, uint64(item.UID))
+		case imap.ItemModSeq:
+			dst = append(appendUint(append(dst, '('), uint64(item.ModSeq)), ')')
 		case imap.InternalDate:
 			dst = imap.AppendDateTime(dst, m.Received)
 		case imap.Size:

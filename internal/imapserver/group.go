@@ -33,9 +33,13 @@ func kind(cmd *imap.Command) kindOf {
 	case *imap.Noop:
 		return bare
 	case *imap.Status:
-		return statuses
+		if !slices.Contains(c.Items, "HIGHESTMODSEQ") { // which turns CONDSTORE on
+			return statuses
+		}
 	case *imap.List:
-		return lists
+		if !slices.Contains(c.Status, "HIGHESTMODSEQ") {
+			return lists
+		}
 	case *imap.Fetch:
 		if onlyLooks(c) {
 			return fetches
@@ -48,10 +52,10 @@ func kind(cmd *imap.Command) kindOf {
 	return alone
 }
 
-// onlyLooks: sets no \Seen, needs no result of another command.
+// onlyLooks: sets no \Seen, turns nothing on, needs no result of another command.
 func onlyLooks(c *imap.Fetch) bool {
-	return !c.Set.Saved && !slices.ContainsFunc(c.Items, func(it imap.Item) bool {
-		return (it.Kind == imap.Section || it.Kind == imap.Binary) && !it.Peek
+	return !c.Set.Saved && c.ChangedSince == nil && !slices.ContainsFunc(c.Items, func(it imap.Item) bool {
+		return it.Kind == imap.ItemModSeq || (it.Kind == imap.Section || it.Kind == imap.Binary) && !it.Peek
 	})
 }
 

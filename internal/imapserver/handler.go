@@ -2,7 +2,6 @@ package imapserver
 
 import (
 	"context"
-	"slices"
 
 	"tem/internal/mail"
 	"tem/internal/wire/imap"
@@ -19,18 +18,6 @@ func (t *turn) Logout(context.Context, *imap.Logout) error {
 }
 
 func (t *turn) ID(context.Context, *imap.ID) error { return t.say(`* ID ("name" "Tem")`) }
-
-// Enable knows one extension (RFC 9051 §6.3.1); unknown ones are passed over.
-func (t *turn) Enable(_ context.Context, c *imap.Enable) error {
-	if !slices.Contains(c.Names, "IMAP4REV2") {
-		return t.say("* ENABLED")
-	}
-	t.enabled.rev2, t.r.UTF8 = true, true
-	if t.view != nil {
-		t.view.recent = nil
-	}
-	return t.say("* ENABLED IMAP4rev2")
-}
 
 func (t *turn) Create(ctx context.Context, c *imap.Create) error {
 	_, err := t.account.Create(ctx, c.Mailbox, c.SpecialUse)

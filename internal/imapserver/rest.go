@@ -86,13 +86,13 @@ func (v *view) fold() {
 	}
 	v.folded = []mail.UIDRange{}
 	for _, item := range v.items {
-		v.folded = appendUID(v.folded, item.UID)
+		v.folded = appendRange(v.folded, item.UID)
 	}
 	v.items = nil
 }
 
-// appendUID adds a UID that is larger than all before.
-func appendUID(ranges []mail.UIDRange, uid mail.UID) []mail.UIDRange {
+// appendRange adds a UID that is larger than all before.
+func appendRange(ranges []mail.UIDRange, uid mail.UID) []mail.UIDRange {
 	if n := len(ranges); n > 0 && ranges[n-1].To+1 == uid {
 		ranges[n-1].To = uid
 		return ranges

@@ -55,6 +55,7 @@ S: * 18 EXISTS
 S: * LIST (\HasNoChildren) "/" INBOX
 S: * OK [UIDVALIDITY
 S: * OK [UIDNEXT 19]
+S: * OK [HIGHESTMODSEQ 18]
 S: a002 OK [READ-WRITE]
 C: a003 fetch 12 full
 S: * 12 FETCH (FLAGS () INTERNALDATE "17-Jul-1996 02:44:25 -0700" RFC822.SIZE 363 ENVELOPE ("Wed, 17 Jul 1996 02:23:25 -0700 (PDT)" "IMAP4rev2 WG mtg summary and minutes" (("Terry Gray" NIL "gray" "cac.washington.edu")) (("Terry Gray" NIL "gray" "cac.washington.edu")) (("Terry Gray" NIL "gray" "cac.washington.edu")) ((NIL NIL "imap" "cac.washington.edu")) ((NIL NIL "minutes" "CNRI.Reston.VA.US")("John Klensin" NIL "KLENSIN" "MIT.EDU")) NIL NIL "<B27397-0100000@cac.washington.edu>") BODY ("TEXT" "PLAIN" ("CHARSET" "US-ASCII") NIL NIL "7BIT" 21 2))

@@ -10,6 +10,9 @@ import (
 
 // Select answers SELECT and EXAMINE (RFC 9051 §6.3.2, RFC 3501 §6.3.1).
 func (t *turn) Select(ctx context.Context, c *imap.Select) error {
+	if c.QResync != nil && !t.enabled.qresync { // RFC 7162 §3.2.5
+		return bad("ENABLE QRESYNC comes first")
+	}
 	if t.view != nil { // also when this fails
 		t.deselect()
 		t.say("* OK [CLOSED] the mailbox before is closed")
@@ -23,6 +26,7 @@ func (t *turn) Select(ctx context.Context, c *imap.Select) error {
 		return err
 	}
 	t.view, t.state = v, imap.Selected
+	t.enabled.condstore = t.enabled.condstore || c.CondStore
 	t.claimRecent()
 	t.sayFlags()
 	t.sayExists()
@@ -31,6 +35,10 @@ func (t *turn) Select(ctx context.Context, c *imap.Select) error {
 	}
 	t.say("* OK [UIDVALIDITY %d] UIDs valid", v.box.UIDValidity)
 	t.say("* OK [UIDNEXT %d] predicted next UID", v.box.UIDNext)
+	t.sayHighestModSeq() // RFC 7162 §3.1.2.1: to every client
+	if err := t.resync(ctx, c.QResync); err != nil {
+		return err
+	}
 	if c.ReadOnly {
 		return ok("READ-ONLY", "EXAMINE done")
 	}
@@ -42,6 +50,9 @@ func (t *turn) Select(ctx context.Context, c *imap.Select) error {
 func (t *turn) sayFirst(ctx context.Context) error {
 	v := t.view
 	if !t.enabled.rev2 {
+		if t.enabled.uidOnly {
+			return nil
+		}
 		if i := slices.IndexFunc(v.items, func(i mail.Item) bool { return i.Flags&mail.Seen == 0 }); i >= 0 {
 			return t.say("* OK [UNSEEN %d] first unseen", i+1)
 		}

@@ -2,6 +2,7 @@ package imapserver
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
@@ -58,6 +59,26 @@ func newServerOn(t testing.TB, n int, o mail.Options) *Server {
 	return s
 }
 
+// validity is the UIDVALIDITY of INBOX.
+func (s *Server) validity(t *testing.T) string {
+	t.Helper()
+	box, err := accountOf(t, s).Mailbox(t.Context(), "INBOX")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint(box.UIDValidity)
+}
+
+// accountOf is the mail of a@x.example.
+func accountOf(t testing.TB, s *Server) *mail.Account {
+	t.Helper()
+	acc, err := s.o.Directory.Account(t.Context(), address.Address{Local: "a", Domain: "x.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.o.Mail.Account(acc.ID)
+}
+
 func TestTranscripts(t *testing.T) {
 	t.Parallel()
 	files, _ := filepath.Glob("testdata/*.txt")
@@ -68,7 +89,7 @@ func TestTranscripts(t *testing.T) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
 			s := newServer(t, 3)
-			linetest.Replay(t, file, s.Handle, linetest.Options{Line: s.Options()})
+			linetest.Replay(t, file, s.Handle, linetest.Options{Line: s.Options(), Vars: map[string]string{"VALIDITY": s.validity(t)}})
 		})
 	}
 }

@@ -41,11 +41,6 @@ type session struct {
 	writing sync.Mutex // held for each whole response
 }
 
-// features are what ENABLE, or a command that implies it, has turned on.
-type features struct {
-	rev2 bool // IMAP4rev2 (RFC 9051 §6.3.1)
-}
-
 // say buffers one line of a response.
 func (s *session) say(format string, args ...any) error {
 	return s.line(fmt.Appendf(nil, format, args...))

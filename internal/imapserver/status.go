@@ -46,6 +46,9 @@ func (t *turn) statusItem(ctx context.Context, at place, item string) (int64, er
 		return int64(box.Unseen), nil
 	case "DELETED":
 		return int64(box.DeletedCount), nil
+	case "HIGHESTMODSEQ": // RFC 7162 §3.1.7
+		t.wantModSeq()
+		return int64(box.HighestModSeq), nil
 	case "SIZE": // RFC 8438
 		return box.Size, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tem/internal/mail"
+	"tem/internal/wire/imap"
 )
 
 // sync tells the client what happened in the mailbox since it last looked.
@@ -50,18 +51,36 @@ func (s *session) tellGone() {
 			gone[i] = true
 		}
 	}
+	s.sayGone(gone)
 	kept := v.items[:0]
-	for i := len(gone) - 1; i >= 0; i-- {
-		if gone[i] {
-			s.say("* %d EXPUNGE", i+1)
-		}
-	}
 	for i, item := range v.items {
 		if !gone[i] {
 			kept = append(kept, item)
 		}
 	}
 	v.items, v.gone = kept, nil
+}
+
+// sayGone tells which messages of the view are gone, by number or, where the
+// client wants it so, by UID (RFC 7162 §3.2.10, RFC 9586 §3).
+func (s *session) sayGone(gone []bool) {
+	if !s.enabled.qresync && !s.enabled.uidOnly {
+		for i := len(gone) - 1; i >= 0; i-- {
+			if gone[i] {
+				s.say("* %d EXPUNGE", i+1)
+			}
+		}
+		return
+	}
+	var uids []mail.UID
+	for i, is := range gone {
+		if is {
+			uids = append(uids, s.view.items[i].UID)
+		}
+	}
+	if len(uids) > 0 {
+		s.line(imap.AppendNumbers([]byte("* VANISHED "), uids))
+	}
 }
 
 // tellChanged says EXISTS for new messages and FETCH for new flags.
@@ -73,7 +92,7 @@ func (s *session) tellChanged(changed []mail.Item) {
 		switch {
 		case !known && i == len(v.items):
 			v.items = append(v.items, item)
-		case known && v.items[i].Flags != item.Flags:
+		case known && (v.items[i].Flags != item.Flags || s.enabled.condstore && v.items[i].ModSeq != item.ModSeq):
 			v.items[i] = item
 			s.sayItemFlags(i, true)
 		case known:
@@ -88,13 +107,42 @@ func (s *session) tellChanged(changed []mail.Item) {
 
 func (s *session) sayItemFlags(i int, uid bool) {
 	item := s.view.items[i]
-	s.out = appendFetchStart(s.out[:0], i)
-	if uid {
-		s.out = appendUint(append(s.out, "UID "...), uint64(item.UID))
-		s.out = append(s.out, ' ')
-	}
+	s.out = s.appendFetchStart(s.out[:0], i)
+	s.out = s.appendUID(s.out, item, uid)
 	s.out = s.view.appendFlags(append(s.out, "FLAGS "...), item)
+	if s.enabled.condstore {
+		s.out = appendModSeq(append(s.out, ' '), item)
+	}
 	s.line(append(s.out, ')'))
+}
+
+// sayItemModSeq tells the modseq alone, of a change that was to be silent
+// (RFC 7162 §3.1.3).
+func (s *session) sayItemModSeq(i int, uid bool) {
+	item := s.view.items[i]
+	s.out = s.appendUID(s.appendFetchStart(s.out[:0], i), item, uid)
+	s.line(append(appendModSeq(s.out, item), ')'))
+}
+
+// appendUID begins a FETCH with the UID if that was asked for or the client is
+// one that resynchronises (RFC 7162 §3.2.4), unless the response is by UID.
+func (s *session) appendUID(dst []byte, item mail.Item, asked bool) []byte {
+	if s.enabled.uidOnly || !asked && !s.enabled.condstore {
+		return dst
+	}
+	return append(appendUint(append(dst, "UID "...), uint64(item.UID)), ' ')
+}
+
+func appendModSeq(dst []byte, item mail.Item) []byte {
+	return append(appendUint(append(dst, "MODSEQ ("...), uint64(item.ModSeq)), ')')
+}
+
+// appendFetchStart begins the response about the message at index i.
+func (s *session) appendFetchStart(dst []byte, i int) []byte {
+	if s.enabled.uidOnly { // RFC 9586 §3
+		return append(appendUint(append(dst, "* "...), uint64(s.view.items[i].UID)), " UIDFETCH ("...)
+	}
+	return append(appendUint(append(dst, "* "...), uint64(i+1)), " FETCH ("...)
 }
 
 // sayFlags tells which flags there are and which can be kept.

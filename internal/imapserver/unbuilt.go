@@ -16,16 +16,14 @@ var errUnbuilt = bad("not available yet")
 func unbuilt(args any) error {
 	asks := false
 	switch c := args.(type) {
-	case *imap.Select:
-		asks = c.CondStore || c.QResync != nil
 	case *imap.List:
 		asks = c.ReturnMyRights || c.ReturnMetadata != nil || slices.ContainsFunc(c.Status, unbuiltStatus)
 	case *imap.Status:
 		asks = slices.ContainsFunc(c.Items, unbuiltStatus)
 	case *imap.Fetch:
-		asks = c.ChangedSince != nil || c.Partial != nil || slices.ContainsFunc(c.Items, unbuiltItem)
+		asks = slices.ContainsFunc(c.Items, unbuiltItem)
 	case *imap.Store:
-		asks = c.UnchangedSince != nil || c.Labels != nil
+		asks = c.Labels != nil
 	case *imap.Search:
 		asks = unbuiltReturn(c.Return) || unbuiltKey(c.Key)
 	}
@@ -36,10 +34,10 @@ func unbuilt(args any) error {
 }
 
 func unbuiltStatus(item string) bool {
-	return slices.Contains([]string{"HIGHESTMODSEQ", "APPENDLIMIT", "MAILBOXID", "DELETED-STORAGE"}, item)
+	return slices.Contains([]string{"APPENDLIMIT", "MAILBOXID", "DELETED-STORAGE"}, item)
 }
 
-func unbuiltItem(it imap.Item) bool { return it.Kind > imap.BinarySize }
+func unbuiltItem(it imap.Item) bool { return it.Kind > imap.ItemModSeq }
 
 func unbuiltReturn(r *imap.Return) bool {
 	return r != nil && (r.Partial != nil || r.Relevancy || r.Context || r.Update)
