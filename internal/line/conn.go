@@ -39,16 +39,19 @@ type Conn struct {
 	sock *socket   // the lowest layer, if it can be waited on
 	tls  *tls.Conn // nil in clear
 
+	unpacker *unpacker // nil: not compressed
+
 	in     []byte // in[r:w] has been received and not yet read; nil when there is nothing
 	r, w   int
 	bulk   bool  // much came at a time
 	within bool  // raw octets were read, and no line since: the peer is in the middle of something
 	ended  error // why there will be no more input
 
-	outMu  sync.Mutex // held by the owner while it writes, so that Close can tell
-	out    []byte
-	unsent error                 // why output could not be sent
-	fault  atomic.Pointer[error] // the first failure of the network
+	outMu    sync.Mutex // held by the owner while it writes, so that Close can tell
+	out      []byte
+	deflater *deflater             // nil: not compressed
+	unsent   error                 // why output could not be sent
+	fault    atomic.Pointer[error] // the first failure of the network
 }
 
 // NewConn puts lines over nc; side is the end that we are.

@@ -1,8 +1,8 @@
 // Package line is the connection under every line protocol, for servers and
-// clients alike: TCP, then TLS, then the tap, then buffers.
+// clients alike: TCP, then TLS, then DEFLATE, then the tap, then buffers.
 //
 // Invariant: everything that crosses the wire in clear is shown to the tap,
-// after TLS and with secrets hidden; output is flushed before the connection
+// after TLS and DEFLATE and with secrets hidden; output is flushed before the connection
 // waits for input, so a batch of pipelined commands is answered in one write.
 //
 // While a connection waits for the network it holds no buffers, so that very

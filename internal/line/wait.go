@@ -90,7 +90,7 @@ func (c *Conn) gather() error {
 	if c.ended != nil {
 		return c.ended
 	}
-	for layered := c.tls != nil; ; layered = false { // layers may hold what they were given before
+	for layered := c.tls != nil || c.unpacker != nil; ; layered = false { // layers may hold what they were given before
 		if !layered {
 			if err := c.await(); err != nil {
 				return c.end(err)
@@ -121,6 +121,14 @@ func (c *Conn) await() error {
 
 // receive reads from the layers below the buffer.
 func (c *Conn) receive(p []byte) (int, error) {
+	if c.unpacker != nil {
+		return c.unpacker.read(p, c.receivePacked)
+	}
+	return c.receivePacked(p)
+}
+
+// receivePacked reads from the layers below compression.
+func (c *Conn) receivePacked(p []byte) (int, error) {
 	if c.tls != nil {
 		c.allowAnswer()
 	}
@@ -151,6 +159,14 @@ func (c *Conn) park() {
 	if c.r == c.w && c.in != nil {
 		giveBack(c.in)
 		c.in, c.r, c.w = nil, 0, 0
+	}
+	if c.unpacker == nil {
+		return
+	}
+	c.unpacker.rest()
+	if c.outMu.TryLock() { // else it is at work
+		c.deflater.rest()
+		c.outMu.Unlock()
 	}
 }
 

@@ -2,6 +2,7 @@ package line
 
 import (
 	"io"
+	"slices"
 	"time"
 )
 
@@ -117,10 +118,28 @@ func (c *Conn) flushBy(by time.Time) error {
 		return c.unsent
 	}
 	c.nc.SetWriteDeadline(by)
-	_, err := c.nc.Write(c.out)
-	c.out = c.out[:0]
-	if err != nil {
+	if err := c.send(); err != nil {
 		c.unsent = c.fail(err)
 	}
+	c.out = c.out[:0]
 	return c.unsent
+}
+
+// send writes what is buffered to the layers below.
+func (c *Conn) send() error {
+	if c.deflater == nil {
+		_, err := c.nc.Write(c.out)
+		return err
+	}
+	defer c.deflater.sent()
+	for piece := range slices.Chunk(c.out, maxBuffer/2) { // what does not become smaller fits into a buffer, too
+		packed, err := c.deflater.deflate(piece)
+		if err != nil {
+			return err
+		}
+		if _, err := c.nc.Write(packed); err != nil {
+			return err
+		}
+	}
+	return nil
 }
