@@ -22,10 +22,13 @@ func parseESearch(d *decoder) *ESearch {
 			d.fail("IN takes mailboxes, but not SELECTED-DELAYED")
 		}
 	}
-	c.Return = d.returns()
+	if c.Return = d.returns(); c.Return != nil && c.Return.Save && slices.ContainsFunc(c.In, isOther) { // RFC 7377 §2.2
+		d.fail("SAVE is for the selected mailbox only")
+	}
 	c.Charset = d.charset()
 	c.Key = d.program()
 	return c
 }
 
 func isDelayed(f MailboxFilter) bool { return f.Kind == FilterSelectedDelayed }
+func isOther(f MailboxFilter) bool   { return f.Kind != FilterSelected }

@@ -64,6 +64,9 @@ func parseFetch(d *decoder, uid bool) *Fetch {
 	if c.Vanished && (!uid || c.ChangedSince == nil) { // RFC 7162 §3.2.6
 		d.fail("VANISHED needs UID FETCH and CHANGEDSINCE")
 	}
+	if c.Partial != nil && !uid { // RFC 9394 §3.3
+		d.fail("PARTIAL needs UID FETCH")
+	}
 	return c
 }
 
@@ -145,7 +148,7 @@ var simpleItems = map[string]ItemKind{"FLAGS": Flags, "UID": UID, "INTERNALDATE"
 	"EMAILID": ItemEmailID, "THREADID": ItemThreadID,
 	"X-GM-MSGID": ItemGmailMsgID, "X-GM-THRID": ItemGmailThrID, "X-GM-LABELS": ItemGmailLabels}
 
-// lazy reads PREVIEW's (LAZY) with the space before it (RFC 8970 §3.2); other
+// lazy reads PREVIEW's (LAZY) with the space before it (RFC 8970 §4.1); other
 // parentheses may be the modifiers of FETCH.
 func (d *decoder) lazy() bool {
 	at := d.pos

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestParse(t *testing.T) {
@@ -33,6 +34,23 @@ func TestParse(t *testing.T) {
 		{"a FETCH 1 (UID BODY.PEEK[1.HEADER.FIELDS (To)]<0.9>)", &Fetch{Set: Set{Ranges: []Range{{1, 1}}}, Items: []Item{
 			{Kind: UID, Label: "UID"},
 			{Kind: Section, Label: "BODY[1.HEADER.FIELDS (To)]<0>", Peek: true, Path: []int{1}, Text: "HEADER.FIELDS", Fields: []string{"To"}, Partial: true, Count: 9}}}},
+		{"a AUTHENTICATE PLAIN AGEAYg==", &Authenticate{"PLAIN", []byte("\x00a\x00b")}},
+		{"a authenticate XOAUTH2", &Authenticate{Mechanism: "XOAUTH2"}},
+		{`a ID ("Name" "x" "os" nil)`, &ID{map[string]string{"name": "x", "os": ""}}},
+		{"a ID NIL", &ID{map[string]string{}}},
+		{"a ENABLE condstore X", &Enable{[]string{"CONDSTORE", "X"}}},
+		{`a CREATE x (USE (\Sent))`, &Create{"x", `\Sent`}},
+		{"a LSUB Inbox/ *", &List{LSub: true, Reference: "INBOX/", Patterns: []string{"*"}}},
+		{`a LIST "" % RETURN (SPECIAL-USE)`, &List{Extended: true, Patterns: []string{"%"}, ReturnSpecialUse: true}},
+		{"a UID EXPUNGE 1:2", &Expunge{UIDs: &Set{Ranges: []Range{{1, 2}}}}},
+		{"a FETCH 1 full", &Fetch{Set: Set{Ranges: []Range{{1, 1}}}, Items: []Item{{Kind: Flags, Label: "FLAGS"}, {Kind: InternalDate, Label: "INTERNALDATE"},
+			{Kind: Size, Label: "RFC822.SIZE"}, {Kind: Envelope, Label: "ENVELOPE"}, {Kind: Body, Label: "BODY"}}}},
+		{"a FETCH 1 (RFC822 RFC822.HEADER RFC822.TEXT BODY BODY[TEXT])", &Fetch{Set: Set{Ranges: []Range{{1, 1}}}, Items: []Item{{Kind: Section, Label: "RFC822"},
+			{Kind: Section, Label: "RFC822.HEADER", Text: "HEADER", Peek: true}, {Kind: Section, Label: "RFC822.TEXT", Text: "TEXT"}, {Kind: Body, Label: "BODY"},
+			{Kind: Section, Label: "BODY[TEXT]", Text: "TEXT"}}}},
+		{"a SEARCH CHARSET utf-8 OLD KEYWORD k UNKEYWORD k SENTON 1-Feb-1994 SMALLER 5 HEADER X-Y {1}\r\nz UID 7 BODY b TEXT t", &Search{Charset: "UTF-8", Key: Key{Keys: []Key{not(Key{Op: Recent}), {Op: HasFlag, Text: "k"}, not(Key{Op: HasFlag, Text: "k"}),
+			{Op: SentOn, Date: time.Date(1994, 2, 1, 0, 0, 0, 0, time.UTC)}, {Op: Smaller, N: 5}, {Op: Header, Field: "X-Y", Text: "z"},
+			{Op: UIDSet, Set: Set{Ranges: []Range{{7, 7}}}}, {Op: BodyText, Text: "b"}, {Op: AnyText, Text: "t"}}}}},
 		{"a SEARCH OR UNSEEN (LARGER 3 2)", &Search{Key: Key{Keys: []Key{{Op: OrOp, Keys: []Key{
 			{Op: NotOp, Keys: []Key{{Op: HasFlag, Text: `\Seen`}}},
 			{Keys: []Key{{Op: Larger, N: 3}, {Op: Numbered, Set: Set{Ranges: []Range{{2, 2}}}}}}}}}}}},

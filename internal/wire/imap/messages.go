@@ -70,6 +70,7 @@ func (r *Reader) NextMessage() (*Message, error) {
 	d := r.rest()
 	m := d.message()
 	s.within, s.parts, s.list = true, 0, m.Catenate
+	s.items++
 	return m, r.understood(d)
 }
 
@@ -141,7 +142,7 @@ func (r *Reader) rest() *decoder { return &decoder{Mode: r.Mode, b: r.buf, pos: 
 // understood takes what d has read off the text.
 func (r *Reader) understood(d *decoder) error {
 	s := r.msgs
-	if s.items++; s.items > MaxItems {
+	if s.items > MaxItems {
 		d.fail("more than %d messages and parts in one command", MaxItems)
 	}
 	if d.err != nil {
@@ -206,6 +207,7 @@ func (s *messages) part(d *decoder) (p *Part) {
 		p = d.namedPart()
 	}
 	s.parts++
+	s.items++
 	s.utf8, s.waiting = p.UTF8, p.URL == ""
 	return p
 }

@@ -162,6 +162,28 @@ func TestUnreadParts(t *testing.T) {
 	}
 }
 
+// As many parts as are allowed, and one more.
+func TestTooManyParts(t *testing.T) {
+	t.Parallel()
+	for parts, ok := range map[int]bool{MaxItems - 1: true, MaxItems: false} {
+		text := "a APPEND x CATENATE (URL x" + strings.Repeat(" URL x", parts-1) + ")\r\n"
+		r := NewReader(line.NewConn(&script{bytes.NewReader([]byte(text))}, line.Server, line.Options{MaxLine: MaxLine}))
+		if _, err := r.Next(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := r.NextMessage()
+		for err == nil {
+			p, e := r.NextPart()
+			if err = e; p == nil {
+				break
+			}
+		}
+		if (err == nil) != ok {
+			t.Errorf("%d parts: %v", parts, err)
+		}
+	}
+}
+
 // script is a connection whose other end has said all there is.
 type script struct{ in *bytes.Reader }
 

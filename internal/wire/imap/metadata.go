@@ -102,7 +102,7 @@ func (d *decoder) entries() (names []string) {
 // entry reads the name of an entry (RFC 5464 §3.2).
 func (d *decoder) entry() string {
 	name := d.astring()
-	bad := func(r rune) bool { return r < ' ' || r > '~' || r == '*' || r == '%' }
+	bad := func(r rune) bool { return r <= 0x19 || r > 0x7f || r == '*' || r == '%' }
 	if !strings.HasPrefix(name, "/") || strings.HasSuffix(name, "/") || strings.Contains(name, "//") || strings.ContainsFunc(name, bad) {
 		d.fail("malformed name of an entry")
 	}

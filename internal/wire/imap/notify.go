@@ -138,3 +138,9 @@ func AppendEvents(dst []byte, events Events) []byte {
 	}
 	return append(bytes.TrimSuffix(dst, []byte(" ")), ')')
 }
+
+// AppendOldName writes what a LIST response says of a mailbox that was renamed
+// (RFC 5465 §5.4, RFC 9051 §6.3.9.7).
+func AppendOldName(dst []byte, old string, utf8 bool) []byte {
+	return append(AppendMailbox(append(dst, `("OLDNAME" (`...), old, utf8), "))"...)
+}

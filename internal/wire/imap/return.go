@@ -3,7 +3,7 @@ package imap
 import "strconv"
 
 // Return is what SEARCH or SORT is to answer with RETURN (RFC 9051 §6.4.4,
-// RFC 5267 §2). RETURN () is read as RETURN (ALL). The order in which a client
+// RFC 5267 §3.1, §4). RETURN () is read as RETURN (ALL). The order in which a client
 // writes them means nothing (RFC 4731 §3.1).
 type Return struct {
 	Min, Max, All, Count bool

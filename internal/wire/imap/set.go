@@ -133,3 +133,13 @@ func AppendNumbers[N ~uint32](dst []byte, nums []N) []byte {
 	}
 	return dst
 }
+
+// AppendVanished writes a VANISHED response without "* " (RFC 7162 §3.2.10);
+// earlier: the messages were gone before the client asked.
+func AppendVanished[N ~uint32](dst []byte, earlier bool, uids []N) []byte {
+	dst = append(dst, "VANISHED "...)
+	if earlier {
+		dst = append(dst, "(EARLIER) "...)
+	}
+	return AppendNumbers(dst, uids)
+}

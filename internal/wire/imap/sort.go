@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Sort is SORT or UID SORT (RFC 5256 §3, RFC 5267 §2).
+// Sort is SORT or UID SORT (RFC 5256 §3, RFC 5267 §3.1).
 type Sort struct {
 	UID     bool
 	Return  *Return   // nil: no RETURN
@@ -30,7 +30,7 @@ type Thread struct {
 	Key       Key
 }
 
-// CancelUpdate ends the updates of earlier searches (RFC 5267 §4.5).
+// CancelUpdate ends the updates of earlier searches (RFC 5267 §4.3.5).
 type CancelUpdate struct{ Tags []string }
 
 // SortHandler runs what puts messages in order.

@@ -3,7 +3,7 @@ package imap
 import "context"
 
 // UIDBatches asks for ranges of UIDs that hold Size messages each, newest
-// first, of which the From-th to the To-th, both included (RFC 10022 §3).
+// first, of which the From-th to the To-th, both included (RFC 10022).
 type UIDBatches struct {
 	Size     uint32
 	From, To uint32 // 0: all
