@@ -43,7 +43,7 @@ func parseReplace(d *decoder, uid bool) *Replace {
 	return &Replace{UID: uid, Number: d.setNumber(), Mailbox: d.oneMailbox()}
 }
 
-// message reads an append-message up to its data (RFC 4466 §4, RFC 4469 §5).
+// message reads an append-message up to its data (RFC 4466 §3, RFC 4469 §5).
 func (d *decoder) message() *Message {
 	m := &Message{}
 	d.sp()
