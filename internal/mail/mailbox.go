@@ -206,7 +206,7 @@ func (a *Account) empty(ctx context.Context, box *Mailbox) error {
 				e.b.Delete(a.id, mailboxRow(keyDoomed, box.ID))
 				return nil
 			}
-			return e.removeAll(ctx, box, victims)
+			return e.removeAll(ctx, removal{box, victims})
 		})
 		if err != nil {
 			return err
@@ -235,15 +235,22 @@ func (e *edit) firstVictims(ctx context.Context, id MailboxID) ([]victim, error)
 	return e.victims(ctx, &Mailbox{ID: id}, items)
 }
 
+// readDoomed lists the mailboxes that were deleted and are not empty yet.
+func readDoomed(r kv.Reader, account kv.Part) (doomed []Mailbox, err error) {
+	err = r.Scan(account, []byte{keyDoomed}, []byte{keyDoomed + 1}, kv.ScanOptions{}, func(key, row []byte) error {
+		m, err := decodeMailbox(key, row)
+		doomed = append(doomed, m)
+		return err
+	})
+	return doomed, err
+}
+
 // emptyDoomed goes on with deletions that a crash interrupted.
 func (a *Account) emptyDoomed(ctx context.Context) error {
 	var doomed []Mailbox
-	err := a.s.view(ctx, func(r kv.Reader) error {
-		return r.Scan(a.id, []byte{keyDoomed}, []byte{keyDoomed + 1}, kv.ScanOptions{}, func(key, row []byte) error {
-			m, err := decodeMailbox(key, row)
-			doomed = append(doomed, m)
-			return err
-		})
+	err := a.s.view(ctx, func(r kv.Reader) (err error) {
+		doomed, err = readDoomed(r, a.id)
+		return err
 	})
 	for i := range doomed {
 		if err != nil {

@@ -68,6 +68,7 @@ func (p *player) checkBox(t *rapid.T, ctx context.Context, box *modelBox, have M
 		t.Fatalf("%s has totals %+v, want %+v", have.Name, got, want)
 	}
 	p.checkBodies(t, ctx, box, have.ID, uidsOf(items))
+	p.checkLabels(t, ctx, box, have, uidsOf(items))
 }
 
 func (p *player) checkBodies(t *rapid.T, ctx context.Context, box *modelBox, id MailboxID, uids []UID) {
@@ -84,6 +85,37 @@ func (p *player) checkBodies(t *rapid.T, ctx context.Context, box *modelBox, id 
 		if got := bodyText(t, ctx, p.a, &m); got != msg.text || m.UID != uids[n] || m.Email != msg.email {
 			t.Fatalf("uid %d, email %d: %.60q, want email %d: %.60q", m.UID, m.Email, got, msg.email, msg.text)
 		}
+	}
+}
+
+// checkLabels: the other mailboxes that the email of each message is in.
+func (p *player) checkLabels(t *rapid.T, ctx context.Context, box *modelBox, have Mailbox, uids []UID) {
+	n := 0
+	err := p.a.Labels(ctx, have.ID, uids, func(uid UID, in []MailboxID) error {
+		got := make(map[string]bool)
+		for _, id := range in {
+			other, err := p.a.MailboxByID(ctx, id)
+			if err != nil {
+				return err
+			}
+			got[other.Name] = true
+		}
+		want := make(map[string]bool)
+		for name, other := range p.boxes {
+			for _, msg := range other.msgs {
+				if msg.email == box.msgs[uid].email && name != have.Name {
+					want[name] = true
+				}
+			}
+		}
+		if !maps.Equal(got, want) || uid != uids[n] || len(in) != len(got) {
+			t.Fatalf("%s: labels of uid %d are %v, want %v of %d", have.Name, uid, got, want, uids[n])
+		}
+		n++
+		return nil
+	})
+	if err != nil || n != len(uids) {
+		t.Fatalf("labels of %d of %d: %v", n, len(uids), err)
 	}
 }
 

@@ -291,18 +291,35 @@ func (m *machine) remove(t *rapid.T) {
 
 // bury removes messages from a mailbox; those that are nowhere else go into the vault.
 func (a *modelAccount) bury(name string, box *modelBox, uids []UID, at time.Time) {
-	var removed []modelMsg
-	for _, u := range uids {
-		removed = append(removed, box.msgs[u])
+	removed := make([]modelBuried, len(uids))
+	for n, u := range uids {
+		removed[n] = modelBuried{box.msgs[u], name, at}
 		delete(box.msgs, u)
 	}
+	a.buryEach(removed)
+}
+
+func (a *modelAccount) buryEach(removed []modelBuried) {
 	left := a.emails()
-	for _, msg := range removed {
-		if _, lives := left[msg.email]; !lives {
-			left[msg.email] = 0 // once
-			a.vault = append(a.vault, modelBuried{msg, name, at})
+	for _, b := range removed {
+		if _, lives := left[b.email]; !lives {
+			left[b.email] = 0 // once
+			a.vault = append(a.vault, b)
 		}
 	}
+}
+
+// buryAll removes messages from several mailboxes at once; the vault has an
+// email as it was in the first.
+func (a *modelAccount) buryAll(uids map[string][]UID, order []string, at time.Time) {
+	var removed []modelBuried
+	for _, name := range order {
+		for _, u := range sorted(uids[name]) {
+			removed = append(removed, modelBuried{a.boxes[name].msgs[u], name, at})
+			delete(a.boxes[name].msgs, u)
+		}
+	}
+	a.buryEach(removed)
 }
 
 func (m *machine) transfer(t *rapid.T) {
@@ -338,6 +355,82 @@ func (m *machine) transfer(t *rapid.T) {
 	if !slices.Equal(from, c.From) || !slices.Equal(got, c.To) {
 		t.Fatalf("copied %+v, want %v to %v", c, from, got)
 	}
+}
+
+// label makes messages be in other mailboxes of an account, or no longer.
+func (m *machine) label(t *rapid.T) {
+	p := m.player(t)
+	box, have := p.box(t, m.ctx)
+	if box == nil {
+		return
+	}
+	op, uids := FlagOp(rapid.IntRange(0, 2).Draw(t, "op")), drawUIDs(t, box)
+	named := make(map[string]bool)
+	var in []MailboxID
+	for range rapid.IntRange(0, 3).Draw(t, "labels") {
+		name := name(t)
+		if p.boxes[name] != nil {
+			other, err := p.a.Mailbox(m.ctx, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			named[name], in = true, append(in, other.ID)
+		}
+	}
+	changed, err := p.a.Label(m.ctx, have.ID, uids, op, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	emails := make(map[EmailID]bool)
+	removed := make(map[string][]UID)
+	for _, u := range sorted(uids) {
+		if msg, there := box.msgs[u]; there && p.labels(have.Name, msg, op, named, removed) {
+			emails[msg.email] = true
+		}
+	}
+	var want []UID
+	for _, u := range sorted(uids) {
+		if msg, there := box.msgs[u]; there && emails[msg.email] {
+			want = append(want, u)
+		}
+	}
+	if !slices.Equal(changed, want) {
+		t.Fatalf("changed %v, want %v", changed, want)
+	}
+	all, err := p.a.Mailboxes(m.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.SortFunc(all, func(x, y Mailbox) int { return cmp.Compare(x.ID, y.ID) })
+	var order []string
+	for _, box := range all {
+		order = append(order, box.Name)
+	}
+	p.buryAll(removed, order, m.clock.t)
+}
+
+// labels labels one message in the model; what leaves a mailbox is only noted.
+func (a *modelAccount) labels(at string, msg modelMsg, op FlagOp, named map[string]bool, removed map[string][]UID) (changed bool) {
+	for name, box := range a.boxes {
+		there := false
+		for u, other := range box.msgs {
+			there = there || other.email == msg.email && !slices.Contains(removed[name], u)
+		}
+		leaves := op == RemoveFlags && named[name] || op == SetFlags && !named[name] && name != at
+		switch {
+		case op != RemoveFlags && named[name] && !there:
+			box.add(msg)
+			changed = true
+		case leaves && there:
+			for u, other := range box.msgs {
+				if other.email == msg.email {
+					removed[name] = append(removed[name], u)
+				}
+			}
+			changed = true
+		}
+	}
+	return changed
 }
 
 func (m *machine) restore(t *rapid.T) {

@@ -50,7 +50,10 @@ func (p *planner) sharedWith(other MailboxID) (uids UIDs, err error) {
 	if found, ok := p.shared[other]; ok {
 		return found, nil
 	}
-	err = eachEmail(p.r, p.account, func(_ EmailID, where []Instance) error {
+	if _, there, err := p.r.Get(p.account, mailboxKey(other)); !there || err != nil {
+		return nil, err
+	}
+	err = eachEmail(p.r, p.account, []byte{keyEmail}, []byte{keyEmail + 1}, func(_ EmailID, where []Instance) error {
 		there := false
 		for _, i := range where {
 			there = there || i.Mailbox == other
@@ -66,12 +69,12 @@ func (p *planner) sharedWith(other MailboxID) (uids UIDs, err error) {
 	return uids, err
 }
 
-// eachEmail calls fn for every email of an account, in order, with its
-// instances by mailbox and UID, which are valid only during the call.
-func eachEmail(r kv.Reader, account kv.Part, fn func(email EmailID, where []Instance) error) error {
+// eachEmail calls fn for every email whose rows are in a range of keys, in order,
+// with its instances by mailbox and UID, which are valid only during the call.
+func eachEmail(r kv.Reader, account kv.Part, lo, hi []byte, fn func(email EmailID, where []Instance) error) error {
 	var last EmailID
 	var where []Instance
-	err := r.Scan(account, []byte{keyEmail}, []byte{keyEmail + 1}, kv.ScanOptions{}, func(key, _ []byte) error {
+	err := r.Scan(account, lo, hi, kv.ScanOptions{}, func(key, _ []byte) error {
 		email, id, uid := instanceOf(key)
 		if email != last && len(where) > 0 {
 			if err := fn(last, where); err != nil {

@@ -58,7 +58,7 @@ func (a *Account) removeChunk(ctx context.Context, id MailboxID, uids []UID, whi
 		if err != nil {
 			return err
 		}
-		return e.removeAll(ctx, e.box(id), victims)
+		return e.removeAll(ctx, removal{e.box(id), victims})
 	})
 	return gone, err
 }
@@ -95,33 +95,43 @@ func uidsOf(items []Item) []UID {
 	return uids
 }
 
-// removeAll takes messages out of a mailbox. Those emails that are in no other
+// removal is some messages that leave a mailbox.
+type removal struct {
+	box     *Mailbox // to be changed
+	victims []victim
+}
+
+// removeAll takes messages out of mailboxes. Those emails that are in no other
 // go into the vault, or are let go of at once where there is none.
-func (e *edit) removeAll(ctx context.Context, box *Mailbox, victims []victim) error {
-	ending, err := e.ending(ctx, victims)
+func (e *edit) removeAll(ctx context.Context, from ...removal) error {
+	ending, err := e.ending(ctx, from)
 	if err != nil {
 		return err
 	}
-	for i := range victims {
-		v := &victims[i]
-		e.modernise(box.ID, &v.meta)
-		e.unlink(box, &v.meta, v.flags)
-		if !ending[v.meta.Email] {
-			continue
+	for _, f := range from {
+		for i := range f.victims {
+			v := &f.victims[i]
+			e.modernise(f.box.ID, &v.meta)
+			e.unlink(f.box, &v.meta, v.flags)
+			if !ending[v.meta.Email] {
+				continue
+			}
+			delete(ending, v.meta.Email) // once, however many instances leave
+			e.unknown(&v.meta)
+			e.discharge(v.meta.Size)
+			e.bury(f.box, v)
 		}
-		delete(ending, v.meta.Email) // once, if the mailbox has it twice
-		e.unknown(&v.meta)
-		e.discharge(v.meta.Size)
-		e.bury(box, v)
 	}
 	return e.trimVault(ctx)
 }
 
-// ending are the emails that have no instances but those of victims.
-func (e *edit) ending(ctx context.Context, victims []victim) (map[EmailID]bool, error) {
-	left := make(map[EmailID]int, len(victims)) // how many of the instances read are victims
-	for i := range victims {
-		left[victims[i].meta.Email]++
+// ending are the emails that have no instances but those that leave.
+func (e *edit) ending(ctx context.Context, from []removal) (map[EmailID]bool, error) {
+	left := make(map[EmailID]int) // how many of the instances read are victims
+	for _, f := range from {
+		for i := range f.victims {
+			left[f.victims[i].meta.Email]++
+		}
 	}
 	ending := make(map[EmailID]bool, len(left))
 	err := e.s.view(ctx, func(r kv.Reader) error {

@@ -42,5 +42,5 @@ func (e *edit) replaced(ctx context.Context, from MailboxID, uid UID) error {
 	if err != nil {
 		return err
 	}
-	return e.removeAll(ctx, e.box(from), victims)
+	return e.removeAll(ctx, removal{e.box(from), victims})
 }
