@@ -12,27 +12,63 @@ import (
 
 // A session that waits holds no buffers, and after a while no list of messages
 // either, only which UIDs the client knows: there may be a hundred thousand
-// such sessions.
+// such sessions. It works in a goroutine that ends when it rests, since a stack
+// that has grown does not shrink as far as a new one.
 
-// restAfter is how long a session waits before it lets go of what it can read again.
+// restAfter is how long a session waits before it lets go of what it can have again.
 const restAfter = 15 * time.Second
 
-// step waits for input or news, and deals with what comes first. An error ends
-// the session. It calls Wait at a shallow depth, so that a waiting goroutine
-// needs little stack.
+// serve alternates between work and rest until the session ends.
+func (s *session) serve(ctx context.Context) error {
+	for news := false; ; {
+		done := make(chan error, 1)
+		go func() { done <- s.work(ctx, news) }()
+		if err := <-done; err != nil || s.ended {
+			return err
+		}
+		s.rest()
+		err := s.c.Wait(s.active.Add(s.o.IdleTimeout))
+		if news = errors.Is(err, line.ErrNudged); err != nil && !news {
+			return err
+		}
+	}
+}
+
+// work deals with what comes, input or news, until it has been quiet for restAfter.
+func (s *session) work(ctx context.Context, news bool) error {
+	if news {
+		if err := s.hear(ctx); err != nil {
+			return err
+		}
+	}
+	for !s.ended {
+		switch err := s.step(ctx); {
+		case err == errQuiet:
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// errQuiet: nothing has come for a while.
+var errQuiet = errors.New("quiet")
+
+// step waits for what comes first and deals with it. An error other than
+// errQuiet ends the session.
 func (s *session) step(ctx context.Context) error {
 	if s.behind != nil || s.c.Buffered() > 0 {
 		return s.heed(ctx)
 	}
-	err := s.c.Wait(s.wakeAt())
+	err := s.c.Wait(s.quiet.Add(min(restAfter, s.o.IdleTimeout)))
 	switch {
 	case err == nil:
 		return s.heed(ctx)
 	case errors.Is(err, line.ErrNudged):
 		return s.hear(ctx)
-	case !s.resting && isTimeout(err):
-		s.rest()
-		return nil
+	case isTimeout(err) && time.Since(s.active) < s.o.IdleTimeout:
+		return errQuiet
 	}
 	return err
 }
@@ -42,19 +78,11 @@ func isTimeout(err error) bool {
 	return errors.As(err, &network) && network.Timeout()
 }
 
-// wakeAt is when waiting ends if nothing comes.
-func (s *session) wakeAt() time.Time {
-	if s.resting {
-		return s.active.Add(s.o.IdleTimeout)
-	}
-	return s.quiet.Add(min(restAfter, s.o.IdleTimeout))
-}
-
 // heed deals with what the client says.
 func (s *session) heed(ctx context.Context) error {
 	defer func() {
 		s.active = time.Now()
-		s.quiet, s.resting = s.active, false
+		s.quiet = s.active
 	}()
 	if s.idling != nil {
 		return s.done(ctx)
@@ -72,7 +100,7 @@ func (s *session) hear(ctx context.Context) error {
 
 // rest lets go of what can be had again.
 func (s *session) rest() {
-	s.resting, s.out = true, nil
+	s.out = nil
 	s.r.Release()
 	if s.view != nil {
 		s.view.fold()

@@ -4,8 +4,9 @@
 // Invariant: sequence numbers change only where RFC 9051 §7.5.1 allows it, and
 // whatever changed in the selected mailbox is told after each command.
 //
-// A session runs in the goroutine of its connection. Commands that run side by
-// side have one each while they last (group.go).
+// A session works in one goroutine at a time: that of its connection waits while
+// it rests, another while it works (rest.go). Commands that run side by side have
+// one each while they last (group.go).
 package imapserver
 
 import (
@@ -84,11 +85,8 @@ func (s *Server) Handle(ctx context.Context, c *line.Conn) {
 	se.active = time.Now()
 	se.quiet = se.active
 	defer se.deaf()
-	for !se.ended {
-		if err := se.step(ctx); err != nil {
-			se.goodbye(err)
-			return
-		}
+	if err := se.serve(ctx); err != nil {
+		se.goodbye(err)
 	}
 }
 

@@ -35,7 +35,6 @@ type session struct {
 	idling        *turn         // IDLE, while it lasts
 	unlisten      func()        // ends the news that listen asked for; nil: there are none
 	active, quiet time.Time     // of the last input; of the last thing that needed the list of messages
-	resting       bool          // see rest
 	out           []byte        // what is told beside a command's own answers is built here
 
 	writing sync.Mutex // held for each whole response

@@ -21,7 +21,7 @@ func (s *session) sync(ctx context.Context, expunges bool) error {
 		return s.say("* BYE the mailbox was deleted")
 	}
 	if d.Mailbox.HighestModSeq > v.box.HighestModSeq {
-		s.quiet, s.resting = time.Now(), false
+		s.quiet = time.Now()
 		if err := s.unfold(ctx); err != nil {
 			return err
 		}
