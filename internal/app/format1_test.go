@@ -113,17 +113,19 @@ func addFormerJob(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	q, b := queue.New(queue.Options{Mail: spare}), new(kv.Batch)
-	_, err = spare.Deliver(t.Context(), body, nil, func(made *kv.Batch) {
-		q.Add(made, &queue.Job{ID: body.ID.String() + "-1", Body: body.ID, Size: body.Size, Domain: "elsewhere.example"})
-		for _, op := range made.Ops {
-			if op.Part >= kv.FirstBodies && op.Part < kv.FirstBodies+kv.BodyParts {
-				op.Part = kv.OldBodies
-			}
-			b.Ops = append(b.Ops, op)
-		}
+	var made *kv.Batch
+	_, err = spare.Deliver(t.Context(), body, nil, func(b *kv.Batch) {
+		made = b
+		q.Add(b, &queue.Job{ID: body.ID.String() + "-1", Body: body.ID, Size: body.Size, Domain: "elsewhere.example"})
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, op := range made.Ops {
+		if op.Part >= kv.FirstBodies && op.Part < kv.FirstBodies+kv.BodyParts {
+			op.Part = kv.OldBodies
+		}
+		b.Ops = append(b.Ops, op)
 	}
 	rows, err := pebble.Open(pebble.Options{Dir: filepath.Join(dir, rowsDir)})
 	if err != nil {
