@@ -173,12 +173,17 @@ func (c *Conn) sayLast() {
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
-	bottom := c.nc
-	if c.sock != nil {
-		bottom = c.sock.TCPConn // the owner may be reading through the layers
-	}
+	bottom := c.bottom() // the owner may be reading through the layers
 	bottom.SetReadDeadline(time.Now().Add(lingerTimeout))
 	io.CopyN(io.Discard, bottom, maxBuffer)
+}
+
+// bottom is the connection below the layers, as far as it is known.
+func (c *Conn) bottom() net.Conn {
+	if c.sock != nil {
+		return c.sock.TCPConn
+	}
+	return c.nc
 }
 
 // StartTLS flushes, then does the handshake of our side. On a server, buffered
