@@ -130,7 +130,7 @@ func (s *Server) wire() {
 	}
 	for _, p := range s.ports {
 		e := engines[p.name]
-		p.Handle = s.drained(e.Handle)
+		p.Handle = e.Handle
 		p.Options = func() line.Options {
 			o := e.Options()
 			o.Tap = s.options.Tap
@@ -143,23 +143,6 @@ func (s *Server) wire() {
 type engine interface {
 	Options() line.Options
 	Handle(ctx context.Context, c *line.Conn)
-}
-
-// drained closes a session that does not end in time after ctx has: one whose
-// client does not read would otherwise hold the server up.
-func (s *Server) drained(handle func(context.Context, *line.Conn)) func(context.Context, *line.Conn) {
-	return func(ctx context.Context, c *line.Conn) {
-		ended := make(chan struct{})
-		defer close(ended)
-		defer context.AfterFunc(ctx, func() {
-			select {
-			case <-ended:
-			case <-time.After(time.Duration(s.config.Limits.Drain)):
-				c.Close()
-			}
-		})()
-		handle(ctx, c)
-	}
 }
 
 func (s *Server) smtpOptions(mode smtpserver.Mode) smtpserver.Options {
@@ -217,7 +200,7 @@ func (s *Server) bind() error {
 				return err
 			}
 			limits := line.Limits{Connections: s.config.Limits.Connections, PerAddress: s.config.Limits.ConnectionsPerAddress}
-			bound := &line.Listener{Net: l, Limits: limits, Refuse: p.refuse}
+			bound := &line.Listener{Net: l, Limits: limits, Refuse: p.refuse, Drain: time.Duration(s.config.Limits.Drain)}
 			if p.tls {
 				bound.TLS = s.cert.Config()
 			}

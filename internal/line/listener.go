@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -29,6 +31,9 @@ type Listener struct {
 	// Handle runs one session; ctx ends when Run's does, after which c is
 	// interrupted, so that the session says goodbye.
 	Handle func(ctx context.Context, c *Conn)
+	// Drain is how long a session may go on after that; then c is closed: one
+	// whose client does not read would otherwise hold Run up. 0: without end.
+	Drain time.Duration
 
 	held held
 }
@@ -36,9 +41,11 @@ type Listener struct {
 // Run accepts until ctx ends, then waits for every session to end, and
 // returns nil; or returns why it could not accept any more.
 func (l *Listener) Run(ctx context.Context) error {
+	idle := make(chan struct{})
+	defer context.AfterFunc(ctx, func() { l.end(idle) })()
+	defer close(idle)
 	var sessions sync.WaitGroup
 	defer sessions.Wait()
-	defer context.AfterFunc(ctx, func() { l.Net.Close() })()
 	pause := time.Duration(0)
 	for {
 		nc, err := l.Net.Accept()
@@ -69,6 +76,22 @@ func (l *Listener) Run(ctx context.Context) error {
 	}
 }
 
+// end has every session say goodbye, and closes those that do not within Drain.
+func (l *Listener) end(idle <-chan struct{}) {
+	l.Net.Close()
+	l.held.interrupt()
+	if l.Drain <= 0 {
+		return
+	}
+	late := time.NewTimer(l.Drain)
+	defer late.Stop()
+	select {
+	case <-idle:
+	case <-late.C:
+		l.held.close()
+	}
+}
+
 // passing reports that a failure to accept is one to wait out.
 func passing(err error) bool {
 	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
@@ -93,7 +116,8 @@ func (l *Listener) serve(ctx context.Context, nc net.Conn) {
 	}
 	c := NewConn(nc, Server, o)
 	defer c.Close()
-	defer context.AfterFunc(ctx, c.Interrupt)()
+	l.held.open(c)
+	defer l.held.forget(c)
 	if l.TLS != nil && c.StartTLS(ctx, l.TLS) != nil {
 		return
 	}
@@ -108,11 +132,52 @@ func (l *Listener) refuse(nc net.Conn) {
 	nc.Close()
 }
 
-// held counts the connections of each origin.
+// held is what a Listener holds: its connections, and how many there are of each origin.
 type held struct {
-	mu   sync.Mutex
-	all  int
-	from map[netip.Prefix]int
+	mu    sync.Mutex
+	all   int
+	from  map[netip.Prefix]int
+	conns map[*Conn]struct{}
+	over  bool // all were interrupted, and who comes late will be
+}
+
+func (h *held) open(c *Conn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.conns == nil {
+		h.conns = map[*Conn]struct{}{}
+	}
+	h.conns[c] = struct{}{}
+	if h.over {
+		c.Interrupt()
+	}
+}
+
+func (h *held) forget(c *Conn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.conns, c)
+}
+
+func (h *held) interrupt() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.over = true
+	for c := range h.conns {
+		c.Interrupt()
+	}
+}
+
+// close closes what is left, all at once: each may take a moment for its last words.
+func (h *held) close() {
+	h.mu.Lock()
+	left := slices.Collect(maps.Keys(h.conns))
+	h.mu.Unlock()
+	var closing sync.WaitGroup
+	for _, c := range left {
+		closing.Go(func() { c.Close() })
+	}
+	closing.Wait()
 }
 
 func (h *held) add(from netip.Prefix, most Limits) bool {

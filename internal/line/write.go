@@ -87,8 +87,8 @@ func (c *Conn) ReadFrom(r io.Reader) (n int64, err error) {
 // roomOut makes room for the first of n more octets of output.
 func (c *Conn) roomOut(n int) error {
 	switch {
-	case len(c.out) < cap(c.out):
-		return nil
+	case c.unsent != nil || len(c.out) < cap(c.out):
+		return c.unsent
 	case cap(c.out) >= maxBuffer:
 		return c.flushBy(time.Now().Add(c.o.WriteTimeout))
 	}
@@ -114,9 +114,6 @@ func (c *Conn) Flush() error {
 // flushBy sends what is buffered, all of it by then: a peer that takes an octet now and again gains
 // nothing. After a failure nothing is sent any more: part of it may have been.
 func (c *Conn) flushBy(by time.Time) error {
-	if c.unsent != nil {
-		return c.unsent
-	}
 	c.nc.SetWriteDeadline(by)
 	if err := c.send(); err != nil {
 		c.unsent = c.fail(err)
