@@ -48,6 +48,11 @@ func fillAccount(t testing.TB, s *Store) {
 	grant(t, a, 1, "bob", "lr")
 	grant(t, a, sent.ID, "bob", "-w")
 	a.Subscribe(t.Context(), "elsewhere", true)
+	for _, id := range []MailboxID{0, sent.ID} {
+		if err := a.SetMetadata(t.Context(), id, []Entry{{"/private/comment", alice, []byte("mine")}}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := s.Join(t.Context(), alice, "pool"); err != nil {
 		t.Fatal(err)
 	}

@@ -134,6 +134,7 @@ type AccountChanges struct {
 	Mailboxes ObjectChanges[MailboxID]
 	Emails    ObjectChanges[EmailID]
 	Threads   ObjectChanges[ThreadID]
+	Metadata  bool // the account's own annotations are others; of mailboxes, Updated tells
 	// Counts are those of Mailboxes.Updated of which only the counts differ
 	// (RFC 8621 §2.2).
 	Counts []MailboxID
@@ -174,6 +175,8 @@ func (c *AccountChanges) read(r kv.Reader, account kv.Part, since ModSeq) error 
 	if err := t.find(r, account); err != nil {
 		return err
 	}
+	c.Metadata = t.boxes[0] // no mailbox has this number
+	delete(t.boxes, 0)
 	for _, id := range slices.Sorted(maps.Keys(t.boxes)) {
 		_, there, err := r.Get(account, mailboxKey(id))
 		if err != nil {

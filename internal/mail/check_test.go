@@ -33,6 +33,11 @@ func populated(t testing.TB) (*Store, *blobmemory.Store) {
 	if err := a.SetGrant(t.Context(), box.ID, Grant{To: "account:7", Rights: RightRead}); err != nil {
 		t.Fatal(err)
 	}
+	for _, id := range []MailboxID{0, box.ID} {
+		if err := a.SetMetadata(t.Context(), id, []Entry{{"/shared/comment", 0, []byte("x")}, {"/private/comment", bob, nil}, {"/private/vendor/a", bob, []byte{}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return s, blobs
 }
 
@@ -132,7 +137,7 @@ func unchecked(row keyed) bool {
 		return !account && row.p >= kv.FirstBodies
 	case keyGrant, keyPool:
 		return row.p == kv.Accounts
-	case keyRight:
+	case keyRight, keyEntry:
 		return account
 	}
 	return false

@@ -58,7 +58,7 @@ func (f *finder) full() bool { return f.most > 0 && len(f.found) >= f.most }
 func (f *finder) find(ctx context.Context, r kv.Reader) error {
 	f.counted = make(map[MailboxID]*Mailbox)
 	for _, look := range []func(kv.Reader) error{
-		f.readAccount, f.messageRows, f.emailRows, f.threadRows, f.messageIDRows, f.vaultRows, f.totals, f.logRows, f.grantRows,
+		f.readAccount, f.messageRows, f.emailRows, f.threadRows, f.messageIDRows, f.vaultRows, f.totals, f.logRows, f.grantRows, f.entryRows,
 	} {
 		if err := look(r); err != nil || f.most > 0 && fixable(f.found) {
 			return err
@@ -475,6 +475,16 @@ func (f *finder) grantRows(r kv.Reader) error {
 			return err
 		}
 		f.put(kv.Accounts, slices.Clone(shared), nil, "mailbox %d is shared and not listed as such", mailboxOf(key))
+		return nil
+	})
+}
+
+// entryRows looks for annotations of mailboxes that are not there.
+func (f *finder) entryRows(r kv.Reader) error {
+	return r.Scan(f.id, []byte{keyEntry}, []byte{keyEntry + 1}, kv.ScanOptions{}, func(key, _ []byte) error {
+		if id, _, err := entryOf(key); err != nil || id != 0 && f.boxes[id] == nil {
+			f.drop(key, "an annotation of a mailbox that is not there, or with no name (%x)", key[1:])
+		}
 		return nil
 	})
 }

@@ -21,6 +21,7 @@ const (
 	keyVault     = 'v'
 	keyRight     = 'a'
 	keyDoomed    = 'z'
+	keyEntry     = 'n'
 
 	keyBody      = 'B' // in the partition of a body, like the following
 	keyReference = 'R'

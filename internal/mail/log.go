@@ -18,7 +18,7 @@ type logHead struct {
 type logEntry struct {
 	changed    []UID
 	gone       []tombstone
-	properties bool // the mailbox was made, deleted, renamed, (un)subscribed or shared otherwise
+	properties bool // the mailbox was made, deleted, renamed, (un)subscribed, shared or annotated otherwise
 }
 
 // tombstone is what is left of a message that was removed from a mailbox.

@@ -182,6 +182,7 @@ func (a *Account) Delete(ctx context.Context, name string) error {
 		if err := e.unshare(ctx, id); err != nil {
 			return err
 		}
+		e.forgetEntries(id)
 		e.b.Set(a.id, mailboxRow(keyDoomed, id), doomed.append(nil))
 		delete(e.next.names, name)
 		e.boxes[id] = nil

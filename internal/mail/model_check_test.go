@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"pgregory.net/rapid"
+
+	"tem/internal/kv"
 )
 
 // check compares everything that can be read with the model.
@@ -15,6 +17,7 @@ func (m *machine) check(t *rapid.T) {
 		p := m.as(n, s)
 		p.checkMailboxes(t, m.ctx)
 		p.checkVault(t, m.ctx)
+		m.checkNotes(t, p)
 		total := Quota{MessagesLimit: p.limit}
 		for _, size := range p.emails() {
 			total.add(size, 1)
@@ -39,6 +42,7 @@ func (p *player) checkMailboxes(t *rapid.T, ctx context.Context) {
 			t.Fatalf("mailbox %+v: in the model %v, %v", have, box, p.subs[have.Name])
 		}
 		p.checkBox(t, ctx, box, have)
+		p.checkLabels(t, ctx, box, have, all)
 	}
 	subs, err := p.a.Subscriptions(ctx)
 	if want := slices.SortedFunc(maps.Keys(p.subs), compareNames); err != nil || !slices.Equal(subs, want) {
@@ -68,7 +72,6 @@ func (p *player) checkBox(t *rapid.T, ctx context.Context, box *modelBox, have M
 		t.Fatalf("%s has totals %+v, want %+v", have.Name, got, want)
 	}
 	p.checkBodies(t, ctx, box, have.ID, uidsOf(items))
-	p.checkLabels(t, ctx, box, have, uidsOf(items))
 }
 
 func (p *player) checkBodies(t *rapid.T, ctx context.Context, box *modelBox, id MailboxID, uids []UID) {
@@ -89,16 +92,14 @@ func (p *player) checkBodies(t *rapid.T, ctx context.Context, box *modelBox, id 
 }
 
 // checkLabels: the other mailboxes that the email of each message is in.
-func (p *player) checkLabels(t *rapid.T, ctx context.Context, box *modelBox, have Mailbox, uids []UID) {
-	n := 0
+func (p *player) checkLabels(t *rapid.T, ctx context.Context, box *modelBox, have Mailbox, all []Mailbox) {
+	uids, n := slices.Sorted(maps.Keys(box.msgs)), 0
 	err := p.a.Labels(ctx, have.ID, uids, func(uid UID, in []MailboxID) error {
 		got := make(map[string]bool)
-		for _, id := range in {
-			other, err := p.a.MailboxByID(ctx, id)
-			if err != nil {
-				return err
+		for _, other := range all {
+			if slices.Contains(in, other.ID) {
+				got[other.Name] = true
 			}
-			got[other.Name] = true
 		}
 		want := make(map[string]bool)
 		for name, other := range p.boxes {
@@ -116,6 +117,33 @@ func (p *player) checkLabels(t *rapid.T, ctx context.Context, box *modelBox, hav
 	})
 	if err != nil || n != len(uids) {
 		t.Fatalf("labels of %d of %d: %v", n, len(uids), err)
+	}
+}
+
+// checkNotes looks at the annotations that one of the users sees.
+func (m *machine) checkNotes(t *rapid.T, p *player) {
+	user := m.base + kv.Part(m.n/2%2)
+	notes := map[MailboxID]map[modelNote]string{0: p.notes}
+	all, err := p.a.Mailboxes(m.ctx)
+	for _, have := range all {
+		notes[have.ID] = p.boxes[have.Name].notes
+	}
+	for id, of := range notes {
+		var list []Entry
+		if err == nil {
+			list, err = p.a.Metadata(m.ctx, id, user, []string{"/private", "/shared"}, Tree)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, want := make(map[modelNote]string), maps.Clone(of)
+		for _, e := range list {
+			got[modelNote{e.User, e.Name}] = string(e.Value)
+		}
+		maps.DeleteFunc(want, func(n modelNote, _ string) bool { return n.user != 0 && n.user != user })
+		if !maps.Equal(got, want) {
+			t.Fatalf("mailbox %d has annotations %v, want %v", id, got, want)
+		}
 	}
 }
 

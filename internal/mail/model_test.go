@@ -20,6 +20,7 @@ type (
 	modelAccount struct {
 		boxes map[string]*modelBox
 		subs  map[string]bool
+		notes map[modelNote]string
 		clock *clock
 		vault []modelBuried
 		limit int64 // messages; 0: none
@@ -29,6 +30,7 @@ type (
 		next   UID
 		msgs   map[UID]modelMsg
 		rights map[Grantee]Rights
+		notes  map[modelNote]string
 		synced ModSeq           // the last modseq a watching session has seen
 		view   map[UID]modelMsg // what it made of the changes
 	}
@@ -38,6 +40,10 @@ type (
 		size  int64
 		text  string
 		email EmailID // the same for all copies
+	}
+	modelNote struct {
+		user kv.Part
+		name string
 	}
 	modelBuried struct {
 		modelMsg
@@ -79,7 +85,7 @@ func newMachine(t *rapid.T, base kv.Part, c *clock, open ...Options) *machine {
 		m.stores = append(m.stores, m.open(t, modelOptions(o, c)))
 	}
 	for range 2 {
-		acct := &modelAccount{clock: c, boxes: make(map[string]*modelBox), subs: make(map[string]bool)}
+		acct := &modelAccount{clock: c, notes: make(map[modelNote]string), boxes: make(map[string]*modelBox), subs: make(map[string]bool)}
 		for _, f := range firstMailboxes {
 			acct.boxes[f.name], acct.subs[f.name] = newModelBox(c), true
 		}
@@ -97,7 +103,7 @@ func (m *machine) open(t *rapid.T, o Options) *Store {
 }
 
 func newModelBox(c *clock) *modelBox {
-	return &modelBox{clock: c, next: 1, msgs: make(map[UID]modelMsg), view: make(map[UID]modelMsg), rights: make(map[Grantee]Rights)}
+	return &modelBox{clock: c, next: 1, msgs: make(map[UID]modelMsg), view: make(map[UID]modelMsg), rights: make(map[Grantee]Rights), notes: make(map[modelNote]string)}
 }
 
 func (m *machine) store(t *rapid.T) *Store {
@@ -581,6 +587,35 @@ func (m *machine) share(t *rapid.T) {
 	}
 	if box.rights[to] = r; r == 0 {
 		delete(box.rights, to)
+	}
+}
+
+// annotate sets or takes away two annotations, of a mailbox or of the account.
+func (m *machine) annotate(t *rapid.T) {
+	p := m.player(t)
+	notes, id := p.notes, MailboxID(0)
+	if rapid.Bool().Draw(t, "of a mailbox") {
+		box, have := p.box(t, m.ctx)
+		if box == nil {
+			return
+		}
+		notes, id = box.notes, have.ID
+	}
+	var entries []Entry
+	for range 2 {
+		n := modelNote{0, rapid.SampledFrom([]string{"/shared/a", "/shared/a/b", "/private/a", "/private/a/b"}).Draw(t, "name")}
+		if strings.HasPrefix(n.name, "/private") {
+			n.user = m.base + kv.Part(rapid.IntRange(0, 1).Draw(t, "user"))
+		}
+		e := Entry{Name: n.name, User: n.user}
+		if delete(notes, n); rapid.Bool().Draw(t, "set") {
+			notes[n] = rapid.SampledFrom([]string{"", "x", "y"}).Draw(t, "value")
+			e.Value = []byte(notes[n])
+		}
+		entries = append(entries, e)
+	}
+	if err := p.a.SetMetadata(m.ctx, id, entries); err != nil {
+		t.Fatal(err)
 	}
 }
 
