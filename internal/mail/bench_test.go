@@ -176,6 +176,16 @@ func BenchmarkList50k(b *testing.B) {
 	}
 }
 
+// BenchmarkList1k is what each login that selects a mailbox of 1,000 messages pays.
+func BenchmarkList1k(b *testing.B) {
+	a, id, _ := filled(b, 1000)
+	spread(b, 1, func(int64) {
+		if _, items, err := a.List(b.Context(), id); err != nil || len(items) != 1000 {
+			b.Error(len(items), err)
+		}
+	})
+}
+
 func BenchmarkFetch50k(b *testing.B) {
 	a, id, uids := filled(b, 50000)
 	for b.Loop() {

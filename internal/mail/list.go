@@ -1,7 +1,6 @@
 package mail
 
 import (
-	"bytes"
 	"context"
 	"slices"
 
@@ -96,7 +95,9 @@ func sorted(uids []UID) []UID {
 }
 
 // Fetch calls fn with the metadata of each uid that exists, in order; m is valid
-// only during the call.
+// only during the call, and nothing is allocated for one message. fn may run in a
+// snapshot, which is held while it does: it gathers what it needs and does not
+// write to a client, who may be slow.
 func (a *Account) Fetch(ctx context.Context, id MailboxID, uids []UID, fn func(m *Meta) error) error {
 	if a.s.Shared {
 		return a.fetchApart(ctx, id, uids, fn)
@@ -115,22 +116,37 @@ func (a *Account) Fetch(ctx context.Context, id MailboxID, uids []UID, fn func(m
 // fetchChunk is how many rows fetchApart holds.
 const fetchChunk = 500
 
-// fetchApart calls fn outside of any View: fn may write to a slow client, and a
-// View of a shared engine holds one of few connections. Rows of messages never
-// change, so that reading them at several moments makes no difference.
+// heldRow is a row in a buffer that holds several, one after the other.
+type heldRow struct {
+	uid UID
+	end int
+}
+
+// fetchApart calls fn outside of any View, which holds one of few connections of
+// a shared engine. Rows of messages never change, so that reading them at several
+// moments makes no difference.
 func (a *Account) fetchApart(ctx context.Context, id MailboxID, uids []UID, fn func(m *Meta) error) error {
+	var m Meta
+	var buf []byte
+	var rows []heldRow
 	for some := range slices.Chunk(sorted(uids), fetchChunk) {
-		metas := make([]Meta, 0, len(some))
+		buf, rows = buf[:0], rows[:0]
 		err := a.read(ctx, func(r kv.Reader) error {
 			return eachRow(r, keyMeta, a.id, id, some, func(u UID, val []byte) error {
-				metas = append(metas, Meta{})
-				return metas[len(metas)-1].decode(u, bytes.Clone(val))
+				buf = append(buf, val...)
+				rows = append(rows, heldRow{u, len(buf)})
+				return nil
 			})
 		})
-		for i := range metas {
+		from := 0
+		for _, row := range rows {
 			if err == nil {
-				err = fn(&metas[i])
+				err = m.decode(row.uid, buf[from:row.end:row.end])
 			}
+			if err == nil {
+				err = fn(&m)
+			}
+			from = row.end
 		}
 		if err != nil {
 			return err
