@@ -158,9 +158,10 @@ func languages(value string) []string {
 	return tags
 }
 
-// messageIDs finds the <id>s in a value and takes their brackets off. Without
-// any bracket the first word counts.
-func messageIDs(value string) []string {
+// MessageIDs finds the <id>s in a value and takes their brackets off. Without
+// any bracket the first word counts if it may be one; "In-Reply-To: Your message
+// of Monday" names none.
+func MessageIDs(value string) []string {
 	var ids []string
 	rest := value
 	for len(ids) < maxReferences {
@@ -175,7 +176,7 @@ func messageIDs(value string) []string {
 		rest = next
 	}
 	if len(ids) == 0 && value != "" && !strings.ContainsAny(value, "<>") {
-		for word := range strings.FieldsSeq(value) {
+		if word, _, _ := strings.Cut(strings.TrimSpace(value), " "); strings.Contains(word, "@") {
 			return []string{word}
 		}
 	}

@@ -51,9 +51,9 @@ func Parse(r io.Reader) (*Index, error) {
 // describe fills in what the top-level header says.
 func (ix *Index) describe(f *fields) {
 	ix.Envelope = f.appendEnvelope(make([]byte, 0, 512))
-	ix.MessageID = first(messageIDs(f.value(fMessageID)))
-	ix.InReplyTo = messageIDs(f.value(fInReplyTo))
-	ix.References = messageIDs(f.value(fReferences))
+	ix.MessageID = first(MessageIDs(f.value(fMessageID)))
+	ix.InReplyTo = MessageIDs(f.value(fInReplyTo))
+	ix.References = MessageIDs(f.value(fReferences))
 	ix.Subject = DecodeWords(f.value(fSubject))
 	ix.BaseSubject = BaseSubject(ix.Subject)
 	ix.Sent = parseDate(f.value(fDate))

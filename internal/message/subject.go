@@ -5,13 +5,22 @@ import "strings"
 // BaseSubject is the subject without reply and forward marks (RFC 5256 §2.1);
 // s may have encoded words. Reply adds "Re: " to it.
 func BaseSubject(s string) string {
+	base, _ := SplitSubject(s)
+	return base
+}
+
+// SplitSubject is BaseSubject, and says whether marks of a reply or a forward
+// were taken off (RFC 5256 §3, REFERENCES).
+func SplitSubject(s string) (base string, answer bool) {
 	s = collapse(DecodeWords(s)) // (1)
 	for {
-		s = dropTrailers(s) // (2)
-		s = dropPrefixes(s) // (3) to (5)
+		var fwd, re bool
+		s, fwd = dropTrailers(s) // (2)
+		s, re = dropPrefixes(s)  // (3) to (5)
 		in, ok := cutForward(s)
+		answer = answer || fwd || re || ok
 		if !ok {
-			return s // (7)
+			return s, answer // (7)
 		}
 		s = in // (6)
 	}
@@ -33,36 +42,38 @@ func collapse(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// dropTrailers takes off subj-trailer: "(fwd)" or white space.
-func dropTrailers(s string) string {
+// dropTrailers takes off subj-trailer: "(fwd)" or white space; fwd says whether
+// it was more than white space.
+func dropTrailers(s string) (rest string, fwd bool) {
 	for {
 		s = strings.TrimRight(s, " ")
 		n := len(s) - len("(fwd)")
 		if n < 0 || !strings.EqualFold(s[n:], "(fwd)") {
-			return s
+			return s, fwd
 		}
-		s = s[:n]
+		s, fwd = s[:n], true
 	}
 }
 
 // dropPrefixes takes off subj-leader and, while something stays, subj-blob. A
 // row of blobs goes as a whole: before a mark as part of the leader, else one by
-// one save a last one with nothing behind it.
-func dropPrefixes(s string) string {
+// one save a last one with nothing behind it. re says whether there was a mark.
+func dropPrefixes(s string) (rest string, re bool) {
 	for {
 		s = strings.TrimLeft(s, " ")
-		last, rest := s, s
+		last := s
+		rest = s
 		for n := blobLength(rest); n > 0; n = blobLength(rest) {
 			last, rest = rest, rest[n:]
 		}
 		n := refwdLength(rest)
 		switch {
 		case n > 0:
-			s = rest[n:]
+			s, re = rest[n:], true
 		case rest == "":
-			return last
+			return last, re
 		default:
-			return rest
+			return rest, re
 		}
 	}
 }
