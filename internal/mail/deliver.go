@@ -222,7 +222,7 @@ func (e *edit) link(box *Mailbox, m *Meta, flags Flags) error {
 }
 
 func (m *Meta) rowSize() int {
-	return 152 + 8*len(m.hashes) + len(m.Envelope) + len(m.Structure) + len(m.BasicBody) + len(m.Parts) + len(m.Preview)
+	return 156 + 8*(len(m.hashes)+len(m.links.refs)) + len(m.Envelope) + len(m.Structure) + len(m.BasicBody) + len(m.Parts) + len(m.Preview)
 }
 
 // unlink takes m out of a mailbox.

@@ -154,6 +154,7 @@ type Meta struct {
 
 	hashes  []uint64 // of the Message-IDs it is known by, for threading
 	subject uint64   // hash of the base subject
+	links   links    // its place among messages that answer each other
 }
 
 // FlagOp says how StoreFlags combines.

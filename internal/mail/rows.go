@@ -215,7 +215,7 @@ func (m *Meta) append(dst []byte) []byte {
 	if m.SHA256 == ([sha256.Size]byte{}) {
 		return dst // a row of format 1
 	}
-	return append(dst, m.SHA256[:]...)
+	return m.links.append(append(dst, m.SHA256[:]...))
 }
 
 func bit(set bool) byte {
@@ -227,7 +227,20 @@ func bit(set bool) byte {
 
 // decode fills m; its slices point into the row.
 func (m *Meta) decode(uid UID, row []byte) error {
-	d := &decoder{b: row}
+	d := m.decodeHead(uid, row)
+	m.Structure, m.BasicBody, m.Parts = d.bytes(), d.bytes(), d.bytes()
+	m.Preview, m.SHA256 = d.bytes(), [sha256.Size]byte{}
+	if len(d.b) > 0 {
+		copy(m.SHA256[:], d.take(sha256.Size))
+	}
+	m.links.decode(&d)
+	return d.err
+}
+
+// decodeHead fills m up to the envelope: who needs no more is spared to look at
+// the rest of a row, most of which is not in the processor's cache.
+func (m *Meta) decodeHead(uid UID, row []byte) decoder {
+	d := decoder{b: row}
 	m.UID, m.Email, m.Thread = uid, EmailID(d.uint64()), ThreadID(d.uint64())
 	copy(m.Body[:], d.take(16))
 	m.Size, m.Received, m.Sent = int64(d.uint()), d.time(), d.time()
@@ -238,12 +251,8 @@ func (m *Meta) decode(uid UID, row []byte) error {
 	for range counts[1] {
 		m.hashes = append(m.hashes, d.uint64())
 	}
-	m.Envelope, m.Structure, m.BasicBody, m.Parts = d.bytes(), d.bytes(), d.bytes(), d.bytes()
-	m.Preview, m.SHA256 = d.bytes(), [sha256.Size]byte{}
-	if len(d.b) > 0 {
-		copy(m.SHA256[:], d.take(sha256.Size))
-	}
-	return d.err
+	m.Envelope = d.bytes()
+	return d
 }
 
 // itemSize is the length of a row of flags, oldItemSize that of one which was

@@ -14,6 +14,7 @@ func TestMetaRow(t *testing.T) {
 		UID: 7, Email: 1 << 40, Thread: 3, Size: 12345, Received: time.Unix(1e9, 0).UTC(), Sent: time.Time{},
 		Envelope: []byte("env"), Structure: []byte("struct"), BasicBody: []byte("basic"), Parts: []byte{1, 2}, Preview: []byte("Xin chào"),
 		Attached: true, hashes: []uint64{1, 1 << 63}, subject: 9,
+		links: links{known: true, named: true, refs: []uint64{2, 1 << 62}},
 	}
 	want.Body[3], want.SHA256[31] = 4, 5
 	var got Meta
@@ -60,6 +61,7 @@ func FuzzRows(f *testing.F) {
 	box := Mailbox{Name: "INBOX", UIDNext: 300, Keywords: []string{"a", "b"}}
 	f.Add(box.append(nil))
 	f.Add((&Meta{Size: 1, Preview: []byte("x"), hashes: []uint64{1}}).append(nil))
+	f.Add((&Meta{SHA256: [32]byte{1}, links: newLinks("a@b", []string{"c@d", "e@f"}, nil)}).append(nil))
 	f.Add(appendLog(nil, logHead{1, 2, 3}, map[MailboxID]*logEntry{1: {changed: []UID{1, 2, 4}, gone: []tombstone{{3, 1, 1}}}}))
 	f.Add(Item{UID: 1, Saved: 2, Flags: 3, ModSeq: 4}.append(nil))
 	f.Add((&state{modseq: 5}).append(nil))

@@ -175,6 +175,7 @@ func (b *Body) index(ctx context.Context) error {
 		Parts: x.Root.AppendBinary(nil), Preview: preview(r, x.Root), Attached: x.HasAttachment, subject: hashOf(x.BaseSubject),
 	}
 	b.meta.hashes, b.thread = threadHashes(x)
+	b.meta.links = newLinks(x.MessageID, x.References, x.InReplyTo)
 	return nil
 }
 
@@ -187,22 +188,25 @@ const maxReferences = 20
 func threadHashes(x *message.Index) (own, look []uint64) {
 	refs := append(append([]string(nil), x.References...), x.InReplyTo...)
 	if x.MessageID != "" {
-		own = append(own, hashOf(x.MessageID))
+		own = append(own, hashOfID(x.MessageID))
 	}
 	if len(refs) > 0 && refs[0] != x.MessageID {
-		own = append(own, hashOf(refs[0]))
+		own = append(own, hashOfID(refs[0]))
 	}
 	if len(refs) > maxReferences {
 		refs = append(refs[:1:1], refs[len(refs)-maxReferences+1:]...)
 	}
 	for _, id := range refs {
-		look = append(look, hashOf(id))
+		look = append(look, hashOfID(id))
 	}
 	if x.MessageID != "" {
-		look = append(look, hashOf(x.MessageID))
+		look = append(look, hashOfID(x.MessageID))
 	}
 	return own, look
 }
+
+// hashOfID is the hash of a Message-ID, the same however it is quoted (RFC 5256 §3, REFERENCES).
+func hashOfID(id string) uint64 { return hashOf(message.UnquotedID(id)) }
 
 // hashOf is 64-bit FNV-1a.
 func hashOf(s string) uint64 {

@@ -44,7 +44,7 @@ func itemLength(b []byte) int {
 			}
 			n++
 		case '"':
-			n += quotedLength(b[n:])
+			n += quotedItem(b[n:])
 		case ' ':
 			if depth == 0 {
 				return n
@@ -59,6 +59,25 @@ func itemLength(b []byte) int {
 		}
 	}
 	return n
+}
+
+// quotedItem is quotedLength for the many that an envelope has: it looks for
+// the end first and then whether that is one.
+func quotedItem(b []byte) int {
+	for n := 1; ; {
+		i := bytes.IndexByte(b[n:], '"')
+		if i < 0 {
+			return len(b)
+		}
+		end := n + i
+		pairs := 0
+		for end-pairs > n && b[end-pairs-1] == '\\' {
+			pairs++
+		}
+		if n = end + 1; pairs%2 == 0 {
+			return n
+		}
+	}
 }
 
 // EnvelopeAddress is the first address structure of a field that is a list, as
@@ -94,10 +113,8 @@ func AppendUnquoted(dst, quoted []byte) []byte {
 
 // AppendDecoded appends s as DecodeWords gives it; most texts are ready as they are.
 func AppendDecoded(dst, s []byte) []byte {
-	for _, c := range s {
-		if c < ' ' || c >= 0x7f || c == '?' {
-			return append(dst, DecodeWords(string(s))...)
-		}
+	if isReady(s) {
+		return append(dst, s...)
 	}
-	return append(dst, s...)
+	return append(dst, DecodeWords(string(s))...)
 }

@@ -61,6 +61,24 @@ func TestSplitSubject(t *testing.T) {
 	}
 }
 
+func TestMessageIDs(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"<a@b> text <c@ d>": "a@b c@d", "a@b c@d": "a@b", "a b": "a", "<a": "", "<plain>": "plain", "": "",
+	} {
+		if got := strings.Join(MessageIDs(in), " "); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+	for in, want := range map[string]string{ // RFC 5256 §3
+		`"01KF8JCEOCBS0045PS"@xxx.yyy.com`: "01KF8JCEOCBS0045PS@xxx.yyy.com", `"a\"b"@c`: `a"b@c`, `"@c`: `"@c`, `a"@c`: `a"@c`, "a": "a", "": "", `""@c`: "@c",
+	} {
+		if got := UnquotedID(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
 // FuzzEnvelopeField looks into what is no envelope, too, and into the envelope
 // of a message whose header it is.
 func FuzzEnvelopeField(f *testing.F) {

@@ -159,8 +159,7 @@ func languages(value string) []string {
 }
 
 // MessageIDs finds the <id>s in a value and takes their brackets off. Without
-// any bracket the first word counts if it may be one; "In-Reply-To: Your message
-// of Monday" names none.
+// any bracket the first word counts.
 func MessageIDs(value string) []string {
 	var ids []string
 	rest := value
@@ -176,11 +175,20 @@ func MessageIDs(value string) []string {
 		rest = next
 	}
 	if len(ids) == 0 && value != "" && !strings.ContainsAny(value, "<>") {
-		if word, _, _ := strings.Cut(strings.TrimSpace(value), " "); strings.Contains(word, "@") {
+		for word := range strings.FieldsSeq(value) {
 			return []string{word}
 		}
 	}
 	return ids
+}
+
+// UnquotedID is a Message-ID as it is compared: <"a"@b> is <a@b> (RFC 5256 §3, REFERENCES).
+func UnquotedID(id string) string {
+	at := strings.LastIndexByte(id, '@')
+	if at < 2 || id[0] != '"' || id[at-1] != '"' {
+		return id
+	}
+	return unquote(id[:at]) + id[at:]
 }
 
 // dropSpaces takes all white space out.

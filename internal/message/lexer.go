@@ -6,7 +6,7 @@ func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\
 
 // quotedLength is the length of the quoted string that s begins with; all of s
 // if it does not end.
-func quotedLength[T string | []byte](s T) int {
+func quotedLength(s string) int {
 	for i := 1; i < len(s); i++ {
 		switch s[i] {
 		case '\\':

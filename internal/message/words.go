@@ -11,6 +11,9 @@ import (
 // is put together, though §5 forbids that. A broken word stays as it is. Control
 // characters are left out, or they would reach a terminal.
 func DecodeWords(s string) string {
+	if isReady(s) {
+		return s
+	}
 	end := strings.LastIndex(s, "?=") + len("?=")
 	if end < len("?=") || !strings.Contains(s, "=?") {
 		return cleanText(toUTF8(s))
@@ -33,6 +36,16 @@ func DecodeWords(s string) string {
 	d.text(s)
 	d.text(tail)
 	return cleanText(d.out.String())
+}
+
+// isReady reports text that decoding does not change, as most of it is.
+func isReady[T string | []byte](s T) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '?' {
+			return false
+		}
+	}
+	return true
 }
 
 // encodedWord is =?charset?encoding?text?= with its text decoded to octets.
