@@ -194,16 +194,12 @@ func TestPartialOf(t *testing.T) {
 
 func TestEncodeExtensions(t *testing.T) {
 	t.Parallel()
-	one := func(n uint32, below ...*ThreadNode) *ThreadNode { return &ThreadNode{n, below} }
-	line := one(3, one(6, one(4, one(23)), one(44, one(7, one(96)))))
 	for _, c := range []struct{ got, want string }{
 		{string(AppendPartial(nil, Partial{1, 100, true}, []uint32{5, 6})), "PARTIAL (-1:-100 5:6)"},
 		{string(AppendPartial[uint32](nil, Partial{From: 24000, To: 24500}, nil)), "PARTIAL (24000:24500 NIL)"},
 		{string(AppendCorrelator(nil, Correlator{Tag: "a"}, false)), `(TAG "a")`},
 		{string(AppendCorrelator(nil, Correlator{"tag1", "folder2/salmon", 1111111}, false)), `(TAG "tag1" MAILBOX folder2/salmon UIDVALIDITY 1111111)`},
 		{string(AppendPlaced(nil, "ADDTO", []Placed{{0, []uint32{32768, 32769}}, {1, []uint32{9}}})), "ADDTO (0 32768:32769 1 9)"},
-		{string(AppendThreads(nil, []*ThreadNode{one(2), line})), "(2)(3 6 (4 23)(44 7 96))"}, // RFC 5256 §4
-		{string(AppendThreads(nil, []*ThreadNode{one(0, one(3), one(5))})), "((3)(5))"},
 		{string(AppendQuota(nil, "", []QuotaUse{{QuotaLimit{"STORAGE", 512}, 10}, {QuotaLimit{"MESSAGE", 5}, 1}})), `QUOTA "" (STORAGE 10 512 MESSAGE 1 5)`},
 		{string(AppendQuotaRoot(nil, "comp.mail.mime", nil, false)), "QUOTAROOT comp.mail.mime"},
 		{string(AppendQuotaRoot(nil, "INBOX", []string{""}, false)), `QUOTAROOT INBOX ""`},

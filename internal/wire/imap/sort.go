@@ -2,7 +2,6 @@ package imap
 
 import (
 	"context"
-	"strconv"
 	"strings"
 )
 
@@ -92,38 +91,4 @@ func parseCancelUpdate(d *decoder) *CancelUpdate {
 		}
 	}
 	return c
-}
-
-// ThreadNode is a message with those below it. Number 0 is one that is
-// missing: its place is kept, but it is not written (RFC 5256 §4).
-type ThreadNode struct {
-	Number uint32
-	Below  []*ThreadNode
-}
-
-// AppendThreads writes the threads of a THREAD response (RFC 5256 §5). A line
-// of replies takes no stack; only forks do.
-func AppendThreads(dst []byte, threads []*ThreadNode) []byte {
-	for _, t := range threads {
-		dst = append(appendThread(append(dst, '('), t), ')')
-	}
-	return dst
-}
-
-func appendThread(dst []byte, t *ThreadNode) []byte {
-	for {
-		if t.Number != 0 {
-			dst = strconv.AppendUint(dst, uint64(t.Number), 10)
-		}
-		switch {
-		case len(t.Below) == 0:
-			return dst
-		case t.Number != 0:
-			dst = append(dst, ' ')
-		}
-		if len(t.Below) > 1 {
-			return AppendThreads(dst, t.Below)
-		}
-		t = t.Below[0]
-	}
 }
