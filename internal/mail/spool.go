@@ -259,6 +259,9 @@ func squeeze(text []byte, n int) []byte {
 			space = len(line) > 0
 			continue
 		}
+		if unicode.IsControl(c) {
+			continue // no NUL for a string of IMAP, no ESC for a terminal
+		}
 		if space {
 			line, space = append(line, ' '), false
 			n--
