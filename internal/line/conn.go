@@ -122,7 +122,8 @@ func (c *Conn) expect(by time.Time) error {
 	if c.interrupted {
 		return ErrInterrupted
 	}
-	return c.nc.SetReadDeadline(by)
+	c.nc.SetReadDeadline(by) // when it fails so does reading
+	return nil
 }
 
 // failed is the error to report for a failure of the network.
