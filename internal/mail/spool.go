@@ -133,9 +133,10 @@ func (inlineReader) Close() error { return nil }
 func (s *Store) OpenBody(ctx context.Context, id blob.ID) (blob.Reader, error) {
 	var data []byte
 	found := false
+	old := s.old.Load() // before the snapshot: it may end while that still has the body where it was
 	err := s.view(ctx, func(r kv.Reader) error {
 		val, ok, err := r.Get(bodyPart(id), bodyKey(id))
-		if !ok && err == nil && s.old.Load() {
+		if !ok && err == nil && old {
 			val, ok, err = r.Get(kv.OldBodies, bodyKey(id))
 		}
 		data, found = bytes.Clone(val), ok
