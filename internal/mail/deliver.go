@@ -34,24 +34,19 @@ func (s *Store) Deliver(ctx context.Context, body *Body, to []Target, extra func
 }
 
 // DeliverAll puts letters into mailboxes of any number of accounts, together
-// with the rows that extra (which may be nil) adds, in one commit; it is durable
+// with the rows that extra (which may be nil) adds last, in one commit; it is durable
 // when DeliverAll returns. The result has a list for each letter and a place for
 // each of its targets. Two mailboxes of one account hold the same email. A
 // letter without targets only keeps its body for the rows of extra, which must
 // refer to it (Refer). extra may be called more than once, each time with a
 // fresh batch. OverQuota errors name the account; nothing was stored then.
 func (s *Store) DeliverAll(ctx context.Context, letters []Letter, extra func(b *kv.Batch)) ([][]Placed, error) {
-	return s.deliver(ctx, letters, func(b *kv.Batch, _ []*edit) error {
-		if extra != nil {
-			extra(b)
-		}
-		return nil
-	})
+	return s.deliver(ctx, letters, func([]*edit) error { return nil }, extra)
 }
 
 // deliver delivers letters in a commit over their accounts and others, to which
-// first adds what comes before them.
-func (s *Store) deliver(ctx context.Context, letters []Letter, first func(b *kv.Batch, edits []*edit) error, others ...kv.Part) ([][]Placed, error) {
+// first adds what comes before them, and extra what comes after.
+func (s *Store) deliver(ctx context.Context, letters []Letter, first func([]*edit) error, extra func(*kv.Batch), others ...kv.Part) ([][]Placed, error) {
 	if err := s.deliverable(letters); err != nil {
 		return nil, err
 	}
@@ -63,7 +58,7 @@ func (s *Store) deliver(ctx context.Context, letters []Letter, first func(b *kv.
 		placed[n] = make([]Placed, len(letters[n].To))
 	}
 	err := s.update(ctx, ids, func(b *kv.Batch, edits []*edit) error {
-		if err := first(b, edits); err != nil {
+		if err := first(edits); err != nil {
 			return err
 		}
 		for n := range letters {
@@ -76,6 +71,9 @@ func (s *Store) deliver(ctx context.Context, letters []Letter, first func(b *kv.
 					return err
 				}
 			}
+		}
+		if extra != nil {
+			extra(b)
 		}
 		return nil
 	})

@@ -3,8 +3,6 @@ package mail
 import (
 	"context"
 	"slices"
-
-	"tem/internal/kv"
 )
 
 // Replace puts a letter into its one target and takes a message of this account
@@ -15,10 +13,10 @@ func (a *Account) Replace(ctx context.Context, from MailboxID, uid UID, letter L
 	if len(letter.To) != 1 {
 		return Placed{}, fail(Invalid, "a message is replaced by one in one mailbox")
 	}
-	placed, err := a.s.deliver(ctx, []Letter{letter}, func(_ *kv.Batch, edits []*edit) error {
+	placed, err := a.s.deliver(ctx, []Letter{letter}, func(edits []*edit) error {
 		mine := slices.IndexFunc(edits, func(e *edit) bool { return e.a.id == a.id })
 		return edits[mine].replaced(ctx, from, uid)
-	}, a.id)
+	}, nil, a.id)
 	if err != nil {
 		return Placed{}, err
 	}
