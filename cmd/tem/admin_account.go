@@ -15,7 +15,7 @@ type accountCommand struct {
 	List     accountList     `cmd:"" help:"List the accounts."`
 	Remove   accountRemove   `cmd:"" help:"Remove an account and all of its mail."`
 	Password accountPassword `cmd:"" help:"Change an account's password."`
-	Set      accountSet      `cmd:"" help:"Change an account's name or quota, or disable it."`
+	Set      accountSet      `cmd:"" help:"Change an account's name, quota or POP3, or disable it."`
 	Import   accountImport   `cmd:"" help:"Add many accounts from a CSV file."`
 	Deleted  accountDeleted  `cmd:"" help:"List messages that were removed and can be brought back."`
 	Restore  accountRestore  `cmd:"" help:"Bring removed messages back."`
@@ -27,6 +27,7 @@ func (accountCommand) Help() string {
   tem account add linh@hanoi.example --generate
   tem account password linh@hanoi.example --password-file -
   tem account set linh@hanoi.example --disable
+  tem account set linh@hanoi.example --pop new --pop-after archive
   tem account restore linh@hanoi.example --since 2026-11-23
   tem account import students.csv`
 }
@@ -72,9 +73,9 @@ func (c *accountList) Run(ctx context.Context, env *adminEnv) error {
 		Verb: "account.list", Request: control.AccountList{Domain: c.Domain}, Response: &resp,
 	})
 	return c.show(env, err, resp, func(w io.Writer) {
-		tableRow(w, "ADDRESS", "NAME", "QUOTA", "LOGIN", "CREATED")
+		tableRow(w, "ADDRESS", "NAME", "QUOTA", "LOGIN", "POP", "CREATED")
 		for _, a := range resp.Accounts {
-			tableRow(w, a.Address, orDash(a.Name), quotaOf(a), loginText(a), timeText(a.Created))
+			tableRow(w, a.Address, orDash(a.Name), quotaOf(a), loginText(a), popText(a), timeText(a.Created))
 		}
 	})
 }
@@ -95,6 +96,14 @@ func loginText(a control.Account) string {
 		return "disabled"
 	}
 	return "yes"
+}
+
+// popText is what POP3 shows and, unless it is kept, what becomes of it.
+func popText(a control.Account) string {
+	if a.POPAfter == "keep" {
+		return a.POP
+	}
+	return a.POP + ", " + a.POPAfter
 }
 
 type accountRemove struct {
@@ -148,18 +157,30 @@ type accountSet struct {
 	Messages *int64       `placeholder:"N" help:"How many messages may be kept; 0 is no limit."`
 	Disable  bool         `xor:"login" help:"Refuse logins; mail is still received."`
 	Enable   bool         `xor:"login" help:"Allow logins again."`
+	POP      *string      `name:"pop" placeholder:"WHICH" help:"Mail that POP3 shows: all of INBOX; new, what comes from now on; or off."`
+	POPAfter *string      `name:"pop-after" placeholder:"WHAT" help:"What becomes of a message once POP3 has collected it: keep, read (marked so), archive or trash (moved there)."`
+}
+
+func (accountSet) Help() string {
+	return `Examples:
+  tem account set linh@hanoi.example --name "Nguyễn Thùy Linh" --quota 2G
+  tem account set linh@hanoi.example --pop all --pop-after keep    (as it is at first)
+  tem account set linh@hanoi.example --pop new --pop-after archive
+  tem account set linh@hanoi.example --pop off`
 }
 
 func (c *accountSet) Run(ctx context.Context, env *adminEnv) error {
-	req := control.AccountSet{Address: c.Address, Name: c.Name, Quota: (*int64)(c.Quota), Messages: c.Messages}
+	req := control.AccountSet{
+		Address: c.Address, Name: c.Name, Quota: (*int64)(c.Quota), Messages: c.Messages, POP: c.POP, POPAfter: c.POPAfter,
+	}
 	if c.Disable || c.Enable {
 		req.Disabled = &c.Disable
 	}
-	if req.Name == nil && req.Quota == nil && req.Messages == nil && req.Disabled == nil {
-		return usagef("account set %s: nothing to change: give --name, --quota, --messages, --disable or --enable", c.Address)
+	if req == (control.AccountSet{Address: c.Address}) {
+		return usagef("account set %s: nothing to change: give --name, --quota, --messages, --pop, --pop-after, --disable or --enable", c.Address)
 	}
 	var resp control.Account
 	err := c.ask(ctx, env, control.Call{Verb: "account.set", Request: req, Response: &resp})
-	return c.say(env, err, resp, "changed %s: name %s, quota %s, login %s\n",
-		resp.Address, orDash(resp.Name), quotaOf(resp), loginText(resp))
+	return c.say(env, err, resp, "changed %s: name %s, quota %s, login %s, POP %s\n",
+		resp.Address, orDash(resp.Name), quotaOf(resp), loginText(resp), popText(resp))
 }

@@ -21,10 +21,13 @@ type Account struct {
 	Messages int64     `json:"messages,omitempty"` // the other quota; 0: none
 	Disabled bool      `json:"disabled,omitempty"`
 	Created  time.Time `json:"created"`
+	POP      string    `json:"pop"`       // all, new or off
+	POPAfter string    `json:"pop_after"` // keep, read, archive or trash
 }
 
 func toAccount(a directory.Account) Account {
-	return Account{uint64(a.ID), a.Address.String(), a.Name, a.Quota, a.Messages, a.Disabled, a.Created}
+	access, after := popNames(a.POP)
+	return Account{uint64(a.ID), a.Address.String(), a.Name, a.Quota, a.Messages, a.Disabled, a.Created, access, after}
 }
 
 // Address names one account, alias or group.
@@ -70,6 +73,8 @@ type AccountSet struct {
 	Quota    *int64  `json:"quota,omitempty"`
 	Messages *int64  `json:"messages,omitempty"`
 	Disabled *bool   `json:"disabled,omitempty"`
+	POP      *string `json:"pop,omitempty"`       // all, new or off
+	POPAfter *string `json:"pop_after,omitempty"` // keep, read, archive or trash
 }
 
 // AddAccount makes an account and gives its mail its quotas.
@@ -192,7 +197,7 @@ func (s *Service) SetPassword(ctx context.Context, r AccountPassword) (Nothing, 
 	return Nothing{}, s.Directory.SetPassword(ctx, a, r.Password)
 }
 
-// SetAccount changes an account's name, quotas or whether it is disabled.
+// SetAccount changes an account's name, quotas, how POP3 reads it, or whether it is disabled.
 func (s *Service) SetAccount(ctx context.Context, r AccountSet) (Account, error) {
 	acc, err := s.ourAccount(ctx, r.Address)
 	if err != nil {
@@ -202,6 +207,9 @@ func (s *Service) SetAccount(ctx context.Context, r AccountSet) (Account, error)
 	assign(&acc.Quota, r.Quota)
 	assign(&acc.Messages, r.Messages)
 	assign(&acc.Disabled, r.Disabled)
+	if acc.POP, err = s.changedPOP(ctx, acc, r); err != nil {
+		return Account{}, err
+	}
 	if err := s.Directory.SetAccount(ctx, acc); err != nil {
 		return Account{}, err
 	}

@@ -120,6 +120,8 @@ func steps() []step {
 		{"account.add", AccountAdd{Address: "x@hanoi.example"}, nil, Invalid},
 		{"account.set", AccountSet{Address: "linh@hanoi.example", Name: newOf("Linh"), Disabled: newOf(true)}, nil, ""},
 		{"account.set", AccountSet{Address: "linh@hanoi.example", Quota: newOf(int64(9))}, nil, ""},
+		{"account.set", AccountSet{Address: "linh@hanoi.example", POP: newOf("new"), POPAfter: newOf("read")}, nil, ""},
+		{"account.set", AccountSet{Address: "linh@hanoi.example", POP: newOf("later")}, nil, Invalid},
 		{"account.set", AccountSet{Address: "x@hanoi.example"}, nil, NotFound},
 		{"account.password", AccountPassword{"linh@hanoi.example", secret}, nil, ""},
 		{"account.password", AccountPassword{"x@hanoi.example", secret}, nil, NotFound},

@@ -133,10 +133,13 @@ func (d *Directory) SetPassword(ctx context.Context, a address.Address, password
 	})
 }
 
-// SetAccount changes the name, the quotas and whether the account that has
+// SetAccount changes the name, the quotas, POP and whether the account that has
 // acc.Address is disabled; all else of acc is ignored.
 func (d *Directory) SetAccount(ctx context.Context, acc Account) error {
 	if err := checkPerson(acc.Address, acc.Name, min(acc.Quota, acc.Messages)); err != nil {
+		return err
+	}
+	if err := checkPOP(acc.Address, acc.POP); err != nil {
 		return err
 	}
 	defer d.verified.forget(key(acc.Address))
@@ -146,6 +149,7 @@ func (d *Directory) SetAccount(ctx context.Context, acc Account) error {
 			return err
 		}
 		old.Name, old.Quota, old.Messages, old.Disabled = acc.Name, acc.Quota, acc.Messages, acc.Disabled
+		old.POP = acc.POP
 		b.Set(kv.Directory, rowKey(accountRow, key(acc.Address)), encodeAccount(old))
 		return nil
 	})

@@ -54,6 +54,7 @@ type Account struct {
 	Messages int64 // the other quota, in messages; 0: none
 	Disabled bool
 	Created  time.Time
+	POP      POP
 }
 
 // List is an alias or a group: an address that stands for others, local or

@@ -229,6 +229,26 @@ func TestAddAccountsAllOrNone(t *testing.T) {
 	}
 }
 
+// Rows from before there were settings of POP3 are read as those of everything.
+func TestPOPSettings(t *testing.T) {
+	t.Parallel()
+	old := `{"id":65536,"address":["linh","hanoi.example"],"created":"2026-11-23T00:00:00Z"}`
+	acc, err := decodeAccount([]byte(old))
+	must(t, err)
+	if acc.POP != (POP{}) || string(encodeAccount(acc)) != old {
+		t.Errorf("an old row is %+v, written %s", acc, encodeAccount(acc))
+	}
+	acc.POP = POP{POPNew, 7, POPArchive}
+	if again, err := decodeAccount(encodeAccount(acc)); err != nil || again.POP != acc.POP {
+		t.Errorf("read back %+v %v", again.POP, err)
+	}
+	for _, p := range []POP{{Access: "some"}, {After: "keep"}} {
+		if err := checkPOP(acc.Address, p); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%+v: %v", p, err)
+		}
+	}
+}
+
 func TestSetAccount(t *testing.T) {
 	t.Parallel()
 	d := hanoi(t)

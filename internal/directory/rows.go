@@ -54,6 +54,13 @@ type accountValue struct {
 	Messages int64        `json:"messages,omitempty"`
 	Disabled bool         `json:"disabled,omitempty"`
 	Created  time.Time    `json:"created"`
+	POP      popValue     `json:"pop,omitzero"`
+}
+
+type popValue struct {
+	Access POPAccess `json:"access,omitempty"`
+	From   uint32    `json:"from,omitempty"`
+	After  POPAfter  `json:"after,omitempty"`
 }
 
 type listValue struct {
@@ -72,13 +79,13 @@ type credentialValue struct {
 func (credentialValue) String() string { return "[credentials]" }
 
 func encodeAccount(a Account) []byte {
-	return encode(accountValue{a.ID, toValue(a.Address), a.Name, a.Quota, a.Messages, a.Disabled, a.Created.UTC()})
+	return encode(accountValue{a.ID, toValue(a.Address), a.Name, a.Quota, a.Messages, a.Disabled, a.Created.UTC(), popValue(a.POP)})
 }
 
 func decodeAccount(val []byte) (Account, error) {
 	var v accountValue
 	err := json.Unmarshal(val, &v)
-	return Account{v.ID, v.Address.address(), v.Name, v.Quota, v.Messages, v.Disabled, v.Created}, err
+	return Account{v.ID, v.Address.address(), v.Name, v.Quota, v.Messages, v.Disabled, v.Created, POP(v.POP)}, err
 }
 
 func encodeList(l List) []byte {
