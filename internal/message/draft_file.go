@@ -25,7 +25,7 @@ func (a *Attachment) write(w *errWriter) error {
 		ascii = strings.ReplaceAll(encodeAll(name), "?= =?", "?=\r\n =?")
 	}
 	fmt.Fprintf(w, "Content-Type: %s;\r\n name=%s\r\n", typ, quoteFolded(ascii))
-	fmt.Fprintf(w, "Content-Disposition: attachment%s\r\n", dispositionName(name))
+	fmt.Fprintf(w, "Content-Disposition: attachment%s\r\n", parameter("filename", name))
 	fmt.Fprint(w, "Content-Transfer-Encoding: base64\r\n\r\n")
 	enc := base64.NewEncoder(base64.StdEncoding, &columns{w: w})
 	if _, err = io.Copy(enc, in); err == nil {
@@ -50,15 +50,16 @@ func guessType(name string) string {
 	return "application/octet-stream"
 }
 
-// dispositionName is the filename parameter, in sections where it is long (RFC 2231 §3, §4).
-func dispositionName(name string) string {
-	if isASCII(name) && len(name) < 60 {
-		return ";\r\n filename=" + quote(name)
+// parameter is one parameter with what goes before it, in sections where it is
+// long (RFC 2231 §3, §4).
+func parameter(name, text string) string {
+	if isASCII(text) && len(text) < 60 {
+		return ";\r\n " + name + "=" + quote(text)
 	}
 	const room = 54
-	value := extendedValue(toUTF8(name))
+	value := extendedValue(toUTF8(text))
 	if len(value) <= room {
-		return ";\r\n filename*=" + value
+		return ";\r\n " + name + "*=" + value
 	}
 	var out strings.Builder
 	for i := 0; value != ""; i++ {
@@ -69,7 +70,7 @@ func dispositionName(name string) string {
 				break
 			}
 		}
-		fmt.Fprintf(&out, ";\r\n filename*%d*=%s", i, value[:n])
+		fmt.Fprintf(&out, ";\r\n %s*%d*=%s", name, i, value[:n])
 		value = value[n:]
 	}
 	return out.String()

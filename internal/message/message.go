@@ -48,6 +48,7 @@ type Index struct {
 	BaseSubject   string    // RFC 5256 §2.1
 	Sent          time.Time // the Date field; zero if unusable
 	HasAttachment bool
+	UTF8Header    bool // a header block, of the message or of a part, has octets above 127 (RFC 6532)
 }
 
 // MaxHeader is how many octets of a header block are kept for reading; MaxDepth and MaxParts bound nesting.

@@ -76,7 +76,7 @@ func (g *generator) quoted(w *bytes.Buffer) {
 
 func (g *generator) base64(w *bytes.Buffer) {
 	name := "n" + strings.TrimSpace(genName.Draw(g.t, "name"))
-	fmt.Fprintf(w, "Content-Type: application/octet-stream\r\nContent-Disposition: attachment%s\r\n", dispositionName(name))
+	fmt.Fprintf(w, "Content-Type: application/octet-stream\r\nContent-Disposition: attachment%s\r\n", parameter("filename", name))
 	var body bytes.Buffer
 	enc := base64.NewEncoder(base64.StdEncoding, &columns{w: &body})
 	enc.Write(rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(g.t, "octets"))

@@ -20,6 +20,7 @@ type parser struct {
 	closing bool     // the delimiter is a closing one
 	header  []byte   // the block of the current entity, reused
 	kept    int      // octets of headers read so far
+	utf8    bool     // a header block had octets above 127
 	parts   int
 }
 
@@ -44,7 +45,7 @@ func Parse(r io.Reader) (*Index, error) {
 	}
 	ix.Structure = root.appendStructure(make([]byte, 0, 256), true)
 	ix.BasicBody = root.appendStructure(make([]byte, 0, 128), false)
-	ix.HasAttachment = root.hasAttachment()
+	ix.HasAttachment, ix.UTF8Header = root.hasAttachment(), p.utf8
 	return ix, nil
 }
 
@@ -104,6 +105,7 @@ func (p *parser) keep(line []byte) {
 	if p.header == nil {
 		p.header = make([]byte, 0, firstHeader)
 	}
+	p.utf8 = p.utf8 || has8bit(line)
 	n := min(len(line), MaxHeader-len(p.header), maxHeaders-p.kept)
 	p.header = append(p.header, line[:n]...)
 	p.kept += n
