@@ -150,6 +150,7 @@ type Meta struct {
 	Parts     []byte // message.DecodePart
 	Preview   []byte // UTF-8, one line
 	Attached  bool
+	Shape     Shape
 	SHA256    [sha256.Size]byte // of the body; all zero if format 1 has not been left behind yet
 
 	hashes  []uint64 // of the Message-IDs it is known by, for threading

@@ -205,7 +205,7 @@ func (m *Meta) append(dst []byte) []byte {
 	dst = append(dst, m.Body[:]...)
 	dst = binary.AppendUvarint(dst, uint64(m.Size))
 	dst = appendTime(appendTime(dst, m.Received), m.Sent)
-	dst = append(dst, bit(m.Attached), byte(len(m.hashes)))
+	dst = append(dst, bit(m.Attached)|byte(m.Shape), byte(len(m.hashes)))
 	dst = binary.BigEndian.AppendUint64(dst, m.subject)
 	for _, h := range m.hashes {
 		dst = binary.BigEndian.AppendUint64(dst, h)
@@ -246,7 +246,7 @@ func (m *Meta) decodeHead(uid UID, row []byte) decoder {
 	m.Size, m.Received, m.Sent = int64(d.uint()), d.time(), d.time()
 	var counts [2]byte
 	copy(counts[:], d.take(2))
-	m.Attached = counts[0] != 0
+	m.Attached, m.Shape = counts[0]&1 != 0, Shape(counts[0]&^1)
 	m.subject, m.hashes = d.uint64(), m.hashes[:0]
 	for range counts[1] {
 		m.hashes = append(m.hashes, d.uint64())

@@ -13,7 +13,7 @@ func TestMetaRow(t *testing.T) {
 	want := Meta{
 		UID: 7, Email: 1 << 40, Thread: 3, Size: 12345, Received: time.Unix(1e9, 0).UTC(), Sent: time.Time{},
 		Envelope: []byte("env"), Structure: []byte("struct"), BasicBody: []byte("basic"), Parts: []byte{1, 2}, Preview: []byte("Xin chào"),
-		Attached: true, hashes: []uint64{1, 1 << 63}, subject: 9,
+		Attached: true, Shape: ShapeKnown | ShapeUTF8, hashes: []uint64{1, 1 << 63}, subject: 9,
 		links: links{known: true, named: true, refs: []uint64{2, 1 << 62}},
 	}
 	want.Body[3], want.SHA256[31] = 4, 5

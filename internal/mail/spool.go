@@ -177,7 +177,8 @@ func (b *Body) index(ctx context.Context) error {
 	}
 	b.meta.hashes, b.thread = threadHashes(x)
 	b.meta.links = newLinks(x.MessageID, x.References, x.InReplyTo)
-	return nil
+	b.meta.Shape, err = shapeOf(r, x)
+	return err
 }
 
 // maxReferences bounds how many Message-IDs are looked up for threading.
