@@ -15,9 +15,9 @@ var ErrNoSurrogate = errors.New("message: the header is too large for a surrogat
 // Bodies stay as they are: octets above 127 in a part of 8bit are announced by
 // MIME, and a part that is encoded hides none.
 type Surrogate struct {
-	size  int64
-	edits []edit
-	taken int64 // octets that the edits replace
+	stored, size int64 // octets, as they are and as they are shown
+	edits        []edit
+	taken        int64 // octets that the edits replace
 }
 
 // edit puts with in the place of the octets from from to to.
@@ -30,7 +30,7 @@ type edit struct {
 // root. ErrNoSurrogate for more than MaxHeader octets in one header block, or
 // twice that in fields to write anew; any other error is r's.
 func NewSurrogate(r io.ReaderAt, root *Part, size int64) (*Surrogate, error) {
-	s := &Surrogate{size: size}
+	s := &Surrogate{stored: size, size: size}
 	if err := s.convert(r, root); err != nil {
 		return nil, err
 	}
@@ -46,13 +46,21 @@ func (s *Surrogate) Size() int64 { return s.size }
 // Reader gives the octets of the surrogate of the message that r has.
 func (s *Surrogate) Reader(r io.ReaderAt) io.Reader {
 	var pieces []io.Reader
-	at, grown := int64(0), int64(0)
+	at := int64(0)
 	for _, e := range s.edits {
 		pieces = append(pieces, io.NewSectionReader(r, at, e.from-at), bytes.NewReader(e.with))
-		grown += int64(len(e.with)) - (e.to - e.from)
 		at = e.to
 	}
-	return io.MultiReader(append(pieces, io.NewSectionReader(r, at, s.size-grown-at))...)
+	return io.MultiReader(append(pieces, io.NewSectionReader(r, at, s.stored-at))...)
+}
+
+// Ended says whether the octets end with CRLF; was, whether those stored do.
+func (s *Surrogate) Ended(was bool) bool {
+	n := len(s.edits)
+	if n == 0 || s.edits[n-1].to < s.stored {
+		return was
+	}
+	return bytes.HasSuffix(s.edits[n-1].with, []byte("\r\n"))
 }
 
 // convert makes the edits of p and of what is in it, in the order of offsets.
