@@ -3,8 +3,10 @@ package pop3
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Verb names a command.
@@ -18,6 +20,7 @@ const (
 	Stls Verb = "STLS"
 	Capa Verb = "CAPA"
 	UTF8 Verb = "UTF8"
+	Lang Verb = "LANG" // Arg: a language range in lower case, "*", or "" for a list
 	Stat Verb = "STAT"
 	List Verb = "LIST" // N, or 0 for all
 	Uidl Verb = "UIDL" // N, or 0 for all
@@ -40,7 +43,8 @@ type Command struct {
 
 // parsers has the grammar of each command's argument.
 var parsers = map[Verb]func(c *Command, arg string) *Error{
-	User: text("a name"),
+	User: name,
+	Lang: language,
 	Pass: password,
 	Auth: auth,
 	Stls: nothing, Capa: nothing, UTF8: nothing, Stat: nothing,
@@ -49,6 +53,10 @@ var parsers = map[Verb]func(c *Command, arg string) *Error{
 	Retr: number, Dele: number,
 	Top: top,
 }
+
+// maxArg bounds a name and a password. RFC 2449 §4: a command has 255 octets; a
+// line of an AUTH exchange may have more (RFC 5034 §4).
+const maxArg = 1024
 
 // Parse reads one line without its CRLF. What is wrong with it is an *Error to
 // be answered with; it never quotes the argument, which may be a secret.
@@ -68,30 +76,54 @@ func Parse(line []byte) (Command, error) {
 	return c, nil
 }
 
-func wants(c *Command, what string) *Error {
-	return &Error{Text: string(c.Verb) + " wants " + what}
+// wants says what is missing: text is a format for the verb.
+func wants(c *Command, text string) *Error {
+	return &Error{Text: text, Args: []any{c.Verb}}
 }
 
 func nothing(c *Command, arg string) *Error {
 	if strings.TrimSpace(arg) != "" {
-		return wants(c, "no argument")
+		return wants(c, "%s wants no argument")
 	}
 	return nil
 }
 
-func text(what string) func(c *Command, arg string) *Error {
-	return func(c *Command, arg string) *Error {
-		if c.Arg = strings.TrimSpace(arg); c.Arg == "" {
-			return wants(c, what)
-		}
-		return nil
+func name(c *Command, arg string) *Error {
+	if c.Arg = strings.TrimSpace(arg); c.Arg == "" {
+		return wants(c, "%s wants a name")
 	}
+	return checkText(c)
 }
 
 // password is the whole rest of the line, with its spaces. RFC 1939 §7 PASS
 func password(c *Command, arg string) *Error {
 	if c.Arg = arg; arg == "" {
-		return wants(c, "a password")
+		return wants(c, "%s wants a password")
+	}
+	return checkText(c)
+}
+
+// checkText refuses what is not UTF-8. RFC 6856 §2.2
+func checkText(c *Command) *Error {
+	switch {
+	case len(c.Arg) > maxArg:
+		return wants(c, "%s wants something shorter")
+	case !utf8.ValidString(c.Arg):
+		return wants(c, "%s wants UTF-8")
+	}
+	return nil
+}
+
+// language reads a language range, or none. RFC 6856 §3.2, RFC 4647 §2.1
+func language(c *Command, arg string) *Error {
+	c.Arg = strings.ToLower(strings.TrimSpace(arg))
+	if c.Arg == "" || c.Arg == "*" {
+		return nil
+	}
+	for subtag := range strings.SplitSeq(c.Arg, "-") {
+		if len(subtag) < 1 || len(subtag) > 8 || strings.Trim(subtag, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
+			return wants(c, "%s wants one language such as vi, or * for the server's")
+		}
 	}
 	return nil
 }
@@ -99,7 +131,7 @@ func password(c *Command, arg string) *Error {
 func number(c *Command, arg string) *Error {
 	n, ok := messageNumber(strings.TrimSpace(arg))
 	if !ok {
-		return wants(c, "one message number")
+		return wants(c, "%s wants one message number")
 	}
 	c.N = n
 	return nil
@@ -115,15 +147,17 @@ func optionalNumber(c *Command, arg string) *Error {
 func top(c *Command, arg string) *Error {
 	f := strings.Fields(arg)
 	if len(f) != 2 {
-		return wants(c, "a message number and a number of lines")
+		return wants(c, "%s wants a message number and a number of lines")
 	}
 	var err *Error
 	if err = number(c, f[0]); err != nil {
 		return err
 	}
-	lines, e := strconv.ParseUint(f[1], 10, 31) // RFC 1939 §7 TOP: not negative
-	if e != nil {
-		return wants(c, "a number of lines that is not negative")
+	// RFC 1939 §7 TOP: not negative. ParseUint gives the largest number for one
+	// that is larger, which asks for as much: fetchmail says 99999999.
+	lines, e := strconv.ParseUint(f[1], 10, 31)
+	if e != nil && !errors.Is(e, strconv.ErrRange) {
+		return wants(c, "%s wants a number of lines that is not negative")
 	}
 	c.Lines = int(lines)
 	return nil
@@ -141,7 +175,7 @@ func auth(c *Command, arg string) *Error {
 	f := strings.Fields(arg)
 	switch {
 	case len(f) > 2:
-		return wants(c, "a mechanism and at most one initial response")
+		return wants(c, "%s wants a mechanism and at most one initial response")
 	case len(f) == 0:
 		return nil // QUIRK(Outlook): RFC 1734's draft form, asks for a list
 	case len(f) == 2 && f[1] == "=":
@@ -149,7 +183,7 @@ func auth(c *Command, arg string) *Error {
 	case len(f) == 2:
 		var err error
 		if c.Initial, err = base64.StdEncoding.DecodeString(f[1]); err != nil {
-			return wants(c, "its initial response in base64")
+			return wants(c, "%s wants its initial response in base64")
 		}
 	}
 	c.Arg = strings.ToUpper(f[0])

@@ -30,6 +30,25 @@ func TestParse(t *testing.T) {
 		{"TOP 2 10", Command{Verb: Top, N: 2, Lines: 10}, ""},
 		{"TOP 1", Command{}, "TOP wants a message number and"},
 		{"TOP 1 -1", Command{}, "TOP wants a number of lines"},
+		{"TOP 1 99999999999", Command{Verb: Top, N: 1, Lines: 1<<31 - 1}, ""},
+		{"TOP 1 +1", Command{}, "TOP wants a number of lines"},
+		{"TOP +1 1", Command{}, "TOP wants one message number"},
+		{"RETR +1", Command{}, "RETR wants one message number"},
+		{"RETR 0x1", Command{}, "RETR wants one message number"},
+		{"RETR 1_0", Command{}, "RETR wants one message number"},
+		{"DELE 2147483648", Command{}, "DELE wants one message number"},
+		{"RETR 007", Command{Verb: Retr, N: 7}, ""},
+		{"USER thư@hanoi.example", Command{Verb: User, Arg: "thư@hanoi.example"}, ""},
+		{"USER \xff", Command{}, "USER wants UTF-8"},
+		{"PASS \xff", Command{}, "PASS wants UTF-8"},
+		{"PASS " + strings.Repeat("x", maxArg+1), Command{}, "PASS wants something shorter"},
+		{"LANG", Command{Verb: Lang}, ""},
+		{"LANG *", Command{Verb: Lang, Arg: "*"}, ""},
+		{"lang vi-VN", Command{Verb: Lang, Arg: "vi-vn"}, ""},
+		{"LANG v_i", Command{}, "LANG wants one language"},
+		{"LANG vi en", Command{}, "LANG wants one language"},
+		{"LANG vi-", Command{}, "LANG wants one language"},
+		{"LANG tiếng-việt", Command{}, "LANG wants one language"},
 		{"AUTH", Command{Verb: Auth}, ""},
 		{"AUTH plain", Command{Verb: Auth, Arg: "PLAIN"}, ""},
 		{"AUTH PLAIN =", Command{Verb: Auth, Arg: "PLAIN", Initial: []byte{}}, ""},
@@ -50,8 +69,8 @@ func TestParse(t *testing.T) {
 		switch e, _ := err.(*Error); {
 		case (err == nil) != (c.err == ""):
 			t.Errorf("%q: %v", c.line, err)
-		case e != nil && !strings.HasPrefix(e.Text, c.err):
-			t.Errorf("%q: %q, want %q", c.line, e.Text, c.err)
+		case e != nil && !strings.HasPrefix(e.Error(), "-ERR "+c.err):
+			t.Errorf("%q: %q, want %q", c.line, e.Error(), c.err)
 		}
 	}
 }
@@ -78,7 +97,7 @@ func TestRedact(t *testing.T) {
 // FuzzParse checks that what is understood means what was said, and that no
 // error repeats what may be a secret.
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"USER an", "PASS x y", "AUTH PLAIN AGEAYg==", "TOP 1 2", "LIST", "UIDL 7", "QUIT", "\x00", "retr\t1"} {
+	for _, s := range []string{"USER an", "PASS x y", "AUTH PLAIN AGEAYg==", "TOP 1 2", "LIST", "UIDL 7", "QUIT", "\x00", "retr\t1", "LANG vi", "PASS \xff"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {

@@ -1,6 +1,6 @@
 // Package pop3 is the language of RFC 1939 and its extensions (RFC 2449
-// capabilities, 2595 STLS, 3206 and 2449 response codes, 5034 AUTH, 6856
-// UTF8): commands parsed for a server, and the client's end of a dialogue.
+// capabilities, 2595 STLS, 3206 and 2449 response codes, 5034 AUTH, 6856 UTF8
+// and LANG): commands parsed for a server, and the client's end of a dialogue.
 //
 // Invariant: parsing touches no state, and nothing here keeps a goroutine.
 package pop3
@@ -21,14 +21,25 @@ const (
 	CodeUTF8      = "UTF8"        // the message needs UTF-8 mode
 )
 
-// Error is an -ERR response. Code is without brackets, "" for none.
-type Error struct{ Code, Text string }
+// Error is an -ERR response. Code is without brackets, "" for none. Where there
+// are Args, Text is a format of package fmt for them.
+type Error struct {
+	Code, Text string
+	Args       []any
+}
 
-func (e *Error) Error() string {
-	if e.Code == "" {
-		return "-ERR " + e.Text
+func (e *Error) Error() string { return e.In(func(text string) string { return text }) }
+
+// In is the response with its text, or the format of it, as translate has it.
+func (e *Error) In(translate func(text string) string) string {
+	text := translate(e.Text)
+	if len(e.Args) > 0 {
+		text = fmt.Sprintf(text, e.Args...)
 	}
-	return "-ERR [" + e.Code + "] " + e.Text
+	if e.Code == "" {
+		return "-ERR " + text
+	}
+	return "-ERR [" + e.Code + "] " + text
 }
 
 // Temporary says whether the same may succeed later.
