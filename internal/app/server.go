@@ -117,7 +117,8 @@ func (s *Server) wire() {
 	submission := smtpserver.New(s.smtpOptions(smtpserver.Submission))
 	pop3 := pop3server.New(pop3server.Options{
 		Hostname: s.config.Hostname, TLS: s.cert.Config(), Auth: s.stores.Directory, InsecureAuth: s.insecureAuth(),
-		Mail: s.stores.Mail, Directory: s.stores.Directory, IdleTimeout: time.Duration(s.config.Limits.POP3Timeout), Log: s.log,
+		Mail: s.stores.Mail, Directory: s.stores.Directory, IdleTimeout: time.Duration(s.config.Limits.POP3Timeout),
+		LoginDelay: time.Duration(s.config.Limits.POP3LoginDelay), Log: s.log,
 	})
 	imap := imapserver.New(imapserver.Options{
 		Hostname: s.config.Hostname, TLS: s.cert.Config(), Auth: s.stores.Directory, InsecureAuth: s.insecureAuth(),

@@ -67,6 +67,7 @@ type Limits struct {
 	ConnectionsPerAddress int      `toml:"connections_per_address" doc:"Connections at once from one address on one port; 0 for no limit."`
 	SMTPTimeout           Duration `toml:"smtp_timeout" doc:"Longest silence of an SMTP client (RFC 5321 §4.5.3.2.7)."`
 	POP3Timeout           Duration `toml:"pop3_timeout" doc:"Longest silence of a POP3 client (RFC 1939 §3: at least 10m)."`
+	POP3LoginDelay        Duration `toml:"pop3_login_delay" doc:"Shortest time between two POP3 logins to one account (RFC 2449 §6.5), on each server; 0s for none."`
 	IMAPTimeout           Duration `toml:"imap_timeout" doc:"Longest silence of an IMAP client (RFC 9051 §5.4: at least 30m)."`
 	Drain                 Duration `toml:"drain" doc:"How long a stopping server waits for sessions to end."`
 }
@@ -170,6 +171,8 @@ func (c *Config) Check() error {
 	case c.Limits.Message <= 0 || c.Limits.Recipients < 100:
 		// RFC 5321 §4.5.3.1.8: at least 100 recipients.
 		return errors.New("limits: message must be above 0 and recipients at least 100")
+	case c.Limits.POP3LoginDelay < 0:
+		return fmt.Errorf("limits.pop3_login_delay = %q: it must not be negative", c.Limits.POP3LoginDelay.String())
 	case c.Outbound.Port < 1 || c.Outbound.Port > 65535:
 		return fmt.Errorf("outbound.port = %d: a port is 1 to 65535", c.Outbound.Port)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
+	"math"
 	"strings"
 
 	"tem/internal/address"
@@ -24,7 +26,10 @@ func (x *session) capa(context.Context, pop3.Command) error {
 
 func (x *session) capabilities() []string {
 	l := []string{
-		"TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "UTF8", "EXPIRE NEVER", "IMPLEMENTATION Tem",
+		"TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "UTF8 USER", "LANG", x.expire(), "IMPLEMENTATION Tem",
+	}
+	if delay := x.server.o.LoginDelay; delay > 0 { // RFC 2449 §6.5
+		l = append(l, fmt.Sprintf("LOGIN-DELAY %d", int(math.Ceil(delay.Seconds()))))
 	}
 	if x.mayLogin() {
 		l = append(l, "USER", "SASL "+strings.Join(sasl.Mechanisms(), " "))
@@ -33,6 +38,19 @@ func (x *session) capabilities() []string {
 		l = append(l, "STLS")
 	}
 	return l
+}
+
+// expire says how long a message that was collected stays in the maildrop: for
+// ever, or no longer than the session, as the account has it. RFC 2449 §6.7:
+// before the login, the least that it is for anybody.
+func (x *session) expire() string {
+	switch {
+	case x.drop == nil:
+		return "EXPIRE 0 USER"
+	case leaves(x.drop.account.POP):
+		return "EXPIRE 0"
+	}
+	return "EXPIRE NEVER"
 }
 
 func (x *session) mayLogin() bool {
@@ -55,7 +73,7 @@ func (x *session) startTLS(ctx context.Context, _ pop3.Command) error {
 		return &pop3.Error{Text: "TLS is not available here"}
 	}
 	x.ok("begin TLS")
-	x.user = ""
+	x.user, x.language = "", languages()[0]
 	if err := x.conn.StartTLS(ctx, x.server.o.TLS); err != nil {
 		return errors.Join(errLost, err)
 	}
@@ -188,15 +206,21 @@ func (x *session) login(ctx context.Context, principal string) error {
 	if err != nil {
 		return err
 	}
-	if !x.server.drops.try(account.ID) {
-		return &pop3.Error{Code: pop3.CodeInUse, Text: "another session has this maildrop open"} // RFC 2449 §8.1.2
+	if account.POP.Access == directory.POPOff { // the password was right: this tells nobody who must not know
+		return &pop3.Error{ // RFC 3206 §4: not AUTH, or the client asks for another password
+			Code: pop3.CodePermanent, Text: "POP3 is off for this account; whoever runs %s turns it on with: tem account set %s --pop all",
+			Args: []any{x.server.o.Hostname, principal},
+		}
 	}
-	drop, err := openMaildrop(ctx, x.server.o.Mail.Account(account.ID))
+	if err := x.server.drops.try(account.ID, x.server.o.Now()); err != nil {
+		return err
+	}
+	drop, err := openMaildrop(ctx, x.server.o.Mail.Account(account.ID), account)
 	if err != nil {
 		x.server.drops.release(account.ID)
 		return err
 	}
-	drop.name, drop.account = principal, account.ID
+	x.server.drops.opened(account.ID, x.server.o.Now())
 	x.drop = drop
 	n, size := drop.total()
 	x.ok("%d messages (%d octets)", n, size)

@@ -2,59 +2,73 @@ package pop3server
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 
+	"tem/internal/directory"
 	"tem/internal/mail"
 	"tem/internal/wire/pop3"
 )
 
-// maildrop is an account's INBOX as it was at login, and what the session
-// wants to remove from it.
+// maildrop is an account's INBOX as it was at login, and what is to become of
+// it at QUIT.
 type maildrop struct {
-	name    string
-	account mail.AccountID
+	account directory.Account
 	mail    *mail.Account
 	inbox   mail.Mailbox
 	// messages have the POP3 number of their index + 1 for the whole session.
-	messages  []message
+	messages  []entry
 	retrieved int
+	moved     int
 	removed   int
 }
 
-// message is what a session keeps of one message: small, for there can be many.
-type message struct {
-	uid     mail.UID
-	size    int64
-	deleted bool
+// entry is what a session keeps of one message: 16 octets, for there can be many.
+type entry struct {
+	size  int64 // octets that RETR sends, once they are known for sure: see settle
+	uid   mail.UID
+	shape mail.Shape
+	marks mark
 }
 
+// mark is what has been done to a message in this session: bits.
+type mark uint8
+
+const (
+	deleted   mark = 1 << iota // by DELE
+	collected                  // by RETR, to its end
+	settled                    // its size is that of its surrogate
+)
+
+func (m *entry) is(k mark) bool { return m.marks&k != 0 }
+
 // openMaildrop takes the snapshot.
-func openMaildrop(ctx context.Context, a *mail.Account) (*maildrop, error) {
-	box, err := a.Mailbox(ctx, "INBOX")
+func openMaildrop(ctx context.Context, a *mail.Account, of directory.Account) (*maildrop, error) {
+	d := &maildrop{account: of, mail: a}
+	inbox, err := a.Mailbox(ctx, "INBOX")
 	if err != nil {
 		return nil, err
 	}
-	box, items, err := a.List(ctx, box.ID)
-	if err != nil {
-		return nil, err
-	}
-	uids := make([]mail.UID, len(items))
-	for i, it := range items {
-		uids[i] = it.UID
-	}
-	d := &maildrop{mail: a, inbox: box, messages: make([]message, 0, len(items))}
-	err = a.Fetch(ctx, box.ID, uids, func(m *mail.Meta) error {
-		d.messages = append(d.messages, message{uid: m.UID, size: m.Size})
-		return nil
-	})
+	d.inbox, err = a.Sizes(ctx, inbox.ID, mail.UID(of.POP.From), d.add)
 	return d, err
 }
 
+func (d *maildrop) add(box *mail.Mailbox, l mail.Sized) {
+	if d.messages == nil {
+		d.messages = make([]entry, 0, box.Messages)
+	}
+	if l.Shape&mail.ShapeUnended != 0 {
+		l.Size += crlf
+	}
+	d.messages = append(d.messages, entry{size: l.Size, uid: l.UID, shape: l.Shape})
+}
+
+// crlf is what RETR adds to a text that does not end with it. RFC 1939 §3
+const crlf = 2
+
 // total counts what is not marked as deleted.
 func (d *maildrop) total() (n int, size int64) {
-	for _, m := range d.messages {
-		if !m.deleted {
+	for i := range d.messages {
+		if m := &d.messages[i]; !m.is(deleted) {
 			n++
 			size += m.size
 		}
@@ -63,77 +77,85 @@ func (d *maildrop) total() (n int, size int64) {
 }
 
 // at returns message n unless it is marked as deleted. RFC 1939 §5
-func (d *maildrop) at(n int) (*message, error) {
+func (d *maildrop) at(n int) (*entry, error) {
 	switch {
 	case n > len(d.messages):
-		return nil, &pop3.Error{Text: fmt.Sprintf("no message %d, there are %d", n, len(d.messages))}
-	case d.messages[n-1].deleted:
-		return nil, &pop3.Error{Text: fmt.Sprintf("message %d is deleted", n)}
+		return nil, &pop3.Error{Text: "no message %d, there are %d", Args: []any{n, len(d.messages)}}
+	case d.messages[n-1].is(deleted):
+		return nil, &pop3.Error{Text: "message %d is deleted", Args: []any{n}}
 	}
 	return &d.messages[n-1], nil
 }
 
-// update removes what was marked. RFC 1939 §6
-func (d *maildrop) update(ctx context.Context) error {
-	var uids []mail.UID
-	for _, m := range d.messages {
-		if m.deleted {
-			uids = append(uids, m.uid)
-		}
-	}
-	if len(uids) == 0 {
-		return nil
-	}
-	gone, err := d.mail.Remove(ctx, d.inbox.ID, uids)
-	d.removed = len(gone)
-	return err
-}
-
-// appendUID writes the unique id of a message, the same in every session:
-// digits and a full stop, at most 21 octets of the 70 allowed. RFC 1939 §7 UIDL
-func (d *maildrop) appendUID(b []byte, m *message) []byte {
+// appendUID writes the unique id of a message, the same in every session for
+// as long as the message is in INBOX: digits and a full stop, at most 21 octets
+// of the 70 allowed. RFC 1939 §7 UIDL
+func (d *maildrop) appendUID(b []byte, m *entry) []byte {
 	b = strconv.AppendUint(b, uint64(d.inbox.UIDValidity), 10)
 	b = append(b, '.')
 	return strconv.AppendUint(b, uint64(m.uid), 10)
 }
 
-func appendSize(_ *maildrop, b []byte, m *message) []byte { return strconv.AppendInt(b, m.size, 10) }
+func appendSize(_ *maildrop, b []byte, m *entry) []byte { return strconv.AppendInt(b, m.size, 10) }
 
-func (x *session) stat(context.Context, pop3.Command) error {
+func (x *session) stat(ctx context.Context, _ pop3.Command) error {
+	if err := x.settleAll(ctx); err != nil {
+		return err
+	}
 	n, size := x.drop.total()
 	x.ok("%d %d", n, size) // RFC 1939 §5: exactly this form
 	return nil
 }
 
-func (x *session) list(_ context.Context, c pop3.Command) error {
-	return x.listing(c.N, appendSize)
+func (x *session) list(ctx context.Context, c pop3.Command) error {
+	if c.N == 0 {
+		if err := x.settleAll(ctx); err != nil {
+			return err
+		}
+		return x.listing(appendSize)
+	}
+	m, err := x.drop.at(c.N)
+	if err != nil {
+		return err
+	}
+	if err := x.settle(ctx, m); err != nil {
+		return err
+	}
+	return x.one(c.N, m, appendSize)
 }
 
 func (x *session) uidl(_ context.Context, c pop3.Command) error {
-	return x.listing(c.N, (*maildrop).appendUID)
+	if c.N == 0 {
+		return x.listing((*maildrop).appendUID)
+	}
+	m, err := x.drop.at(c.N)
+	if err != nil {
+		return err
+	}
+	return x.one(c.N, m, (*maildrop).appendUID)
 }
 
-// listing answers LIST and UIDL, for message n or all (0): a number and what
-// show appends.
-func (x *session) listing(n int, show func(*maildrop, []byte, *message) []byte) error {
-	row := func(b []byte, n int, m *message) []byte {
-		return show(x.drop, append(strconv.AppendInt(b, int64(n), 10), ' '), m)
-	}
-	if n != 0 {
-		m, err := x.drop.at(n)
-		if err != nil {
-			return err
-		}
-		x.ok("%s", row(nil, n, m))
-		return nil
-	}
+// column appends to b what a listing says of a message.
+type column func(d *maildrop, b []byte, m *entry) []byte
+
+func (x *session) appendRow(n int, m *entry, show column) []byte {
+	x.row = append(strconv.AppendInt(x.row[:0], int64(n), 10), ' ')
+	x.row = show(x.drop, x.row, m)
+	return x.row
+}
+
+func (x *session) one(n int, m *entry, show column) error {
+	x.ok("%s", x.appendRow(n, m, show))
+	return nil
+}
+
+// listing answers LIST and UIDL for all messages.
+func (x *session) listing(show column) error {
 	count, size := x.drop.total()
 	x.ok("%d messages (%d octets)", count, size)
-	var b []byte
 	for i := range x.drop.messages {
-		if m := &x.drop.messages[i]; !m.deleted {
-			b = row(b[:0], i+1, m)
-			x.conn.WriteLineBytes(b)
+		if m := &x.drop.messages[i]; !m.is(deleted) {
+			x.conn.WriteLineBytes(x.appendRow(i+1, m, show))
 		}
 	}
 	x.conn.WriteLine(".")
@@ -146,14 +168,15 @@ func (x *session) remove(_ context.Context, c pop3.Command) error {
 	if err != nil {
 		return err
 	}
-	m.deleted = true
+	m.marks |= deleted
 	x.ok("message %d will be deleted at QUIT", c.N)
 	return nil
 }
 
+// reset takes the marks of DELE back; what was collected stays collected.
 func (x *session) reset(context.Context, pop3.Command) error {
 	for i := range x.drop.messages {
-		x.drop.messages[i].deleted = false
+		x.drop.messages[i].marks &^= deleted
 	}
 	n, size := x.drop.total()
 	x.ok("%d messages (%d octets)", n, size)

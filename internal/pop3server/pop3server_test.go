@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"math/big"
 	"net"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -35,38 +36,85 @@ const letter = "Subject: one\r\nFrom: an@hanoi.example\r\n\r\n.I love\r\nCompute
 type house struct {
 	*Server
 	inbox *mail.Account
+	rows  mail.Options // what the store stands on
 }
 
 func newHouse(t *testing.T) house {
 	t.Helper()
 	ctx := context.Background()
-	kv := kvmemory.New()
-	log := slog.New(slog.DiscardHandler)
-	store, err := mail.Open(ctx, mail.Options{KV: kv, Blobs: memory.New(), Bus: local.New(), Log: log})
+	rows := mail.Options{KV: kvmemory.New(), Blobs: memory.New(), Bus: local.New(), Log: slog.New(slog.DiscardHandler)}
+	dir, err := directory.Open(ctx, directory.Options{KV: rows.KV})
 	must(t, err)
-	dir, err := directory.Open(ctx, directory.Options{KV: kv})
+	addAn(t, dir)
+	h := openHouse(t, rows)
+	for _, text := range []string{letter, "Subject: two\r\n\r\nsecond\r\n", "Subject: thư\r\n\r\nthird\r\n"} {
+		h.deliver(t, text)
+	}
+	return h
+}
+
+// openHouse starts a server on what is stored.
+func openHouse(t *testing.T, rows mail.Options) house {
+	t.Helper()
+	store, err := mail.Open(t.Context(), rows)
 	must(t, err)
+	dir, err := directory.Open(t.Context(), directory.Options{KV: rows.KV})
+	must(t, err)
+	s := New(Options{
+		Hostname: "mail.hanoi.example", Auth: dir, Mail: store, Directory: dir, Log: rows.Log, TLS: selfSigned(t), MaxErrors: 6,
+		InsecureAuth: func(net.Addr) bool { return true },
+	})
+	h := house{Server: s, rows: rows}
+	h.inbox = store.Account(h.account(t))
+	return h
+}
+
+// restart is another process on the same rows.
+func (h house) restart(t *testing.T) house {
+	t.Helper()
+	return openHouse(t, h.rows)
+}
+
+// account is An's.
+func (h house) account(t testing.TB) mail.AccountID {
+	t.Helper()
+	all, err := h.o.Directory.Accounts(t.Context())
+	must(t, err)
+	return all[0].ID
+}
+
+func uidsOf(items []mail.Item) (uids []mail.UID) {
+	for _, i := range items {
+		uids = append(uids, i.UID)
+	}
+	return uids
+}
+
+// addAn gives An an account.
+func addAn(t testing.TB, dir *directory.Directory) directory.Account {
+	t.Helper()
+	ctx := t.Context()
 	must(t, dir.AddDomain(ctx, "hanoi.example"))
 	an, err := address.Parse("an@hanoi.example")
 	must(t, err)
 	account, err := dir.AddAccount(ctx, an, "An", "secret", 0)
 	must(t, err)
-	for _, text := range []string{letter, "Subject: two\r\n\r\nsecond\r\n", "Subject: thư\r\n\r\nthird\r\n"} {
-		sp := store.NewSpool(ctx)
-		io.WriteString(sp, text)
-		body, err := sp.Finish()
-		must(t, err)
-		_, err = store.Deliver(ctx, body, []mail.Target{{Account: account.ID}}, nil)
-		must(t, err)
-	}
-	s := New(Options{
-		Hostname: "mail.hanoi.example", Auth: dir, Mail: store, Directory: dir, Log: log, TLS: selfSigned(t), MaxErrors: 6,
-		InsecureAuth: func(net.Addr) bool { return true },
-	})
-	return house{s, store.Account(account.ID)}
+	return account
 }
 
-func must(t *testing.T, err error) {
+// deliver puts a letter into An's INBOX.
+func (h house) deliver(t testing.TB, text string) {
+	t.Helper()
+	ctx := t.Context()
+	sp := h.o.Mail.NewSpool(ctx)
+	io.WriteString(sp, text)
+	body, err := sp.Finish()
+	must(t, err)
+	_, err = h.o.Mail.Deliver(ctx, body, []mail.Target{{Account: h.account(t)}}, nil)
+	must(t, err)
+}
+
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +133,7 @@ func selfSigned(t *testing.T) *tls.Config {
 
 // tcpPipe is a pair of connected sockets: unlike net.Pipe, writes do not wait
 // for a reader, which the end of TLS needs.
-func tcpPipe(t *testing.T) (near, far net.Conn) {
+func tcpPipe(t testing.TB) (near, far net.Conn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -117,16 +165,49 @@ func (h house) connect(t *testing.T) *pop3.Client {
 
 func TestTranscripts(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"session", "auth", "order", "clear", "update", "errors", "patience", "pipelined"} {
+	for _, name := range []string{
+		"session", "auth", "order", "clear", "update", "errors", "patience", "pipelined", "capa", "lang", "utf8", "hostile", "off",
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHouse(t)
-			if name == "clear" {
+			switch name {
+			case "clear":
 				h.o.InsecureAuth = func(net.Addr) bool { return false }
+			case "capa":
+				h.o.LoginDelay = 5 * time.Minute
+			case "off":
+				h.set(t, directory.POP{Access: directory.POPOff})
 			}
 			linetest.Replay(t, "testdata/"+name+".txt", h.Handle, linetest.Options{Line: h.Options()})
 		})
 	}
+}
+
+// The programs that people have, as known from their sources and from servers' logs.
+func TestClients(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/clients/*.txt")
+	must(t, err)
+	if len(files) < 10 {
+		t.Fatalf("%d transcripts", len(files))
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			linetest.Replay(t, file, h.Handle, linetest.Options{Line: h.Options()})
+		})
+	}
+}
+
+// set changes how POP3 reads An's mail.
+func (h house) set(t testing.TB, p directory.POP) {
+	t.Helper()
+	accounts, err := h.o.Directory.Accounts(t.Context())
+	must(t, err)
+	accounts[0].POP = p
+	must(t, h.o.Directory.SetAccount(t.Context(), accounts[0]))
 }
 
 func TestIdleSessionEndsWithoutUpdate(t *testing.T) {
@@ -269,36 +350,11 @@ func TestMessageRemovedByOthers(t *testing.T) {
 	must(t, c.Quit(ctx))
 }
 
-func inboxID(t *testing.T, a *mail.Account) mail.MailboxID {
+func inboxID(t testing.TB, a *mail.Account) mail.MailboxID {
 	t.Helper()
 	box, err := a.Mailbox(t.Context(), "INBOX")
 	must(t, err)
 	return box.ID
-}
-
-// Unique ids are the same in another session, and short.
-func TestUIDLIsStable(t *testing.T) {
-	t.Parallel()
-	ctx := t.Context()
-	h := newHouse(t)
-	var seen []pop3.Unique
-	for range 2 {
-		c := h.connect(t)
-		for c.Login(ctx, "an@hanoi.example", "secret") != nil {
-			time.Sleep(time.Millisecond)
-		}
-		ids, err := c.UIDL(ctx)
-		must(t, err)
-		if seen == nil {
-			seen = ids
-			must(t, c.Dele(ctx, 1))
-			must(t, c.Quit(ctx))
-			continue
-		}
-		if len(ids) != 2 || ids[0].ID != seen[1].ID || ids[1].ID != seen[2].ID {
-			t.Errorf("first %v, then %v", seen, ids)
-		}
-	}
 }
 
 // counted counts the writes that reach the network.

@@ -1,83 +1,215 @@
 package pop3server
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 
 	"tem/internal/mail"
+	"tem/internal/message"
 	"tem/internal/wire/pop3"
 )
 
-// copySize is how much of a message is in memory at a time.
+// copySize is how much of a large message is in memory at a time; of one that
+// lies beside its rows it is all.
 const copySize = 32 << 10
 
+// text is one message as it is sent.
+type text struct {
+	small     []byte      // the stored octets, if they are in memory
+	large     mail.Reader // or where they are
+	surrogate *message.Surrogate
+}
+
+// stored gives the octets as they lie in the store.
+func (t *text) stored() (io.ReaderAt, int64) {
+	if t.large != nil {
+		return t.large, t.large.Size()
+	}
+	return bytes.NewReader(t.small), int64(len(t.small))
+}
+
+// reader gives the octets that are sent, from the first on, and their number.
+func (t *text) reader() (io.Reader, int64) {
+	r, size := t.stored()
+	if t.surrogate != nil {
+		return t.surrogate.Reader(r), t.surrogate.Size()
+	}
+	return io.NewSectionReader(r, 0, size), size
+}
+
+func (t *text) close() {
+	if t.large != nil {
+		t.large.Close()
+	}
+}
+
 func (x *session) retrieve(ctx context.Context, c pop3.Command) error {
-	return x.send(ctx, c, func(r mail.Reader) (int64, error) { return r.Size(), nil })
-}
-
-// top sends the header, the empty line and so many lines of the body.
-// RFC 1939 §7
-func (x *session) top(ctx context.Context, c pop3.Command) error {
-	return x.send(ctx, c, func(r mail.Reader) (int64, error) { return topEnd(r, c.Lines, x.buf) })
-}
-
-// send answers with a message up to the offset that end finds.
-//
-// DEVIATES(RFC 6856 §2.1): a header in UTF-8 goes as it is to a client that has
-// not said UTF8; nearly all can read it, and a refusal would keep the person
-// from their letter.
-func (x *session) send(ctx context.Context, c pop3.Command, end func(mail.Reader) (int64, error)) error {
-	r, err := x.open(ctx, c.N)
+	m, t, err := x.open(ctx, c.N)
 	if err != nil {
 		return err
 	}
-	defer r.Close()
-	if x.buf == nil {
-		x.buf = make([]byte, copySize)
+	defer t.close()
+	if t.surrogate == nil && t.large == nil {
+		err = x.send(int64(len(t.small)), t.small, nil)
+	} else {
+		r, size := t.reader()
+		err = x.send(size, nil, r)
 	}
-	size, err := end(r)
 	if err != nil {
 		return err
 	}
-	x.ok("%d octets", size)
-	w := x.conn.DotWriter()
-	if _, err := io.CopyBuffer(w, io.NewSectionReader(r, 0, size), x.buf); err != nil {
-		return errors.Join(errLost, err) // there is no way to take +OK back
-	}
-	if err := w.Close(); err != nil {
-		return errors.Join(errLost, err)
-	}
+	m.marks |= collected
 	x.drop.retrieved++
 	return nil
 }
 
-// open gives the text of message n, if nobody has removed it by other means
+// top sends the header, the empty line and so many lines of the body. It does
+// not count as collecting. RFC 1939 §7
+func (x *session) top(ctx context.Context, c pop3.Command) error {
+	_, t, err := x.open(ctx, c.N)
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	r, _ := t.reader()
+	end, err := topEnd(r, c.Lines, x.copyBuffer())
+	if err != nil {
+		return err
+	}
+	r, _ = t.reader()
+	return x.send(end, nil, io.LimitReader(r, end))
+}
+
+// send answers with size octets: those of small and then of rest, if it is not nil.
+func (x *session) send(size int64, small []byte, rest io.Reader) error {
+	x.ok("%d octets", size)
+	w := x.conn.DotWriter()
+	_, err := w.Write(small)
+	if err == nil && rest != nil {
+		_, err = io.CopyBuffer(w, rest, x.copyBuffer())
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		return errors.Join(errLost, err) // there is no way to take +OK back
+	}
+	return nil
+}
+
+func (x *session) copyBuffer() []byte {
+	if x.buf == nil {
+		x.buf = make([]byte, copySize)
+	}
+	return x.buf
+}
+
+// open gives message n and its text, if nobody has removed it by other means
 // since login.
-func (x *session) open(ctx context.Context, n int) (r mail.Reader, err error) {
+func (x *session) open(ctx context.Context, n int) (*entry, *text, error) {
 	m, err := x.drop.at(n)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := x.read(ctx, m)
+	var e *mail.Error
+	switch {
+	case errors.As(err, &e) && e.Kind == mail.NotFound:
+		return nil, nil, &pop3.Error{Text: "message %d was removed by another program", Args: []any{n}}
+	case errors.Is(err, message.ErrNoSurrogate): // RFC 6856 §5
+		return nil, nil, &pop3.Error{Code: pop3.CodeUTF8, Text: "the header of message %d is too long to be written in ASCII: say UTF8 before the login", Args: []any{n}}
+	case err != nil:
+		return nil, nil, err
+	}
+	return m, t, nil
+}
+
+// keepSize is how much memory for texts a session keeps between two of them.
+const keepSize = 64 << 10
+
+// read gives the text of m as this client can take it. The octets of a small
+// one are valid until the next read.
+func (x *session) read(ctx context.Context, m *entry) (*text, error) {
+	small, large, err := x.drop.mail.Text(ctx, x.drop.inbox.ID, m.uid, x.small[:0])
 	if err != nil {
 		return nil, err
 	}
-	err = x.drop.mail.Fetch(ctx, x.drop.inbox.ID, []mail.UID{m.uid}, func(meta *mail.Meta) (err error) {
-		r, err = x.drop.mail.OpenMessage(ctx, meta)
+	if cap(small) <= keepSize {
+		x.small = small
+	}
+	t := &text{small: small, large: large}
+	if x.needsSurrogate(m) {
+		if t.surrogate, err = x.surrogate(ctx, m, t); err != nil {
+			t.close()
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// needsSurrogate says whether m has, or may have, a header in UTF-8 for a client
+// that has not said UTF8. RFC 6856 §2.1: it must not be sent as it is. A
+// refusal would keep the person from their letter, so it is written anew.
+func (x *session) needsSurrogate(m *entry) bool {
+	return !x.utf8 && m.shape&(mail.ShapeKnown|mail.ShapeUTF8) != mail.ShapeKnown
+}
+
+func (x *session) surrogate(ctx context.Context, m *entry, t *text) (s *message.Surrogate, err error) {
+	r, size := t.stored()
+	err = x.drop.mail.Fetch(ctx, x.drop.inbox.ID, []mail.UID{m.uid}, func(meta *mail.Meta) error {
+		root, err := message.DecodePart(meta.Parts)
+		if err == nil {
+			s, err = message.NewSurrogate(r, root, size)
+		}
 		return err
 	})
-	if err == nil && r == nil {
-		err = &pop3.Error{Text: fmt.Sprintf("message %d was removed by another program", n)}
+	if err == nil && s == nil {
+		err = &mail.Error{Kind: mail.NotFound, Text: "no such message"}
 	}
-	return r, err
+	return s, err
+}
+
+// settle finds out how many octets RETR will send of a message that goes as its
+// surrogate. RFC 6856 §2.1: LIST should say just that. What can't be sent keeps
+// the size that it is stored with.
+func (x *session) settle(ctx context.Context, m *entry) error {
+	if x.utf8 || m.shape&mail.ShapeUTF8 == 0 || m.is(settled) {
+		return nil
+	}
+	t, err := x.read(ctx, m)
+	var e *mail.Error
+	switch {
+	case errors.Is(err, message.ErrNoSurrogate) || errors.As(err, &e) && e.Kind == mail.NotFound:
+	case err != nil:
+		return err
+	default:
+		defer t.close()
+		if _, m.size = t.reader(); !t.surrogate.Ended(m.shape&mail.ShapeUnended == 0) {
+			m.size += crlf
+		}
+	}
+	m.marks |= settled
+	return nil
+}
+
+func (x *session) settleAll(ctx context.Context) error {
+	for i := range x.drop.messages {
+		if err := x.settle(ctx, &x.drop.messages[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // topEnd is the offset behind the header, the empty line and the first lines
 // of the body.
-func topEnd(r mail.Reader, lines int, buf []byte) (int64, error) {
-	text := io.NewSectionReader(r, 0, r.Size())
+func topEnd(r io.Reader, lines int, buf []byte) (int64, error) {
 	inHeader, empty := true, true
 	var at int64
 	for {
-		n, err := text.Read(buf)
+		n, err := r.Read(buf)
 		for i, c := range buf[:n] {
 			switch {
 			case c != '\n':

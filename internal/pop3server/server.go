@@ -12,7 +12,6 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net"
-	"sync"
 	"time"
 
 	"tem/internal/directory"
@@ -32,14 +31,16 @@ type Options struct {
 	Mail         *mail.Store
 	Directory    *directory.Directory
 	IdleTimeout  time.Duration // 0: ten minutes
+	LoginDelay   time.Duration // shortest time between two logins of one account, in this process; 0: none
 	MaxErrors    int           // bad commands and failed logins before a session is ended; 0: 10
 	Log          *slog.Logger
+	Now          func() time.Time // nil: time.Now
 }
 
 // Server has what its sessions share.
 type Server struct {
 	o     Options
-	drops locks
+	drops *locks
 }
 
 // New returns a server that takes connections by Handle.
@@ -50,7 +51,10 @@ func New(o Options) *Server {
 	if o.InsecureAuth == nil {
 		o.InsecureAuth = func(net.Addr) bool { return false }
 	}
-	return &Server{o: o}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Server{o: o, drops: newLocks(o.LoginDelay)}
 }
 
 // maxLine is the longest line taken, more than RFC 2449 §4 asks for (255), for
@@ -65,35 +69,9 @@ func (s *Server) Options() line.Options {
 // Handle runs one session. It ends when the client leaves or c is interrupted.
 func (s *Server) Handle(ctx context.Context, c *line.Conn) {
 	log := s.o.Log.With("session", c.Session(), "remote", c.RemoteAddr().String())
-	x := &session{server: s, conn: c, log: log}
+	x := &session{server: s, conn: c, log: log, language: languages()[0]}
 	defer x.end()
 	// A command under way is finished: the end of the server reaches a session
 	// as ErrInterrupted of its next read.
 	x.run(context.WithoutCancel(ctx))
-}
-
-// locks are the maildrops that sessions hold.
-type locks struct {
-	mu   sync.Mutex
-	held map[mail.AccountID]struct{}
-}
-
-// try takes the exclusive lock of one maildrop. RFC 1939 §4
-func (l *locks) try(account mail.AccountID) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if _, ok := l.held[account]; ok {
-		return false
-	}
-	if l.held == nil {
-		l.held = map[mail.AccountID]struct{}{}
-	}
-	l.held[account] = struct{}{}
-	return true
-}
-
-func (l *locks) release(account mail.AccountID) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.held, account)
 }

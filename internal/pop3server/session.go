@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"unicode/utf8"
 
 	"tem/internal/line"
 	"tem/internal/mail"
@@ -27,12 +28,16 @@ type session struct {
 	conn   *line.Conn
 	log    *slog.Logger
 
-	errors int    // bad commands and failed logins
-	user   string // what USER said
-	utf8   bool   // UTF8 was given
-	drop   *maildrop
-	quit   bool
-	buf    []byte // for message text, made when first needed
+	errors   int    // bad commands and failed logins
+	early    int    // commands before the login
+	user     string // what USER said
+	utf8     bool   // UTF8 was given
+	language language
+	drop     *maildrop
+	quit     bool
+
+	// Memory for a piece of a text, a small text, a row of a listing, an answer.
+	buf, small, row, answer []byte
 }
 
 // errLost says that the dialogue is out of step and must end.
@@ -59,6 +64,8 @@ func commands(v pop3.Verb) command {
 		return command{authorization, (*session).auth}
 	case pop3.Stls:
 		return command{authorization, (*session).startTLS}
+	case pop3.Lang:
+		return command{authorization | transaction, (*session).lang}
 	case pop3.UTF8:
 		return command{authorization, (*session).utf8Mode}
 	case pop3.Stat:
@@ -93,14 +100,27 @@ func (x *session) run(ctx context.Context) {
 // end gives the maildrop back, whatever ended the session.
 func (x *session) end() {
 	if x.drop != nil {
-		x.server.drops.release(x.drop.account)
-		x.log.Info("pop3 session", "account", x.drop.name, "retrieved", x.drop.retrieved, "removed", x.drop.removed)
+		x.server.drops.release(x.drop.account.ID)
+		x.log.Info("pop3 session", "account", x.drop.account.Address.String(),
+			"retrieved", x.drop.retrieved, "removed", x.drop.removed, "moved", x.drop.moved)
 	}
 }
+
+// maxEarly bounds the commands of one who has not logged in: no client needs a
+// tenth of them. After the login there is no bound: a client that says NOOP all
+// day is answered as fast as it reads, one command at a time.
+const maxEarly = 100
 
 // step reads and answers one command; its error ends the session.
 func (x *session) step(ctx context.Context) error {
 	l, err := x.readLine()
+	if x.drop == nil {
+		x.early++
+	}
+	if x.early > maxEarly && x.drop == nil && err == nil {
+		x.err(&pop3.Error{Text: "too many commands without a login, closing"})
+		return errors.New("too many commands without a login")
+	}
 	var refused *pop3.Error
 	switch {
 	case errors.As(err, &refused):
@@ -127,7 +147,7 @@ func (x *session) readLine() ([]byte, error) {
 	l, err := x.conn.ReadLine()
 	switch {
 	case errors.Is(err, line.ErrTooLong):
-		return nil, &pop3.Error{Text: fmt.Sprintf("a line can't be longer than %d octets", maxLine)}
+		return nil, &pop3.Error{Text: "a line can't be longer than %d octets", Args: []any{maxLine}}
 	case errors.Is(err, line.ErrBareNewline):
 		// QUIRK(hand-typed sessions): a line that ends in LF alone is taken.
 		if bytes.IndexByte(l, '\r') < 0 {
@@ -135,7 +155,7 @@ func (x *session) readLine() ([]byte, error) {
 		}
 		return nil, &pop3.Error{Text: "a line must end in CRLF and hold no other CR"}
 	case errors.Is(err, line.ErrInterrupted):
-		x.err(&pop3.Error{Code: pop3.CodeTemporary, Text: x.server.o.Hostname + " is shutting down; nothing was deleted"})
+		x.err(&pop3.Error{Code: pop3.CodeTemporary, Text: "%s is shutting down; nothing was deleted", Args: []any{x.server.o.Hostname}})
 		return nil, err
 	}
 	// A time-out ends the session without a word and without UPDATE. RFC 1939 §3
@@ -152,9 +172,9 @@ func (x *session) perform(ctx context.Context, c pop3.Command) error {
 	case how.stages&stage != 0:
 		return how.run(x, ctx, c)
 	case stage == authorization:
-		return &pop3.Error{Text: string(c.Verb) + " wants a login first"}
+		return &pop3.Error{Text: "%s wants a login first", Args: []any{c.Verb}}
 	}
-	return &pop3.Error{Text: string(c.Verb) + " can't be used after login"}
+	return &pop3.Error{Text: "%s can't be used after login", Args: []any{c.Verb}}
 }
 
 // refuse answers -ERR; it returns an error when the session can't go on.
@@ -189,23 +209,38 @@ func (x *session) reply(err error) *pop3.Error {
 		return &pop3.Error{Code: code, Text: e.Text}
 	}
 	x.log.Error("pop3 command failed", "err", err)
-	return &pop3.Error{Code: pop3.CodeTemporary, Text: "internal error, session " + x.conn.Session()}
+	return &pop3.Error{Code: pop3.CodeTemporary, Text: "internal error, session %s", Args: []any{x.conn.Session()}}
 }
 
-// ok and err answer in one line, at most 512 octets (RFC 1939 §3). A failed
-// write shows in the next read.
+// ok and err answer in one line, in the client's language. A failed write shows
+// in the next read.
 func (x *session) ok(format string, args ...any) {
-	x.conn.WriteLine("+OK " + fmt.Sprintf(format, args...))
+	x.answer = fmt.Appendf(append(x.answer[:0], "+OK "...), x.language.text(format), args...)
+	x.conn.WriteLineBytes(clip(x.answer))
 }
 
-func (x *session) err(e *pop3.Error) { x.conn.WriteLine(e.Error()) }
+func (x *session) err(e *pop3.Error) {
+	x.conn.WriteLineBytes(clip([]byte(e.In(x.language.text))))
+}
+
+// maxAnswer is the longest answer without its CRLF. RFC 1939 §3
+const maxAnswer = 510
+
+// clip cuts an answer that is too long, not within a character.
+func clip(answer []byte) []byte {
+	n := min(len(answer), maxAnswer)
+	for n < len(answer) && !utf8.RuneStart(answer[n]) {
+		n--
+	}
+	return answer[:n]
+}
 
 // leave is QUIT: in TRANSACTION it enters UPDATE. RFC 1939 §6
 func (x *session) leave(ctx context.Context, _ pop3.Command) error {
 	x.quit = true
 	if x.drop != nil {
 		if err := x.drop.update(ctx); err != nil {
-			x.log.Error("pop3 update failed", "account", x.drop.name, "err", err)
+			x.log.Error("pop3 update failed", "account", x.drop.account.Address.String(), "err", err)
 			return &pop3.Error{Code: pop3.CodeTemporary, Text: "some messages were not removed"}
 		}
 	}
