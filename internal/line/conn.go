@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
@@ -36,8 +37,9 @@ type Conn struct {
 	resting     bool // in Wait
 	nudged      bool // and Wait has not said so yet
 
-	sock *socket   // the lowest layer, if it can be waited on
-	tls  *tls.Conn // nil in clear
+	sock *socket           // the lowest layer, if it can be waited on
+	tls  *tls.Conn         // nil in clear
+	cert *x509.Certificate // the server's
 
 	unpacker *unpacker // nil: not compressed
 
@@ -205,10 +207,10 @@ func (c *Conn) StartTLS(ctx context.Context, cfg *tls.Config) error {
 	if c.side == Server {
 		over = tls.Server
 	}
-	return c.handshake(ctx, over(c.nc, cfg))
+	return c.handshake(ctx, over(c.nc, cfg), cfg)
 }
 
-func (c *Conn) handshake(ctx context.Context, t *tls.Conn) error {
+func (c *Conn) handshake(ctx context.Context, t *tls.Conn, cfg *tls.Config) error {
 	by := time.Now().Add(c.o.ReadTimeout)
 	if err := c.expect(by); err != nil {
 		return err
@@ -219,6 +221,7 @@ func (c *Conn) handshake(ctx context.Context, t *tls.Conn) error {
 		return c.failed(fmt.Errorf("TLS handshake: %w", err))
 	}
 	state := t.ConnectionState()
+	c.cert = c.shown(&state, cfg)
 	c.mu.Lock()
 	c.nc, c.tls = t, t
 	c.mu.Unlock()
@@ -243,4 +246,27 @@ func (c *Conn) TLS() *tls.ConnectionState {
 	}
 	state := c.tls.ConnectionState()
 	return &state
+}
+
+// Certificate is the server's in the TLS layer; nil in clear, or if it is not
+// certain which of a server's own it was.
+func (c *Conn) Certificate() *x509.Certificate { return c.cert }
+
+// shown is the server's certificate. A server's own is not part of the state: it
+// is what the configuration chooses. A client that resumes a session from before
+// the configuration's certificate was replaced has another in mind.
+func (c *Conn) shown(state *tls.ConnectionState, cfg *tls.Config) *x509.Certificate {
+	if c.side == Client {
+		return state.PeerCertificates[0]
+	}
+	pair := (*tls.Certificate)(nil)
+	if cfg.GetCertificate != nil {
+		pair, _ = cfg.GetCertificate(&tls.ClientHelloInfo{ServerName: state.ServerName}) // without one there was no handshake
+	} else if len(cfg.Certificates) == 1 {
+		pair = &cfg.Certificates[0]
+	}
+	if pair == nil {
+		return nil
+	}
+	return pair.Leaf
 }

@@ -64,7 +64,7 @@ func (l *Listener) Run(ctx context.Context) error {
 		default:
 			return err
 		}
-		from := origin(nc.RemoteAddr())
+		from := Origin(nc.RemoteAddr())
 		if !l.held.add(from, l.Limits) {
 			l.refuse(nc)
 			continue
@@ -204,9 +204,9 @@ func (h *held) remove(from netip.Prefix) {
 	}
 }
 
-// origin is the network that an address counts for: an IPv4 address, or the
+// Origin is the network that an address counts for: an IPv4 address, or the
 // /64 that one IPv6 customer commonly has. It is invalid for other networks.
-func origin(a net.Addr) netip.Prefix {
+func Origin(a net.Addr) netip.Prefix {
 	t, ok := a.(*net.TCPAddr)
 	if !ok {
 		return netip.Prefix{}
