@@ -13,8 +13,8 @@ func TestPreview(t *testing.T) {
 		"\r\n a  b\r\n\r\nc \r\n": "a b c",
 		"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\nWGluAGNow6BvGwo=": "Xinchào",
 		"Content-Type: text/html\r\n\r\n<style>x</style><p>Hello&nbsp;<b>you</b></p>":                          "Hello you",
-		"Content-Type: image/png\r\n\r\nx":                                                                     "",
-		"\r\n" + strings.Repeat("ab ", 200):                                                                    strings.Repeat("ab ", 66) + "ab",
+		"Content-Type: image/png\r\n\r\nx":  "",
+		"\r\n" + strings.Repeat("ab ", 200): strings.Repeat("ab ", 66) + "ab",
 	} {
 		s := testStore(t)
 		deliver(t, s, "Subject: x\r\n"+msg, Target{Account: alice})
