@@ -81,6 +81,7 @@ type mailSetup struct {
 	TLS             string `enum:",implicit,starttls,none" default:"" help:"implicit, starttls or none, for the servers named here."`
 	CA              string `placeholder:"FILE" help:"Certificate of a private authority."`
 	PasswordCommand string `placeholder:"CMD" help:"Command whose first line of output is the password."`
+	TokenCommand    string `placeholder:"CMD" help:"Command whose first line of output is an OAuth token, to log in with instead of a password."`
 	PasswordFile    string `placeholder:"FILE" help:"File with the password, readable by you only."`
 	Store           string `enum:",keyring,file" default:"" help:"Where to keep a typed password: keyring or file."`
 	Default         bool   `help:"Make it the default account."`
@@ -89,7 +90,7 @@ type mailSetup struct {
 func (c *mailSetup) Run(m *MailCommand, s *streams) error {
 	return m.env(s).Setup(agent.Setup{
 		Address: c.Address, Name: c.Name, Provider: c.Provider, IMAP: c.IMAP, SMTP: c.SMTP, POP: c.POP, TLS: c.TLS, CA: c.CA,
-		PasswordCommand: c.PasswordCommand, PasswordFile: c.PasswordFile, Store: c.Store, Default: c.Default,
+		PasswordCommand: c.PasswordCommand, TokenCommand: c.TokenCommand, PasswordFile: c.PasswordFile, Store: c.Store, Default: c.Default,
 	})
 }
 

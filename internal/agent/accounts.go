@@ -22,6 +22,7 @@ type Account struct {
 	POP             Endpoint `toml:"pop,omitempty" json:"pop"`
 	SMTP            Endpoint `toml:"smtp,omitempty" json:"smtp"`
 	PasswordCommand string   `toml:"password_command,omitempty" json:"-"`
+	TokenCommand    string   `toml:"token_command,omitempty" json:"-"` // prints an OAuth token, which is used instead of a password
 	PasswordFile    string   `toml:"password_file,omitempty" json:"-"`
 	Store           string   `toml:"store,omitempty" json:"-"` // keyring or file
 	FilesSent       bool     `toml:"files_sent,omitempty" json:"-"`
@@ -147,6 +148,7 @@ func (e *Env) Accounts() error {
 type Setup struct {
 	Address, Name, Provider, IMAP, SMTP, POP, TLS string
 	PasswordCommand, PasswordFile, Store, CA      string
+	TokenCommand                                  string
 	Default                                       bool
 }
 
@@ -206,6 +208,7 @@ func (e *Env) newAccount(s Setup) (a *Account, note string, err error) {
 		a = &Account{}
 	}
 	a.Address, a.Name = s.Address, s.Name
+	a.TokenCommand = s.TokenCommand
 	a.PasswordCommand, a.PasswordFile, a.Store, a.CA = s.PasswordCommand, s.PasswordFile, s.Store, or(s.CA, a.CA)
 	err = errors.Join(override(&a.IMAP, s.IMAP, s.TLS), override(&a.SMTP, s.SMTP, s.TLS), override(&a.POP, s.POP, s.TLS))
 	a.FilesSent = filesSent(a.SMTP.Host)

@@ -120,7 +120,7 @@ func (e *Env) imap(ctx context.Context, a *Account) (*imapclient.Client, error) 
 		conn.Close()
 		return nil, coded(fmt.Errorf("connect to %s: %w", a.IMAP.Host, err))
 	}
-	if err := c.Login(ctx, a.Address, secret); err != nil {
+	if err := c.Login(ctx, a.credentials(secret, c.Conn())); err != nil {
 		conn.Close()
 		return nil, refusedLogin(err)
 	}
@@ -144,19 +144,30 @@ func (e *Env) smtp(ctx context.Context, a *Account) (*smtp.Client, error) {
 		conn.Close()
 		return nil, coded(fmt.Errorf("connect to %s: %w", a.SMTP.Host, err))
 	}
-	if err := authSMTP(ctx, c, a.Address, secret); err != nil {
+	if err := authSMTP(ctx, c, a.credentials(secret, conn)); err != nil {
 		conn.Close()
 		return nil, err
 	}
 	return c, nil
 }
 
-func authSMTP(ctx context.Context, c *smtp.Client, login, secret string) error {
+// credentials are what the account logs in with: secret is its token or its password.
+func (a *Account) credentials(secret string, conn *line.Conn) sasl.Credentials {
+	c := sasl.Credentials{Login: a.Address, Channel: sasl.Under(conn)}
+	if a.TokenCommand != "" {
+		c.Token = secret
+	} else {
+		c.Password = secret
+	}
+	return c
+}
+
+func authSMTP(ctx context.Context, c *smtp.Client, who sasl.Credentials) error {
 	offered, ok := c.Ext["AUTH"]
 	if !ok {
 		return failf(AuthError, "log in: the server offers no AUTH here; TLS may be needed")
 	}
-	m, err := sasl.NewClient(fields(offered), login, secret)
+	m, err := sasl.NewClient(fields(offered), who)
 	if err != nil {
 		return refusedLogin(err)
 	}
@@ -177,22 +188,26 @@ func (e *Env) pop3(ctx context.Context, a *Account) (*pop3.Client, error) {
 		conn.Close()
 		return nil, coded(fmt.Errorf("connect to %s: %w", a.POP.Host, err))
 	}
-	if err := loginPOP(ctx, c, a.Address, secret); err != nil {
+	if err := loginPOP(ctx, c, a.credentials(secret, conn)); err != nil {
 		conn.Close()
 		return nil, refusedLogin(err)
 	}
 	return c, nil
 }
 
-func loginPOP(ctx context.Context, c *pop3.Client, login, secret string) error {
+func loginPOP(ctx context.Context, c *pop3.Client, who sasl.Credentials) error {
 	k, _ := c.Capa(ctx) // an old server knows no CAPA: USER and PASS then
 	if k.Has("UTF8") {
 		_ = c.UTF8(ctx) // RFC 6856 §2.1: a server may refuse; a lost connection shows in the next command
 	}
-	if m, err := sasl.NewClient(k["SASL"], login, secret); err == nil {
+	m, err := sasl.NewClient(k["SASL"], who)
+	switch {
+	case err == nil:
 		return c.Auth(ctx, m)
+	case who.Password == "":
+		return err
 	}
-	return c.Login(ctx, login, secret)
+	return c.Login(ctx, who.Login, who.Password)
 }
 
 // inbox is an open folder of an account.

@@ -61,7 +61,7 @@ func codeOf(err error) int {
 		netErr net.Error
 	)
 	switch {
-	case errors.Is(err, sasl.ErrFailed):
+	case errors.Is(err, sasl.ErrFailed), errors.Is(err, sasl.ErrUnproven), errors.Is(err, sasl.ErrUnknownMechanism):
 		return AuthError
 	case errors.As(err, &reply):
 		return replyCode(reply.Code)

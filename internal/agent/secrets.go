@@ -20,10 +20,12 @@ import (
 
 const keyringService = "tem-mail"
 
-// password finds the secret of an account: environment (for CI), command,
+// password finds the secret of an account: command for a token, environment (for CI), command,
 // keyring or file.
 func (e *Env) password(ctx context.Context, a *Account) (string, error) {
 	switch {
+	case a.TokenCommand != "":
+		return e.passwordFrom(ctx, a.TokenCommand)
 	case e.Getenv("TEM_PASSWORD") != "":
 		return e.Getenv("TEM_PASSWORD"), nil
 	case a.PasswordCommand != "":
@@ -48,7 +50,7 @@ func (e *Env) passwordFrom(ctx context.Context, command string) (string, error) 
 	c.Stderr = e.Err
 	out, err := c.Output()
 	if err != nil {
-		return "", failf(AuthError, "password command: %w", err)
+		return "", failf(AuthError, "command for the password or token: %w", err)
 	}
 	return firstLine(string(out)), nil
 }
@@ -77,7 +79,7 @@ func (e *Env) secretFile(address string) string {
 // keepPassword asks for a password, or reads it from input, and stores it,
 // unless the account says where to get it.
 func (e *Env) keepPassword(a *Account) error {
-	if a.PasswordCommand != "" || a.PasswordFile != "" || a.Store == "" && a.Provider == "localserve" {
+	if a.TokenCommand != "" || a.PasswordCommand != "" || a.PasswordFile != "" || a.Store == "" && a.Provider == "localserve" {
 		return nil
 	}
 	secret, err := e.askPassword(a.Address)

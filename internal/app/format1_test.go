@@ -26,6 +26,7 @@ import (
 	"tem/internal/kv/pebble"
 	"tem/internal/mail"
 	"tem/internal/queue"
+	"tem/internal/sasl"
 )
 
 // What the first released format's program said of the store in
@@ -344,7 +345,7 @@ func TestFormat1(t *testing.T) {
 		if q, err := acct.Quota(t.Context()); err != nil || q.Messages != emails(a) {
 			t.Errorf("%s: quota %+v, %v; want %d emails", name, q, err, emails(a))
 		}
-		if _, _, err := s.Directory.SCRAMSHA256(t.Context(), name); err != nil {
+		if _, _, err := s.Directory.SCRAM(t.Context(), sasl.SHA256, name); err != nil {
 			t.Errorf("%s has no password any more: %v", name, err)
 		}
 	}

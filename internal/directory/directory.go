@@ -7,7 +7,8 @@
 //
 // Every change is one commit that asserts and raises the directory's version
 // row, so that changes form one line whoever makes them. Look-ups are answered
-// from an index in memory that is known to be current by that row. The package
+// from an index in memory that is known to be current by that row. (Credentials
+// are not in the index; what a login adds to them is no such change.) The package
 // starts no goroutine that outlives a call.
 package directory
 

@@ -76,10 +76,14 @@ func (d *Directory) derive(ctx context.Context, password string) (c credentialVa
 	defer release()
 	salt := random(saltSize)
 	c.Argon2id = encodePHC(d.cost, salt, d.cost.hash(password, salt, phcHashSize))
-	if c.SCRAM, err = sasl.DeriveSCRAMSHA256(password, random(saltSize), sasl.Iterations); err != nil {
-		return c, fmt.Errorf("derive SCRAM secrets: %w", err)
+	return c, errors.Join(c.deriveSCRAM(sasl.SHA256, password), c.deriveSCRAM(sasl.SHA1, password))
+}
+
+func (c *credentialValue) deriveSCRAM(h sasl.Hash, password string) (err error) {
+	if *c.scram(h), err = sasl.DeriveSCRAM(h, password, random(saltSize), sasl.Iterations); err != nil {
+		return fmt.Errorf("derive SCRAM secrets: %w", err)
 	}
-	return c, nil
+	return nil
 }
 
 // deriveAll derives every password, as many at a time as there are processors.

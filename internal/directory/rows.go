@@ -71,8 +71,16 @@ type listValue struct {
 
 // credentialValue is what is kept instead of a password.
 type credentialValue struct {
-	Argon2id string            `json:"argon2id"` // PHC string
-	SCRAM    sasl.SCRAMSecrets `json:"scram_sha_256"`
+	Argon2id  string            `json:"argon2id"` // PHC string
+	SCRAM     sasl.SCRAMSecrets `json:"scram_sha_256"`
+	SCRAMSHA1 sasl.SCRAMSecrets `json:"scram_sha_1,omitzero"` // not in rows from before it was offered, until upgrade
+}
+
+func (c *credentialValue) scram(h sasl.Hash) *sasl.SCRAMSecrets {
+	if h == sasl.SHA1 {
+		return &c.SCRAMSHA1
+	}
+	return &c.SCRAM
 }
 
 // String keeps the secrets out of whatever is printed by accident.

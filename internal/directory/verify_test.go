@@ -86,7 +86,7 @@ func TestPasswordChangeDisableRemove(t *testing.T) {
 	acc.Disabled = true
 	must(t, d.SetAccount(ctx, acc))
 	expect("disabled", "another one", sasl.ErrFailed)
-	if _, _, err := d.SCRAMSHA256(ctx, linh); err != sasl.ErrFailed {
+	if _, _, err := d.SCRAM(ctx, sasl.SHA256, linh); err != sasl.ErrFailed {
 		t.Errorf("SCRAM, disabled: %v", err)
 	}
 	acc.Disabled = false
@@ -207,20 +207,114 @@ func TestUnknownUserCostsOneHash(t *testing.T) {
 func TestSCRAMSecrets(t *testing.T) {
 	t.Parallel()
 	d, _ := withLinh(t)
-	principal, got, err := d.SCRAMSHA256(t.Context(), "LINH@hanoi.example")
-	if err != nil || principal != linh {
-		t.Fatalf("%q, %v", principal, err)
-	}
-	want, err := sasl.DeriveSCRAMSHA256(secret, got.Salt, got.Iterations)
-	must(t, err)
-	if got.Iterations < 4096 || len(got.Salt) < 16 ||
-		!bytes.Equal(got.StoredKey, want.StoredKey) || !bytes.Equal(got.ServerKey, want.ServerKey) {
-		t.Errorf("secrets of %d iterations do not fit the password", got.Iterations)
-	}
-	for _, who := range []string{"minh@hanoi.example", "linh", ""} {
-		if _, _, err := d.SCRAMSHA256(t.Context(), who); err != sasl.ErrFailed {
-			t.Errorf("%q: %v", who, err)
+	var salts [][]byte
+	for _, h := range []sasl.Hash{sasl.SHA256, sasl.SHA1} {
+		principal, got, err := d.SCRAM(t.Context(), h, "LINH@hanoi.example")
+		if err != nil || principal != linh {
+			t.Fatalf("%q, %v", principal, err)
 		}
+		want, err := sasl.DeriveSCRAM(h, secret, got.Salt, got.Iterations)
+		must(t, err)
+		if got.Iterations < 4096 || len(got.Salt) < 16 ||
+			!bytes.Equal(got.StoredKey, want.StoredKey) || !bytes.Equal(got.ServerKey, want.ServerKey) {
+			t.Errorf("secrets of %d iterations do not fit the password", got.Iterations)
+		}
+		for _, who := range []string{"minh@hanoi.example", "linh", ""} {
+			if _, _, err := d.SCRAM(t.Context(), h, who); err != sasl.ErrFailed {
+				t.Errorf("%q: %v", who, err)
+			}
+		}
+		salts = append(salts, got.Salt)
+	}
+	if bytes.Equal(salts[0], salts[1]) {
+		t.Error("two hashes of one password share a salt")
+	}
+}
+
+// older makes Linh's row one from before SCRAM-SHA-1.
+func older(t *testing.T, d *Directory) {
+	t.Helper()
+	row, err := d.readCredentials(t.Context(), linh)
+	must(t, err)
+	c, err := decodeCredentials(row)
+	must(t, err)
+	c.SCRAMSHA1 = sasl.SCRAMSecrets{}
+	val := encode(c)
+	if bytes.Contains(val, []byte("scram_sha_1\"")) {
+		t.Fatalf("not an old row: %s", val)
+	}
+	b := &kv.Batch{}
+	b.Set(kv.Directory, rowKey(credentialRow, linh), val)
+	must(t, kv.Commit(t.Context(), d.kv, b))
+}
+
+func TestOldRowIsUpgradedByAPassword(t *testing.T) {
+	t.Parallel()
+	d, _ := withLinh(t)
+	older(t, d)
+	version := d.indexVersion()
+	login(t, d, linh, "wrong")
+	if _, _, err := d.SCRAM(t.Context(), sasl.SHA1, linh); err != sasl.ErrFailed {
+		t.Errorf("before: %v", err)
+	}
+	if got := exchange(t, d, "SCRAM-SHA-1", linh, secret); got != "" {
+		t.Errorf("before: principal %q", got)
+	}
+	if got := exchange(t, d, "SCRAM-SHA-256", linh, secret); got != linh {
+		t.Errorf("before, SHA-256: principal %q", got)
+	}
+	must(t, login(t, d, linh, secret))
+	if got := exchange(t, d, "SCRAM-SHA-1", linh, secret); got != linh {
+		t.Errorf("after: principal %q", got)
+	}
+	row, err := d.readCredentials(t.Context(), linh)
+	must(t, err)
+	if !d.verified.has(linh, d.verified.tag(linh, string(row), secret), d.now()) {
+		t.Error("the upgraded row's password is not remembered")
+	}
+	must(t, login(t, d, linh, secret))
+	if again, err := d.readCredentials(t.Context(), linh); err != nil || !bytes.Equal(again, row) {
+		t.Errorf("upgraded twice, %v", err)
+	}
+	if v, err := readVersion(t.Context(), d.kv); err != nil || v != version {
+		t.Errorf("version %d, %v; it was %d", v, err, version)
+	}
+}
+
+// An upgrade that a new password overtakes must not bring the old one back.
+func TestUpgradeLosesToANewPassword(t *testing.T) {
+	t.Parallel()
+	d, _ := withLinh(t)
+	older(t, d)
+	row, err := d.readCredentials(t.Context(), linh)
+	must(t, err)
+	must(t, d.SetPassword(t.Context(), mailbox(t, linh), "another one"))
+	if got := d.upgrade(t.Context(), linh, row, secret); !bytes.Equal(got, row) {
+		t.Error("the upgrade of a row that is gone was kept")
+	}
+	must(t, login(t, d, linh, "another one"))
+	if err := login(t, d, linh, secret); err != sasl.ErrFailed {
+		t.Errorf("the old password: %v", err)
+	}
+}
+
+func TestPrincipal(t *testing.T) {
+	t.Parallel()
+	d, _ := withLinh(t)
+	for _, c := range []struct {
+		login, want string
+		err         error
+	}{{"LINH@hanoi.example", linh, nil}, {"minh@hanoi.example", "", sasl.ErrFailed}, {"linh", "", sasl.ErrFailed}, {"", "", sasl.ErrFailed}} {
+		if got, err := d.Principal(t.Context(), c.login); got != c.want || err != c.err {
+			t.Errorf("%q: %q, %v", c.login, got, err)
+		}
+	}
+	acc, err := d.Account(t.Context(), mailbox(t, linh))
+	must(t, err)
+	acc.Disabled = true
+	must(t, d.SetAccount(t.Context(), acc))
+	if _, err := d.Principal(t.Context(), linh); err != sasl.ErrFailed {
+		t.Errorf("disabled: %v", err)
 	}
 }
 
@@ -228,7 +322,7 @@ func TestSCRAMSecrets(t *testing.T) {
 func TestMechanisms(t *testing.T) {
 	t.Parallel()
 	d, _ := withLinh(t)
-	for _, mechanism := range sasl.Mechanisms() {
+	for _, mechanism := range sasl.Mechanisms(d, sasl.Channel{}) {
 		for _, c := range []struct{ login, password, want string }{
 			{linh, secret, linh},
 			{"LINH@hanoi.example", secret, linh},
@@ -245,26 +339,23 @@ func TestMechanisms(t *testing.T) {
 // exchange returns the principal of a login, "" if it failed.
 func exchange(t *testing.T, d *Directory, mechanism, login, password string) string {
 	t.Helper()
-	server, err := sasl.NewServer(mechanism, d)
+	server, err := sasl.NewServer(mechanism, d, sasl.Channel{})
 	must(t, err)
-	client, err := sasl.NewClient([]string{mechanism}, login, password)
+	client, err := sasl.NewClient([]string{mechanism}, sasl.Credentials{Login: login, Password: password})
 	must(t, err)
-	response, err := client.Initial()
+	initial, err := client.Initial()
 	must(t, err)
-	for {
-		challenge, done, err := server.Next(t.Context(), response)
-		if done && err == nil {
-			return server.Principal()
-		}
-		if err != nil {
-			if !errors.Is(err, sasl.ErrFailed) {
-				t.Errorf("%s: %v", mechanism, err)
-			}
-			return ""
-		}
-		response, err = client.Next(challenge)
-		must(t, err)
+	err = sasl.Exchange(t.Context(), server, initial, func(challenge []byte) ([]byte, error) {
+		answer, err := client.Next(challenge)
+		return append([]byte{}, answer...), err
+	})
+	switch {
+	case err == nil:
+		return server.Principal()
+	case !errors.Is(err, sasl.ErrFailed):
+		t.Errorf("%s: %v", mechanism, err)
 	}
+	return ""
 }
 
 func TestDefaultCost(t *testing.T) {

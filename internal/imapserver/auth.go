@@ -5,9 +5,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"time"
+	"strings"
 
 	"tem/internal/address"
+	"tem/internal/directory"
+	"tem/internal/line"
 	"tem/internal/sasl"
 	"tem/internal/wire/imap"
 )
@@ -36,8 +38,11 @@ func (t *turn) Login(ctx context.Context, c *imap.Login) error {
 	if !t.mayLogin() {
 		return errPrivacy
 	}
+	if t.visit.Wait(ctx) != nil {
+		return line.ErrInterrupted
+	}
 	principal, err := t.o.Auth.VerifyPassword(ctx, c.User, c.Password)
-	return t.loggedIn(ctx, principal, err)
+	return t.loggedIn(ctx, attempt{c.User, "LOGIN"}, principal, err)
 }
 
 // Authenticate runs a SASL exchange (RFC 9051 §6.2.2).
@@ -45,29 +50,28 @@ func (t *turn) Authenticate(ctx context.Context, c *imap.Authenticate) error {
 	if !t.mayLogin() {
 		return errPrivacy
 	}
-	server, err := sasl.NewServer(c.Mechanism, t.o.Auth)
+	server, err := sasl.NewServer(c.Mechanism, t.o.Auth, sasl.Under(t.c))
 	if err != nil {
 		return no("CANNOT", "mechanism not supported")
 	}
+	if t.visit.Wait(ctx) != nil {
+		return line.ErrInterrupted
+	}
 	t.c.Secret(true)
 	defer t.c.Secret(false)
-	response := c.Initial
-	for {
-		challenge, done, err := server.Next(ctx, response)
-		if err != nil {
-			return t.loggedIn(ctx, "", err)
-		}
-		if done && len(challenge) == 0 {
-			return t.loggedIn(ctx, server.Principal(), nil)
-		}
-		if response, err = t.ask(challenge); err != nil {
-			return err
-		}
-		if done {
-			return t.loggedIn(ctx, server.Principal(), nil)
-		}
+	var unanswered error // why the client gave no answer
+	err = sasl.Exchange(ctx, server, c.Initial, func(challenge []byte) (response []byte, err error) {
+		response, unanswered = t.ask(challenge)
+		return response, unanswered
+	})
+	if unanswered != nil && !errors.Is(err, sasl.ErrFailed) {
+		return unanswered
 	}
+	return t.loggedIn(ctx, attempt{server.Login(), strings.ToUpper(c.Mechanism)}, server.Principal(), err)
 }
+
+// attempt is a login as the log tells it: the name that was given, and how.
+type attempt struct{ login, mechanism string }
 
 // ask sends a challenge and reads the client's response.
 func (t *turn) ask(challenge []byte) ([]byte, error) {
@@ -87,26 +91,23 @@ func (t *turn) ask(challenge []byte) ([]byte, error) {
 }
 
 // loggedIn ends LOGIN and AUTHENTICATE.
-func (t *turn) loggedIn(ctx context.Context, principal string, err error) error {
-	if errors.Is(err, sasl.ErrFailed) {
-		t.log.Info("imap login failed", "remote", t.c.RemoteAddr().String())
-		return t.failLogin(ctx)
+func (t *turn) loggedIn(ctx context.Context, a attempt, principal string, err error) error {
+	var acc directory.Account
+	if err == nil {
+		acc, err = t.accountOf(ctx, principal)
 	}
-	if errors.Is(err, sasl.ErrMalformed) {
+	switch {
+	case errors.Is(err, sasl.ErrFailed):
+		t.visit.Failed(a.login, a.mechanism, sasl.Reason(err))
+		return no("AUTHENTICATIONFAILED", "wrong name or password")
+	case errors.Is(err, sasl.ErrMalformed):
+		t.visit.Failed(a.login, a.mechanism, sasl.Reason(err))
 		return bad("malformed response")
-	}
-	if err != nil {
+	case err != nil:
 		t.log.Error("imap login", "err", err)
 		return no("UNAVAILABLE", "try again later")
 	}
-	addr, err := address.Parse(principal)
-	if err != nil {
-		return t.failLogin(ctx)
-	}
-	acc, err := t.o.Directory.Account(ctx, addr)
-	if err != nil {
-		return t.failLogin(ctx)
-	}
+	t.visit.Succeeded(principal, a.mechanism, t.c.TLS())
 	t.late.Stop()
 	t.user, t.person = principal, acc
 	t.account, t.state = t.o.Mail.Account(acc.ID), imap.Authenticated
@@ -114,11 +115,15 @@ func (t *turn) loggedIn(ctx context.Context, principal string, err error) error 
 	return ok("CAPABILITY "+t.capabilities(), "welcome")
 }
 
-// failLogin answers the later the more often it was wrong.
-func (t *turn) failLogin(ctx context.Context) error {
-	select {
-	case <-time.After(time.Duration(min(t.errors, 10)) * 200 * time.Millisecond):
-	case <-ctx.Done():
+// accountOf finds the account of a principal, which may have been removed a moment ago.
+func (s *session) accountOf(ctx context.Context, principal string) (acc directory.Account, err error) {
+	addr, err := address.Parse(principal)
+	if err != nil {
+		return acc, err
 	}
-	return no("AUTHENTICATIONFAILED", "wrong name or password")
+	acc, err = s.o.Directory.Account(ctx, addr)
+	if errors.Is(err, directory.ErrNotFound) {
+		err = sasl.ErrFailed
+	}
+	return acc, err
 }

@@ -47,7 +47,7 @@ func TestStartTLSThrowsPlaintextAway(t *testing.T) {
 func TestMechanisms(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, 0)
-	for _, name := range sasl.Mechanisms() {
+	for _, name := range sasl.Mechanisms(s.o.Auth, sasl.Channel{}) {
 		for _, ir := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/%v", name, ir), func(t *testing.T) {
 				t.Parallel()
@@ -62,7 +62,7 @@ func TestMechanisms(t *testing.T) {
 // command (RFC 4959).
 func authenticate(t *testing.T, p *peer, name, password string, ir bool, want string) {
 	t.Helper()
-	c, err := sasl.NewClient([]string{name}, "a@x.example", password)
+	c, err := sasl.NewClient([]string{name}, sasl.Credentials{Login: "a@x.example", Password: password})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,6 +113,8 @@ func TestTapSeesNoSecrets(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, 0)
 	encoded := base64.StdEncoding.EncodeToString([]byte("\x00a@x.example\x00sesame"))
+	encodedToken := base64.StdEncoding.EncodeToString([]byte("user=a@x.example\x01auth=Bearer sesame\x01\x01"))
+	s.o.Auth = withTokens{s.o.Auth, "another"}
 	for name, text := range map[string]string{
 		"quoted":     "a LOGIN a@x.example \"sesame\"\r\n",
 		"spaced":     "a  LOGIN  a@x.example  sesame\r\n",
@@ -124,6 +126,8 @@ func TestTapSeesNoSecrets(t *testing.T) {
 		"initial":    "a AUTHENTICATE PLAIN " + encoded + "\r\n",
 		"continued":  "a AUTHENTICATE PLAIN\r\n" + encoded + "\r\n",
 		"login":      "a AUTHENTICATE LOGIN\r\nYUB4LmV4YW1wbGU=\r\nc2VzYW1l\r\n",
+		"token":      "a AUTHENTICATE XOAUTH2 " + encodedToken + "\r\n\r\n",
+		"token, too": "a AUTHENTICATE OAUTHBEARER\r\n" + encodedToken + "\r\nAQ==\r\n",
 		"incomplete": "a LOGIN {6+}\r\nsesame\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -136,7 +140,7 @@ func TestTapSeesNoSecrets(t *testing.T) {
 			p.until("z OK")
 			seen.mu.Lock()
 			defer seen.mu.Unlock()
-			for _, secret := range []string{"sesame", encoded, "c2VzYW1l"} {
+			for _, secret := range []string{"sesame", encoded, encodedToken, "c2VzYW1l"} {
 				if strings.Contains(seen.text.String(), secret) {
 					t.Errorf("the tap saw %q:\n%.1000s", secret, seen.text.String())
 				}

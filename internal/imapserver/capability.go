@@ -35,7 +35,7 @@ func (s *session) waysIn() (words []string) {
 	if !s.mayLogin() {
 		return append(words, "LOGINDISABLED") // RFC 9051 §7.2.2
 	}
-	for _, m := range sasl.Mechanisms() {
+	for _, m := range sasl.Mechanisms(s.o.Auth, sasl.Under(s.c)) {
 		words = append(words, "AUTH="+m)
 	}
 	return words

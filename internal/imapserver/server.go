@@ -20,6 +20,7 @@ import (
 
 	"tem/internal/directory"
 	"tem/internal/line"
+	"tem/internal/login"
 	"tem/internal/mail"
 	"tem/internal/sasl"
 	"tem/internal/wire/imap"
@@ -30,6 +31,7 @@ type Options struct {
 	Hostname     string
 	TLS          *tls.Config // nil: no STARTTLS
 	Auth         sasl.Backend
+	Guard        *login.Guard               // slows and logs logins; nil: one of its own
 	InsecureAuth func(remote net.Addr) bool // who may send a password in clear; nil: nobody
 	Mail         *mail.Store
 	Directory    *directory.Directory
@@ -57,6 +59,9 @@ func New(o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Guard == nil {
+		o.Guard = login.NewGuard(o.Log)
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -78,6 +83,7 @@ func (s *Server) Handle(ctx context.Context, c *line.Conn) {
 	r.MaxSkip = s.o.MaxMessage
 	r.MaxLiteral = 4096 // until somebody is logged in
 	se := &session{o: &s.o, recents: &s.recents, c: c, r: r, state: imap.NotAuthenticated, log: s.o.Log.With("session", c.Session())}
+	se.visit = s.o.Guard.Visit(login.Peer{Protocol: "imap", Session: c.Session(), Remote: c.RemoteAddr(), Source: line.Origin(c.RemoteAddr())})
 	late := time.AfterFunc(s.o.LoginTimeout, c.Interrupt)
 	defer late.Stop()
 	se.late = late

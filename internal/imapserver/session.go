@@ -10,6 +10,7 @@ import (
 
 	"tem/internal/directory"
 	"tem/internal/line"
+	"tem/internal/login"
 	"tem/internal/mail"
 	"tem/internal/wire/imap"
 )
@@ -22,6 +23,7 @@ type session struct {
 	c             *line.Conn
 	r             *imap.Reader
 	log           *slog.Logger
+	visit         *login.Visit
 	late          *time.Timer // ends a session that does not log in
 	state         imap.State
 	user          string

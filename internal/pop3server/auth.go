@@ -32,7 +32,7 @@ func (x *session) capabilities() []string {
 		l = append(l, fmt.Sprintf("LOGIN-DELAY %d", int(math.Ceil(delay.Seconds()))))
 	}
 	if x.mayLogin() {
-		l = append(l, "USER", "SASL "+strings.Join(sasl.Mechanisms(), " "))
+		l = append(l, "USER", "SASL "+strings.Join(x.mechanisms(), " "))
 	}
 	if x.mayStartTLS() { // RFC 2595 §4: present and permitted in the current state
 		l = append(l, "STLS")
@@ -51,6 +51,10 @@ func (x *session) expire() string {
 		return "EXPIRE 0"
 	}
 	return "EXPIRE NEVER"
+}
+
+func (x *session) mechanisms() []string {
+	return sasl.Mechanisms(x.server.o.Auth, sasl.Under(x.conn))
 }
 
 func (x *session) mayLogin() bool {
@@ -111,19 +115,32 @@ func (x *session) password(ctx context.Context, c pop3.Command) error {
 	}
 	login := x.user
 	x.user = "" // RFC 1939 §7: after a failure the client starts over with USER
+	if err := x.wait(); err != nil {
+		return err
+	}
 	principal, err := x.server.o.Auth.VerifyPassword(ctx, login, c.Arg)
 	if err != nil {
-		return x.refusedLogin(login, err)
+		return x.refusedLogin(login, "USER", err)
 	}
-	return x.login(ctx, principal)
+	return x.login(ctx, principal, "USER")
 }
 
-func (x *session) refusedLogin(login string, err error) error {
+// wait is what a login owes for failures before it.
+func (x *session) wait() error {
+	if x.visit.Wait(x.serving) == nil {
+		return nil
+	}
+	x.err(x.shuttingDown())
+	return errLost
+}
+
+func (x *session) refusedLogin(login, mechanism string, err error) error {
 	switch {
 	case errors.Is(err, sasl.ErrFailed):
-		x.log.Info("pop3 login refused", "login", login)
+		x.visit.Failed(login, mechanism, sasl.Reason(err))
 		return errCredentials
 	case errors.Is(err, sasl.ErrMalformed):
+		x.visit.Failed(login, mechanism, sasl.Reason(err))
 		return &pop3.Error{Text: "the response does not fit the mechanism"}
 	}
 	return err
@@ -137,20 +154,23 @@ func (x *session) auth(ctx context.Context, c pop3.Command) error {
 	if c.Arg == "" {
 		return x.listMechanisms()
 	}
-	m, err := sasl.NewServer(c.Arg, x.server.o.Auth)
+	m, err := sasl.NewServer(c.Arg, x.server.o.Auth, sasl.Under(x.conn))
 	if err != nil {
 		return &pop3.Error{Text: "mechanism not supported; CAPA lists those that are"}
 	}
-	if err := x.exchange(ctx, m, c.Initial); err != nil {
-		return x.refusedLogin("", err)
+	if err := x.wait(); err != nil {
+		return err
 	}
-	return x.login(ctx, m.Principal())
+	if err := x.exchange(ctx, m, c.Initial); err != nil {
+		return x.refusedLogin(m.Login(), strings.ToUpper(c.Arg), err)
+	}
+	return x.login(ctx, m.Principal(), strings.ToUpper(c.Arg))
 }
 
 // QUIRK(Outlook): AUTH alone lists the mechanisms, as a draft of RFC 1734 had it.
 func (x *session) listMechanisms() error {
 	x.ok("mechanisms")
-	for _, m := range sasl.Mechanisms() {
+	for _, m := range x.mechanisms() {
 		x.conn.WriteLine(m)
 	}
 	x.conn.WriteLine(".")
@@ -158,19 +178,13 @@ func (x *session) listMechanisms() error {
 }
 
 // exchange sends challenges until m is content.
-func (x *session) exchange(ctx context.Context, m sasl.Server, response []byte) error {
+func (x *session) exchange(ctx context.Context, m sasl.Server, initial []byte) error {
 	x.conn.Secret(true)
 	defer x.conn.Secret(false)
-	for {
-		challenge, done, err := m.Next(ctx, response)
-		if err != nil || done && len(challenge) == 0 {
-			return err
-		}
+	return sasl.Exchange(ctx, m, initial, func(challenge []byte) ([]byte, error) {
 		x.conn.WriteLine("+ " + base64.StdEncoding.EncodeToString(challenge))
-		if response, err = x.response(); err != nil || done {
-			return err
-		}
-	}
+		return x.response()
+	})
 }
 
 // response reads one line of an exchange.
@@ -194,7 +208,7 @@ func (x *session) response() ([]byte, error) {
 }
 
 // login opens and locks the maildrop of an authenticated principal.
-func (x *session) login(ctx context.Context, principal string) error {
+func (x *session) login(ctx context.Context, principal, mechanism string) error {
 	who, err := address.Parse(principal)
 	if err != nil {
 		return err
@@ -206,6 +220,7 @@ func (x *session) login(ctx context.Context, principal string) error {
 	if err != nil {
 		return err
 	}
+	x.visit.Succeeded(principal, mechanism, x.conn.TLS())
 	if account.POP.Access == directory.POPOff { // the password was right: this tells nobody who must not know
 		return &pop3.Error{ // RFC 3206 §4: not AUTH, or the client asks for another password
 			Code: pop3.CodePermanent, Text: "POP3 is off for this account; whoever runs %s turns it on with: tem account set %s --pop all",

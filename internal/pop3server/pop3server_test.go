@@ -294,10 +294,10 @@ func TestSessionOverTLS(t *testing.T) {
 	if k.Has("STLS") || !k.Has("USER") {
 		t.Errorf("in TLS: %v", k)
 	}
-	m, err := sasl.NewClient(k["SASL"], "an@hanoi.example", "secret")
+	m, err := sasl.NewClient(k["SASL"], sasl.Credentials{Login: "an@hanoi.example", Password: "secret", Channel: sasl.Under(c.Conn())})
 	must(t, err)
-	must(t, c.Auth(ctx, m)) // SCRAM-SHA-256, the best of those offered
-	if m.Mechanism() != "SCRAM-SHA-256" {
+	must(t, c.Auth(ctx, m))
+	if m.Mechanism() != "SCRAM-SHA-256-PLUS" { // the best of those offered
 		t.Errorf("mechanism %s", m.Mechanism())
 	}
 	body, err := c.Retr(ctx, 1)
@@ -414,6 +414,7 @@ type nobody struct{}
 func (nobody) VerifyPassword(context.Context, string, string) (string, error) {
 	return "", sasl.ErrFailed
 }
-func (nobody) SCRAMSHA256(context.Context, string) (string, sasl.SCRAMSecrets, error) {
+func (nobody) SCRAM(context.Context, sasl.Hash, string) (string, sasl.SCRAMSecrets, error) {
 	return "", sasl.SCRAMSecrets{}, sasl.ErrFailed
 }
+func (nobody) Principal(context.Context, string) (string, error) { return "", sasl.ErrFailed }

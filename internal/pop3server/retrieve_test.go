@@ -130,7 +130,7 @@ func TestEndlessLine(t *testing.T) {
 		must(t, err)
 	}
 	must(t, client.WriteLine(""))
-	if l, err := client.ReadLine(); string(l) != "-ERR a line can't be longer than 4096 octets" || err != nil {
+	if l, err := client.ReadLine(); string(l) != "-ERR a line can't be longer than 12288 octets" || err != nil {
 		t.Errorf("%q, %v", l, err)
 	}
 	must(t, client.WriteLine("QUIT"))

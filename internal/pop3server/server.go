@@ -16,6 +16,7 @@ import (
 
 	"tem/internal/directory"
 	"tem/internal/line"
+	"tem/internal/login"
 	"tem/internal/mail"
 	"tem/internal/sasl"
 	"tem/internal/wire/pop3"
@@ -26,6 +27,7 @@ type Options struct {
 	Hostname string
 	TLS      *tls.Config // nil: no STLS
 	Auth     sasl.Backend
+	Guard    *login.Guard // slows and logs logins; nil: one of its own
 	// InsecureAuth says whether a peer may send its password in clear; nil: none may.
 	InsecureAuth func(net.Addr) bool
 	Mail         *mail.Store
@@ -48,6 +50,9 @@ func New(o Options) *Server {
 	o.IdleTimeout = cmp.Or(o.IdleTimeout, 10*time.Minute) // RFC 1939 §3
 	o.MaxErrors = cmp.Or(o.MaxErrors, 10)
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	if o.Guard == nil {
+		o.Guard = login.NewGuard(o.Log)
+	}
 	if o.InsecureAuth == nil {
 		o.InsecureAuth = func(net.Addr) bool { return false }
 	}
@@ -58,8 +63,8 @@ func New(o Options) *Server {
 }
 
 // maxLine is the longest line taken, more than RFC 2449 §4 asks for (255), for
-// the responses of SASL exchanges.
-const maxLine = 4096
+// the responses of SASL exchanges: as long as RFC 4954 §4 has them for SMTP.
+const maxLine = 12288
 
 // Options are what every connection needs.
 func (s *Server) Options() line.Options {
@@ -69,7 +74,8 @@ func (s *Server) Options() line.Options {
 // Handle runs one session. It ends when the client leaves or c is interrupted.
 func (s *Server) Handle(ctx context.Context, c *line.Conn) {
 	log := s.o.Log.With("session", c.Session(), "remote", c.RemoteAddr().String())
-	x := &session{server: s, conn: c, log: log, language: languages()[0]}
+	visit := s.o.Guard.Visit(login.Peer{Protocol: "pop3", Session: c.Session(), Remote: c.RemoteAddr(), Source: line.Origin(c.RemoteAddr())})
+	x := &session{server: s, conn: c, log: log, visit: visit, serving: ctx, language: languages()[0]}
 	defer x.end()
 	// A command under way is finished: the end of the server reaches a session
 	// as ErrInterrupted of its next read.

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"tem/internal/line"
+	"tem/internal/login"
 	"tem/internal/mail"
 	"tem/internal/wire/pop3"
 )
@@ -27,6 +28,10 @@ type session struct {
 	server *Server
 	conn   *line.Conn
 	log    *slog.Logger
+	visit  *login.Visit
+	// serving ends when the server does, which cuts a login's wait short; no
+	// command is run under it.
+	serving context.Context
 
 	errors   int    // bad commands and failed logins
 	early    int    // commands before the login
@@ -155,11 +160,15 @@ func (x *session) readLine() ([]byte, error) {
 		}
 		return nil, &pop3.Error{Text: "a line must end in CRLF and hold no other CR"}
 	case errors.Is(err, line.ErrInterrupted):
-		x.err(&pop3.Error{Code: pop3.CodeTemporary, Text: "%s is shutting down; nothing was deleted", Args: []any{x.server.o.Hostname}})
+		x.err(x.shuttingDown())
 		return nil, err
 	}
 	// A time-out ends the session without a word and without UPDATE. RFC 1939 §3
 	return l, err
+}
+
+func (x *session) shuttingDown() *pop3.Error {
+	return &pop3.Error{Code: pop3.CodeTemporary, Text: "%s is shutting down; nothing was deleted", Args: []any{x.server.o.Hostname}}
 }
 
 func (x *session) perform(ctx context.Context, c pop3.Command) error {

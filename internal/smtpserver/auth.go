@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tem/internal/address"
+	"tem/internal/line"
 	"tem/internal/sasl"
 	"tem/internal/wire/smtp"
 )
@@ -31,32 +32,40 @@ func (x *session) auth(ctx context.Context, c *smtp.Command) {
 	case !x.mayAuth():
 		x.reply(538, "5.7.11", "Encryption required for the requested authentication mechanism: say STARTTLS first")
 	default:
-		s, err := sasl.NewServer(strings.ToUpper(mechanism), x.o.Auth)
+		s, err := sasl.NewServer(mechanism, x.o.Auth, sasl.Under(x.c))
 		if err != nil {
 			x.reply(504, "5.5.4", mechanism+": mechanism not supported")
 			return
 		}
-		x.exchange(ctx, s, strings.TrimSpace(initial))
+		x.exchange(ctx, strings.ToUpper(mechanism), s, strings.TrimSpace(initial))
 	}
 }
 
 // cancelled says that the client gave the exchange up.
 var errCancelled = errors.New("authentication cancelled")
 
-func (x *session) exchange(ctx context.Context, s sasl.Server, initial string) {
+func (x *session) exchange(ctx context.Context, mechanism string, s sasl.Server, initial string) {
+	if x.visit.Wait(ctx) != nil {
+		x.unreadable(line.ErrInterrupted)
+		return
+	}
 	x.c.Secret(true)
 	err := x.steps(ctx, s, initial)
 	x.c.Secret(false)
+	if errors.Is(err, sasl.ErrFailed) || errors.Is(err, sasl.ErrMalformed) {
+		x.visit.Failed(s.Login(), mechanism, sasl.Reason(err))
+	}
 	switch {
 	case err == nil:
+		x.visit.Succeeded(s.Principal(), mechanism, x.c.TLS())
 		x.loggedIn(s.Principal())
+	case x.ended, errors.Is(err, errUnread):
 	case errors.Is(err, sasl.ErrFailed):
 		x.authFailed()
 	case errors.Is(err, sasl.ErrMalformed):
 		x.reply(501, "5.5.2", "Response can't be understood")
 	case errors.Is(err, errCancelled):
 		x.reply(501, "5.7.0", "Authentication cancelled")
-	case errors.Is(err, errUnread):
 	default:
 		x.log.Error("smtp authentication failed", "err", err)
 		x.reply(454, "4.7.0", "Temporary authentication failure")
@@ -74,16 +83,10 @@ func (x *session) steps(ctx context.Context, s sasl.Server, initial string) erro
 			return err
 		}
 	}
-	for {
-		challenge, done, err := s.Next(ctx, response)
-		if err != nil || done && len(challenge) == 0 {
-			return err
-		}
+	return sasl.Exchange(ctx, s, response, func(challenge []byte) ([]byte, error) {
 		x.reply(334, "", base64.StdEncoding.EncodeToString(challenge))
-		if response, err = x.response(); err != nil || done {
-			return err
-		}
-	}
+		return x.response()
+	})
 }
 
 // response reads the answer to a challenge; it is never nil.
@@ -123,7 +126,6 @@ func (x *session) loggedIn(principal string) {
 
 func (x *session) authFailed() {
 	x.authFails++
-	x.log.Info("smtp login refused", "failures", x.authFails)
 	x.reply(535, "5.7.8", "Authentication failed: wrong name or password")
 	if x.authFails >= x.o.MaxAuthFails {
 		x.bye("4.7.0", "too many failed logins")

@@ -66,7 +66,7 @@ func (x *session) extensions() []string {
 		all = append(all, "STARTTLS")
 	}
 	if x.mayAuth() && x.principal == "" {
-		all = append(all, "AUTH "+strings.Join(sasl.Mechanisms(), " "))
+		all = append(all, "AUTH "+strings.Join(sasl.Mechanisms(x.o.Auth, sasl.Under(x.c)), " "))
 	}
 	return append(all, "HELP")
 }

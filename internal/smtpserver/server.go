@@ -20,6 +20,7 @@ import (
 	"tem/internal/delivery"
 	"tem/internal/directory"
 	"tem/internal/line"
+	"tem/internal/login"
 	"tem/internal/mail"
 	"tem/internal/sasl"
 	"tem/internal/wire/smtp"
@@ -39,6 +40,7 @@ type Options struct {
 	Mode     Mode
 	TLS      *tls.Config  // for STARTTLS; nil: not offered
 	Auth     sasl.Backend // nil: not offered
+	Guard    *login.Guard // slows and logs logins; nil: one of its own
 	// InsecureAuth tells which clients may log in without TLS; nil: nobody.
 	InsecureAuth func(remote net.Addr) bool
 
@@ -76,6 +78,9 @@ func New(o Options) *Server {
 	if o.Room == nil {
 		o.Room = func(int64) bool { return true }
 	}
+	if o.Guard == nil {
+		o.Guard = login.NewGuard(o.Log)
+	}
 	if o.InsecureAuth == nil {
 		o.InsecureAuth = func(net.Addr) bool { return false }
 	}
@@ -111,6 +116,7 @@ func (s *Server) Handle(ctx context.Context, c *line.Conn) {
 		c:      c,
 		log:    s.o.Log.With("session", c.Session(), "remote", c.RemoteAddr().String()),
 	}
+	x.visit = s.o.Guard.Visit(login.Peer{Protocol: "smtp", Session: c.Session(), Remote: c.RemoteAddr(), Source: line.Origin(c.RemoteAddr())})
 	defer func() {
 		if p := recover(); p != nil {
 			x.log.Error("smtp session failed", "panic", p, "stack", string(debug.Stack()))

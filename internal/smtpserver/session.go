@@ -10,6 +10,7 @@ import (
 	"tem/internal/address"
 	"tem/internal/delivery"
 	"tem/internal/line"
+	"tem/internal/login"
 	"tem/internal/wire/smtp"
 )
 
@@ -19,6 +20,7 @@ type session struct {
 	c   *line.Conn
 	log *slog.Logger
 
+	visit     *login.Visit
 	hello     string // the client's name; "": it has not said it
 	extended  bool   // by EHLO
 	user      address.Address

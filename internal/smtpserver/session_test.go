@@ -134,7 +134,7 @@ func TestClientAgainstServer(t *testing.T) {
 	check(t, err)
 	check(t, c.Hello(ctx, "client.example"))
 	check(t, c.StartTLS(ctx, &tls.Config{InsecureSkipVerify: true}))
-	m, err := sasl.NewClient(strings.Fields(c.Ext["AUTH"]), "an@hanoi.example", "secret")
+	m, err := sasl.NewClient(strings.Fields(c.Ext["AUTH"]), sasl.Credentials{Login: "an@hanoi.example", Password: "secret", Channel: sasl.Under(c.Conn())})
 	check(t, err)
 	check(t, c.Auth(ctx, m))
 	for range 2 {

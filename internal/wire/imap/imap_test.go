@@ -138,6 +138,7 @@ func TestRedact(t *testing.T) {
 		`a LOGIN "b ob" secret`:             `a LOGIN "b ‹secret›`,
 		"a AUTHENTICATE PLAIN AGJvYgBwdw==": "a AUTHENTICATE PLAIN ‹secret›",
 		"a AUTHENTICATE PLAIN":              "a AUTHENTICATE PLAIN",
+		"a AUTHENTICATE XOAUTH2 dXNlcj1":    "a AUTHENTICATE XOAUTH2 ‹secret›",
 		"a SEARCH LOGIN secret":             "a SEARCH LOGIN secret",
 	} {
 		if got := string(Redact([]byte(in))); got != want {

@@ -82,7 +82,8 @@ func (c *Client) Login(ctx context.Context, user, password string) error {
 	return err
 }
 
-// Auth runs one SASL exchange (RFC 5034).
+// Auth runs one SASL exchange (RFC 5034). After a success that the server did
+// not prove (sasl.ErrUnproven) the connection must not be used.
 func (c *Client) Auth(ctx context.Context, m sasl.Client) error {
 	initial, err := m.Initial()
 	if err != nil {
@@ -113,8 +114,11 @@ func (c *Client) exchange(m sasl.Client, cmd string, first []byte) error {
 	defer c.conn.Secret(false)
 	for {
 		challenge, more, err := c.readChallenge()
-		if err != nil || !more {
+		if err != nil {
 			return err
+		}
+		if !more {
+			return m.Proven()
 		}
 		response := first
 		if first == nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tem/internal/line"
+	"tem/internal/sasl"
 )
 
 // dial plays a server from a script: "S: " is said, "C: " is what must come.
@@ -141,6 +142,7 @@ type plain struct{ initial []byte }
 
 func (plain) Mechanism() string             { return "PLAIN" }
 func (p plain) Initial() ([]byte, error)    { return p.initial, nil }
+func (plain) Proven() error                 { return nil }
 func (plain) Next(c []byte) ([]byte, error) { return nil, errors.New("unexpected challenge") }
 
 func TestClientAuth(t *testing.T) {
@@ -155,6 +157,25 @@ func TestClientAuth(t *testing.T) {
 		t.Errorf("cancelled: %v", err)
 	}
 	must(t, c.Noop(t.Context()))
+}
+
+// unproven is a client whose server owes it a proof.
+type unproven struct{ plain }
+
+func (unproven) Proven() error { return sasl.ErrUnproven }
+
+func TestClientWantsProof(t *testing.T) {
+	t.Parallel()
+	c, err := dial(t, "S: +OK\nC: AUTH PLAIN AGEAYg==\nS: +OK in\nC: AUTH PLAIN AGEAYg==\nS: -ERR [AUTH] no")
+	must(t, err)
+	m := unproven{plain{[]byte("\x00a\x00b")}}
+	if err := c.Auth(t.Context(), m); !errors.Is(err, sasl.ErrUnproven) {
+		t.Errorf("success without proof: %v", err)
+	}
+	var refused *Error
+	if err := c.Auth(t.Context(), m); !errors.As(err, &refused) {
+		t.Errorf("refusal: %v", err)
+	}
 }
 
 // A response that would make the command too long goes behind the first challenge.

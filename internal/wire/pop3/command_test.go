@@ -83,6 +83,7 @@ func TestRedact(t *testing.T) {
 		"PASS two words":       "PASS ‹secret›",
 		"AUTH PLAIN AGEAYg==":  "AUTH PLAIN ‹secret›",
 		"AUTH LOGIN":           "AUTH LOGIN",
+		"AUTH XOAUTH2 dXNlcj1": "AUTH XOAUTH2 ‹secret›",
 		" PASS\thunter2":       "PASS ‹secret›",
 		"AUTH\tPLAIN AGEAYg==": "AUTH PLAIN ‹secret›",
 		"PASS":                 "PASS",

@@ -97,7 +97,8 @@ func (c *Client) StartTLS(ctx context.Context, cfg *tls.Config) error {
 	return c.Hello(ctx, c.name) // RFC 3207 §4.2: what was learnt in clear is forgotten
 }
 
-// Auth runs one SASL exchange; a refusal is a *Reply.
+// Auth runs one SASL exchange; a refusal is a *Reply. After a success that the
+// server did not prove (sasl.ErrUnproven) the connection must not be used.
 func (c *Client) Auth(ctx context.Context, m sasl.Client) error {
 	first, err := m.Initial()
 	if err != nil {
@@ -111,8 +112,11 @@ func (c *Client) Auth(ctx context.Context, m sasl.Client) error {
 	for {
 		r, err := c.ask(ctx, command)
 		c.c.Secret(true) // only the first line names what it holds; Redact hides its secret
-		if err != nil || r.Code != 334 {
+		if err != nil {
 			return err
+		}
+		if r.Code != 334 {
+			return m.Proven()
 		}
 		command = "*" // RFC 4954 §4: give up
 		if challenge, bad := base64.StdEncoding.DecodeString(r.Lines[0]); bad == nil {

@@ -3,12 +3,14 @@ package smtp
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"strings"
 	"testing"
 
 	"tem/internal/line"
+	"tem/internal/sasl"
 )
 
 func TestParse(t *testing.T) {
@@ -80,6 +82,7 @@ func TestRedact(t *testing.T) {
 		"AUTH PLAIN c2VjcmV0":  "AUTH PLAIN ‹secret›",
 		"auth  login c2VjcmV0": "auth login ‹secret›",
 		"AUTH LOGIN":           "AUTH LOGIN",
+		"AUTH XOAUTH2 dXNlcj1": "AUTH XOAUTH2 ‹secret›",
 		" AUTH\tPLAIN c2Vj":    "AUTH PLAIN ‹secret›",
 		"MAIL FROM:<a@b> X=1":  "MAIL FROM:<a@b> X=1",
 	} {
@@ -142,6 +145,30 @@ func TestClientRefusedGreeting(t *testing.T) {
 	_, err := NewClient(context.Background(), c)
 	if r, ok := err.(*Reply); !ok || r.Status("mx").Code.String() != "5.3.2" {
 		t.Error(err)
+	}
+}
+
+// unproven is a client whose server owes it a proof.
+type unproven struct{}
+
+func (unproven) Mechanism() string           { return "X" }
+func (unproven) Initial() ([]byte, error)    { return []byte("a"), nil }
+func (unproven) Next([]byte) ([]byte, error) { return nil, nil }
+func (unproven) Proven() error               { return sasl.ErrUnproven }
+
+func TestClientWantsProof(t *testing.T) {
+	t.Parallel()
+	c, _ := peer(t, "220 hi", "235 2.7.0 welcome", "535 5.7.8 no")
+	cl, err := NewClient(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cl.Auth(t.Context(), unproven{}); !errors.Is(err, sasl.ErrUnproven) {
+		t.Errorf("success without proof: %v", err)
+	}
+	var refused *Reply
+	if err := cl.Auth(t.Context(), unproven{}); !errors.As(err, &refused) {
+		t.Errorf("refusal: %v", err)
 	}
 }
 

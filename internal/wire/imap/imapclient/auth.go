@@ -9,17 +9,22 @@ import (
 	"tem/internal/sasl"
 )
 
-// Login authenticates: by the best SASL mechanism on offer, else by LOGIN
-// unless the server forbids it (RFC 9051 §6.2.3).
-func (c *Client) Login(ctx context.Context, login, password string) error {
-	m, err := sasl.NewClient(c.Mechanisms(), login, password)
+// Login authenticates: by the best SASL mechanism on offer, else with a password
+// by LOGIN unless the server forbids it (RFC 9051 §6.2.3). The channel of who is
+// this connection, whatever it says.
+func (c *Client) Login(ctx context.Context, who sasl.Credentials) error {
+	who.Channel = sasl.Under(c.conn)
+	m, err := sasl.NewClient(c.Mechanisms(), who)
 	if err == nil {
 		return c.Authenticate(ctx, m)
 	}
 	if c.Has("LOGINDISABLED") {
 		return errors.New("imap: server allows no login here; TLS may be needed")
 	}
-	return c.plainLogin(ctx, login, password)
+	if who.Password == "" {
+		return err
+	}
+	return c.plainLogin(ctx, who.Login, who.Password)
 }
 
 // plainLogin says LOGIN. Redact hides a password on the command's own line,
@@ -49,7 +54,9 @@ func (c *Client) relearn(ctx context.Context, authenticate func() error) error {
 	return c.run(ctx, nil, "CAPABILITY")
 }
 
-// Authenticate runs one SASL exchange (RFC 9051 §6.2.2); a refusal is a *Status.
+// Authenticate runs one SASL exchange (RFC 9051 §6.2.2); a refusal is a
+// *Status. After a success that the server did not prove (sasl.ErrUnproven) the
+// connection must not be used.
 func (c *Client) Authenticate(ctx context.Context, m sasl.Client) error {
 	defer c.watch(ctx)()
 	initial, err := m.Initial()
@@ -80,7 +87,10 @@ func (c *Client) exchange(tag string, m sasl.Client, initial []byte) error {
 			return err
 		}
 		if r.tag == tag {
-			return refusal(r.status)
+			if err := refusal(r.status); err != nil {
+				return err
+			}
+			return m.Proven()
 		}
 		if r.tag != "+" {
 			continue

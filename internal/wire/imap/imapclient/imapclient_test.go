@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tem/internal/line"
+	"tem/internal/sasl"
 )
 
 // serve plays the server's part of a transcript on one end of a pipe: "S: "
@@ -73,7 +74,7 @@ func TestSession(t *testing.T) {
 	}
 	c := start(t, string(script))
 	ctx := t.Context()
-	if err := c.Login(ctx, "an@hanoi.example", "bí mật"); err != nil {
+	if err := c.Login(ctx, sasl.Credentials{Login: "an@hanoi.example", Password: "bí mật"}); err != nil {
 		t.Fatal(err)
 	}
 	boxes, err := c.List(ctx, "*")
@@ -166,7 +167,7 @@ func TestRemoveWithoutUIDPLUS(t *testing.T) {
 
 func TestRedact(t *testing.T) {
 	t.Parallel()
-	for _, l := range []string{`a1 LOGIN me "hunter2"`, "a1 login me hunter2", "a1 AUTHENTICATE PLAIN hunter2", "a1 LOGIN \"me too\" hunter2"} {
+	for _, l := range []string{`a1 LOGIN me "hunter2"`, "a1 login me hunter2", "a1 AUTHENTICATE PLAIN hunter2", "a1 authenticate xoauth2 hunter2", "a1 LOGIN \"me too\" hunter2"} {
 		if got := string(Redact([]byte(l))); strings.Contains(got, "hunter2") {
 			t.Errorf("Redact(%q) = %q", l, got)
 		}
@@ -195,7 +196,7 @@ func TestLoginHidesThePasswordBehindALiteral(t *testing.T) {
 		conn := line.NewConn(near, line.Client, line.Options{MaxLine: MaxLine, ReadTimeout: 5 * time.Second, Tap: tap, Redact: Redact})
 		cl, err := New(t.Context(), conn)
 		if err == nil {
-			err = cl.Login(t.Context(), c.login, c.password)
+			err = cl.Login(t.Context(), sasl.Credentials{Login: c.login, Password: c.password})
 		}
 		if err := errors.Join(err, <-done); err != nil {
 			t.Errorf("%s: %v", c.login, err)
@@ -205,6 +206,22 @@ func TestLoginHidesThePasswordBehindALiteral(t *testing.T) {
 		}
 		near.Close()
 		far.Close()
+	}
+}
+
+// unproven is a client whose server owes it a proof.
+type unproven struct{}
+
+func (unproven) Mechanism() string           { return "X" }
+func (unproven) Initial() ([]byte, error)    { return []byte("a"), nil }
+func (unproven) Next([]byte) ([]byte, error) { return nil, nil }
+func (unproven) Proven() error               { return sasl.ErrUnproven }
+
+func TestClientWantsProof(t *testing.T) {
+	t.Parallel()
+	c := start(t, hello+"C: a1 AUTHENTICATE X YQ==\nS: a1 OK [CAPABILITY IMAP4rev1] in\n")
+	if err := c.Authenticate(t.Context(), unproven{}); !errors.Is(err, sasl.ErrUnproven) {
+		t.Errorf("success without proof: %v", err)
 	}
 }
 
