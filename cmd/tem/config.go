@@ -16,11 +16,14 @@ type configCheck struct {
 	File string `arg:"" optional:"" type:"path" default:"tem.toml" help:"Configuration file (default: tem.toml)."`
 }
 
-// Run checks the file and that the certificate it names can be used.
+// Run checks the file and that the certificates and keys it names can be used.
 func (c *configCheck) Run(std *streams) error {
 	loaded, err := config.Load(c.File)
 	if err == nil {
 		err = app.CheckCertificate(loaded.TLS)
+	}
+	if err == nil {
+		err = app.CheckOAuth(loaded.OAuth)
 	}
 	if err != nil {
 		return usageError{err}

@@ -2,8 +2,10 @@ package app
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"os"
 	"sync/atomic"
 
 	"tem/internal/config"
@@ -13,6 +15,23 @@ import (
 // under running listeners.
 type certificate struct {
 	current atomic.Pointer[tls.Certificate]
+	clients *x509.CertPool // who may sign the certificates that people log in with; nil: nobody
+}
+
+// loadClients reads the authorities of clients.
+func (c *certificate) loadClients(file string) error {
+	if file == "" {
+		return nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("tls.clients: %w", err)
+	}
+	c.clients = x509.NewCertPool()
+	if !c.clients.AppendCertsFromPEM(text) {
+		return fmt.Errorf("tls.clients: no certificate in %s", file)
+	}
+	return nil
 }
 
 // Load reads the files; on an error the certificate in use stays.
@@ -29,7 +48,22 @@ func (c *certificate) Load(files config.TLS) error {
 }
 
 // CheckCertificate says whether the files could be used.
-func CheckCertificate(files config.TLS) error { return new(certificate).Load(files) }
+func CheckCertificate(files config.TLS) error {
+	c := new(certificate)
+	if err := c.Load(files); err != nil {
+		return err
+	}
+	return c.loadClients(files.Clients)
+}
+
+// PeopleConfig is Config for the ports of our people, who may show a certificate.
+func (c *certificate) PeopleConfig() *tls.Config {
+	cfg := c.Config()
+	if cfg != nil && c.clients != nil {
+		cfg.ClientAuth, cfg.ClientCAs = tls.VerifyClientCertIfGiven, c.clients
+	}
+	return cfg
+}
 
 // Config is the TLS side of a listener; nil when there is no certificate.
 func (c *certificate) Config() *tls.Config {

@@ -19,8 +19,10 @@ import (
 	"tem/internal/imapserver"
 	"tem/internal/kv"
 	"tem/internal/line"
+	"tem/internal/login"
 	"tem/internal/pop3server"
 	"tem/internal/queue"
+	"tem/internal/sasl"
 	"tem/internal/smtpserver"
 	"tem/internal/transport"
 )
@@ -41,6 +43,8 @@ type Server struct {
 	options  Options
 	log      *slog.Logger
 	cert     certificate
+	tokens   sasl.Tokens  // nil: none are taken
+	guard    *login.Guard // of the logins of all protocols
 	stores   *Stores
 	queue    *queue.Queue
 	delivery *delivery.Delivery
@@ -58,8 +62,14 @@ type port struct {
 // Start opens the stores and binds every port, but accepts nothing before Run.
 // Its errors are mistakes in the set-up: one line that says what to mend.
 func Start(ctx context.Context, c config.Config, o Options) (*Server, error) {
-	s := &Server{config: c, options: o, log: o.Log}
+	s := &Server{config: c, options: o, log: o.Log, guard: login.NewGuard(o.Log)}
 	if err := s.cert.Load(c.TLS); err != nil {
+		return nil, err
+	}
+	if err := s.cert.loadClients(c.TLS.Clients); err != nil {
+		return nil, err
+	}
+	if err := s.openTokens(); err != nil {
 		return nil, err
 	}
 	if err := s.bind(); err != nil {
@@ -116,12 +126,12 @@ func (s *Server) wire() {
 	smtp := smtpserver.New(s.smtpOptions(smtpserver.Relay))
 	submission := smtpserver.New(s.smtpOptions(smtpserver.Submission))
 	pop3 := pop3server.New(pop3server.Options{
-		Hostname: s.config.Hostname, TLS: s.cert.Config(), Auth: s.stores.Directory, InsecureAuth: s.insecureAuth(),
+		Hostname: s.config.Hostname, TLS: s.cert.PeopleConfig(), Auth: s.auth(), Guard: s.guard, InsecureAuth: s.insecureAuth(),
 		Mail: s.stores.Mail, Directory: s.stores.Directory, IdleTimeout: time.Duration(s.config.Limits.POP3Timeout),
 		LoginDelay: time.Duration(s.config.Limits.POP3LoginDelay), Log: s.log,
 	})
 	imap := imapserver.New(imapserver.Options{
-		Hostname: s.config.Hostname, TLS: s.cert.Config(), Auth: s.stores.Directory, InsecureAuth: s.insecureAuth(),
+		Hostname: s.config.Hostname, TLS: s.cert.PeopleConfig(), Auth: s.auth(), Guard: s.guard, InsecureAuth: s.insecureAuth(),
 		Mail: s.stores.Mail, Directory: s.stores.Directory, MaxMessage: int64(s.config.Limits.Message), Room: s.hasRoom,
 		IdleTimeout: time.Duration(s.config.Limits.IMAPTimeout), Log: s.log,
 	})
@@ -147,8 +157,12 @@ type engine interface {
 }
 
 func (s *Server) smtpOptions(mode smtpserver.Mode) smtpserver.Options {
+	cfg := s.cert.PeopleConfig()
+	if mode == smtpserver.Relay {
+		cfg = s.cert.Config() // a server whose certificate we do not know would break off
+	}
 	return smtpserver.Options{
-		Hostname: s.config.Hostname, Mode: mode, TLS: s.cert.Config(), Auth: s.stores.Directory, InsecureAuth: s.insecureAuth(),
+		Hostname: s.config.Hostname, Mode: mode, TLS: cfg, Auth: s.auth(), Guard: s.guard, InsecureAuth: s.insecureAuth(),
 		Delivery: s.delivery, Mail: s.stores.Mail, Directory: s.stores.Directory,
 		MaxSize: int64(s.config.Limits.Message), MaxRecipients: s.config.Limits.Recipients,
 		Timeout: time.Duration(s.config.Limits.SMTPTimeout), Log: s.log,
@@ -203,7 +217,7 @@ func (s *Server) bind() error {
 			limits := line.Limits{Connections: s.config.Limits.Connections, PerAddress: s.config.Limits.ConnectionsPerAddress}
 			bound := &line.Listener{Net: l, Limits: limits, Refuse: p.refuse, Drain: time.Duration(s.config.Limits.Drain)}
 			if p.tls {
-				bound.TLS = s.cert.Config()
+				bound.TLS = s.cert.PeopleConfig()
 			}
 			s.ports = append(s.ports, port{p.name, bound})
 		}
@@ -272,7 +286,7 @@ func (s *Server) Reload(context.Context) error {
 	if err := s.cert.Load(c.TLS); err != nil {
 		return err
 	}
-	c.TLS = s.config.TLS
+	c.TLS.Cert, c.TLS.Key = s.config.TLS.Cert, s.config.TLS.Key
 	if !reflect.DeepEqual(c, s.config) {
 		s.log.Warn("the configuration has changed beyond the certificate: restart the server to apply it", "file", s.options.File)
 	}

@@ -28,6 +28,7 @@ type Config struct {
 	Bodies       Place    `toml:"bodies" doc:"Where letters above 256K are kept: \"\" in the data directory, or s3://HOST/BUCKET/PREFIX?region=R (credentials as KEY:SECRET@ before HOST, or in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), or file:///DIR. Servers that share a store need s3."`
 	InsecureAuth string   `toml:"insecure_auth" doc:"\"loopback\" lets passwords be sent without TLS by programs on this machine; \"\" by nobody."`
 	TLS          TLS      `toml:"tls" doc:"The certificate that every protocol shows."`
+	OAuth        OAuth    `toml:"oauth" doc:"Logins by OAuth 2.0 tokens (OAUTHBEARER, XOAUTH2) instead of passwords; offered when issuer is set."`
 	Listen       Listen   `toml:"listen" doc:"Addresses to listen on, by protocol; [] turns one off."`
 	Keep         Keep     `toml:"keep" doc:"How long what has gone can still be had."`
 	Limits       Limits   `toml:"limits" doc:"Bounds on what one message, session or address may take."`
@@ -39,6 +40,30 @@ type Config struct {
 type TLS struct {
 	Cert string `toml:"cert" doc:"PEM file with the certificate and its chain. Read again on SIGHUP."`
 	Key  string `toml:"key" doc:"PEM file with the private key."`
+	// Not asked for on port 25: other servers show certificates of any authority there.
+	Clients string `toml:"clients" doc:"PEM file with the authorities whose certificates let people log in without a password (EXTERNAL), as the mail address in the certificate; \"\" for none. Asked for on every port but those of smtp; read at start."`
+}
+
+// OAuth says whose tokens are believed.
+type OAuth struct {
+	Issuer   string `toml:"issuer" doc:"The provider, exactly as its tokens name it: https://id.example.com."`
+	Audience string `toml:"audience" doc:"What tokens for this server name as their audience."`
+	Keys     string `toml:"keys" doc:"The provider's public keys (JSON Web Key Set): a file, or an https URL, read again every hour."`
+	Claim    string `toml:"claim" doc:"The claim that holds the address of the account."`
+}
+
+func (o OAuth) check() error {
+	set := o.Issuer != ""
+	if set != (o.Audience != "") || set != (o.Keys != "") {
+		return errors.New("oauth: issuer, audience and keys go together; one of them is missing")
+	}
+	if strings.Contains(o.Keys, "://") && !strings.HasPrefix(o.Keys, "https://") {
+		return fmt.Errorf("oauth.keys = %q: it must be a file or an https URL", o.Keys)
+	}
+	if set && o.Claim == "" {
+		return errors.New("oauth.claim is empty: name the claim with the address, such as email")
+	}
+	return nil
 }
 
 // Listen has the addresses of each protocol.
@@ -103,6 +128,7 @@ func Default() Config {
 			IMAPTimeout: Duration(30 * time.Minute), Drain: Duration(20 * time.Second),
 		},
 		Outbound: Outbound{Port: 25, Lifetime: Duration(5 * 24 * time.Hour), Workers: 20},
+		OAuth:    OAuth{Claim: "email"},
 		Log:      Log{Level: "info"},
 	}
 }
@@ -119,7 +145,11 @@ func Load(file string) (Config, error) {
 		return Config{}, err
 	}
 	dir := filepath.Dir(file)
-	for _, p := range []*string{&c.Data, &c.TLS.Cert, &c.TLS.Key} {
+	paths := []*string{&c.Data, &c.TLS.Cert, &c.TLS.Key, &c.TLS.Clients}
+	if !strings.Contains(c.OAuth.Keys, "://") {
+		paths = append(paths, &c.OAuth.Keys)
+	}
+	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}
@@ -168,6 +198,8 @@ func (c *Config) Check() error {
 		return errors.New("tls: cert and key go together; one of them is missing")
 	case c.TLS.Cert == "" && len(c.Listen.Submissions)+len(c.Listen.POP3S)+len(c.Listen.IMAPS) > 0:
 		return errors.New("tls.cert and tls.key are missing; submissions, pop3s and imaps need them (or set these three to [] under [listen])")
+	case c.TLS.Clients != "" && c.TLS.Cert == "":
+		return errors.New("tls.clients needs tls.cert and tls.key: without TLS nobody shows a certificate")
 	case c.Limits.Message <= 0 || c.Limits.Recipients < 100:
 		// RFC 5321 §4.5.3.1.8: at least 100 recipients.
 		return errors.New("limits: message must be above 0 and recipients at least 100")
@@ -178,6 +210,9 @@ func (c *Config) Check() error {
 	}
 	var level levelText
 	if err := level.UnmarshalText([]byte(c.Log.Level)); err != nil {
+		return err
+	}
+	if err := c.OAuth.check(); err != nil {
 		return err
 	}
 	if err := c.checkPlaces(); err != nil {

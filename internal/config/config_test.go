@@ -60,6 +60,10 @@ func TestMistakesAreNamed(t *testing.T) {
 		"high port":     {six + "[listen]\nimap = [\":99999\"]\n", `listen.imap = ":99999"`},
 		"recipients":    {six + "[limits]\nrecipients = 1\n", "at least 100"},
 		"no log":        {six + "[keep]\nchanges = \"0s\"\n", `keep.changes = "0s": it must be above 0`},
+		"half an oauth": {six + "[oauth]\nissuer = \"https://id.example\"\n", "issuer, audience and keys go together"},
+		"oauth by http": {six + "[oauth]\nissuer = \"i\"\naudience = \"a\"\nkeys = \"http://id.example/keys\"\n", "must be a file or an https URL"},
+		"oauth no one":  {six + "[oauth]\nissuer = \"i\"\naudience = \"a\"\nkeys = \"k\"\nclaim = \"\"\n", "oauth.claim is empty"},
+		"cards, no tls": {"hostname = \"a.b\"\n[listen]\nsubmissions = []\npop3s = []\nimaps = []\n[tls]\nclients = \"ca.pem\"\n", "tls.clients needs tls.cert"},
 		"no days":       {six + "[keep]\ndeleted = \"two weeks\"\n", "is not a duration"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -97,6 +101,19 @@ func TestReferenceIsTheDefaults(t *testing.T) {
 	}
 	if c.Limits != Default().Limits || c.Outbound.Lifetime != Default().Outbound.Lifetime {
 		t.Errorf("got %+v", c)
+	}
+}
+
+func TestPathsAreTheFiles(t *testing.T) {
+	t.Parallel()
+	for keys, inDir := range map[string]bool{"jwks.json": true, "https://id.example/keys": false} {
+		c, err := load(t, six+"clients = \"ca.pem\"\n[oauth]\nissuer = \"i\"\naudience = \"a\"\nkeys = \""+keys+"\"\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !filepath.IsAbs(c.TLS.Clients) || filepath.IsAbs(c.OAuth.Keys) != inDir || c.OAuth.Claim != "email" {
+			t.Errorf("%+v, %+v", c.TLS, c.OAuth)
+		}
 	}
 }
 
