@@ -183,6 +183,9 @@ func TestNamesStayNames(t *testing.T) {
 			if strings.Count(line, "\n") != 1 || strings.ContainsAny(line, "\x1b\x00\r\u2028") || !utf8.ValidString(line) || len(line) > 2500 {
 				t.Errorf("%.40q was logged as %q", name, line)
 			}
+			if strings.Contains(line, "…") != (len(name) > maxLogged) {
+				t.Errorf("%.40q: is it marked as cut in %q?", name, line)
+			}
 			if got := offenders(t, line); fmt.Sprint(got) != "[192.0.2.7]" {
 				t.Errorf("%.40q: fail2ban would ban %v for %q", name, got, line)
 			}
