@@ -35,8 +35,11 @@ func newServer(t testing.TB, n int) *Server {
 // newServerOn is newServer with some of the store's options.
 func newServerOn(t testing.TB, n int, o mail.Options) *Server {
 	t.Helper()
-	kv := memory.New()
-	o.KV, o.Bus = kv, local.New()
+	if o.KV == nil {
+		o.KV = memory.New()
+	}
+	kv := o.KV
+	o.Bus = local.New()
 	store, err := mail.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
