@@ -14,13 +14,13 @@ class Tree:
     def __init__(self, root):
         self.root = root
 
-    def mda(self, name):
-        """Makes a Maildir and a program that puts the letter on its standard input into it."""
+    def mda(self, name, last=":"):
+        """Makes a Maildir and a program that puts the letter on its standard input into it; it ends with the shell command last."""
         for sub in ("new", "cur", "tmp"):
             os.makedirs(os.path.join(self.root, name, sub))
         there, program = os.path.abspath(os.path.join(self.root, name)), os.path.abspath(name + ".mda")
         with open(program, "w") as f:
-            f.write(f'#!/bin/sh\nset -eu\nf=$(mktemp -p {there}/tmp)\ncat >"$f"\nmv "$f" {there}/new/\n')
+            f.write(f'#!/bin/sh\nset -eu\nf=$(mktemp -p {there}/tmp)\ncat >"$f"\nmv "$f" {there}/new/\n{last}\n')
         os.chmod(program, 0o700)
         return program
 
