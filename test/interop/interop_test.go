@@ -128,7 +128,7 @@ var interpreters = map[string]string{".py": "python3", ".pl": "perl", ".mjs": "n
 // script runs one script against the lab, in a directory and home of its own.
 func (l *lab) script(t *testing.T, name string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 80*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 120*time.Second)
 	defer cancel()
 	file, err := filepath.Abs(name)
 	must(t, err)
