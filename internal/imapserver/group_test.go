@@ -2,6 +2,7 @@ package imapserver
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -78,5 +79,42 @@ func TestNoExpungeBeforeWhatWasSentAlready(t *testing.T) {
 	a.send("a NOOP\r\nb FETCH 3 UID\r\nc NOOP\r\n")
 	if got := a.until("c OK"); !slices.Contains(got, "* 3 FETCH (UID 3)") || slices.Index(got, "* 1 EXPUNGE") < slices.Index(got, "* 3 FETCH (UID 3)") {
 		t.Errorf("%q", got)
+	}
+}
+
+// yielding is a blob store whose readers let all others go first.
+type yielding struct{ blob.Store }
+
+type yieldingReader struct{ blob.Reader }
+
+func (y yielding) Open(ctx context.Context, id blob.ID) (blob.Reader, error) {
+	r, err := y.Store.Open(ctx, id)
+	return yieldingReader{r}, err
+}
+
+func (y yieldingReader) ReadAt(p []byte, at int64) (int, error) {
+	for range 100 {
+		runtime.Gosched()
+	}
+	return y.Reader.ReadAt(p, at)
+}
+
+// A response with literals is written in whole, whatever else is answered meanwhile.
+func TestLiteralsBesideOtherAnswers(t *testing.T) {
+	t.Parallel()
+	s := newServerOn(t, 50, mail.Options{Blobs: yielding{blobmemory.New()}, InlineMax: 1})
+	p := selectedPeer(t, s)
+	for range 20 {
+		p.send("a FETCH 1:50 BODY.PEEK[TEXT]\r\nb SEARCH RETURN (COUNT) 1:3\r\nc STATUS INBOX (MESSAGES)\r\nd SEARCH RETURN (MIN) 50\r\n")
+		for left := 4; left > 0; {
+			l := p.line()
+			if strings.HasSuffix(l, "BODY[TEXT] {38}") {
+				if text, end := p.line(), p.line(); text != "Hello Joe, do you think we can meet?" || end != ")" {
+					t.Fatalf("literal %q, then %q", text, end)
+				}
+			} else if !strings.HasPrefix(l, "*") {
+				left--
+			}
+		}
 	}
 }

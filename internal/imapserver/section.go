@@ -52,12 +52,15 @@ func (f *fetcher) writeBody(ctx context.Context, m *mail.Meta) error {
 		return nil
 	}
 	t.out = f.appendItems(t.out[:0], i, m)
+	t.writing.Lock()
+	defer t.writing.Unlock()
 	if err := f.writeSections(r, root); err != nil {
 		return err
 	}
-	return t.line(append(t.out, ')'))
+	return t.c.WriteLineBytes(append(t.out, ')'))
 }
 
+// writeSections writes what octets were asked for. The caller holds writing.
 func (f *fetcher) writeSections(r octets, root *message.Part) error {
 	t := f.t
 	first := t.out[len(t.out)-1] == '('
