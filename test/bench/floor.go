@@ -4,8 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -63,40 +61,6 @@ func drain(f *os.File, requests chan chan struct{}, body []byte) (float64, error
 		count += len(group)
 	}
 	return float64(count) / time.Since(start).Seconds(), failed
-}
-
-// cpuSeconds is what the process trees under roots have used so far.
-func cpuSeconds(roots []int) float64 {
-	parent := make(map[int]int)
-	used := make(map[int]float64)
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, file := range stats {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			continue // it has ended
-		}
-		_, rest, ok := strings.Cut(string(text), ") ")
-		fields := strings.Fields(rest)
-		if !ok || len(fields) < 15 {
-			continue
-		}
-		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-		parent[pid], _ = strconv.Atoi(fields[1])
-		for _, f := range fields[11:15] { // utime stime cutime cstime
-			ticks, _ := strconv.ParseFloat(f, 64)
-			used[pid] += ticks / 100
-		}
-	}
-	total := 0.0
-	for pid := range used {
-		for p := pid; p > 1; p = parent[p] {
-			if slices.Contains(roots, p) {
-				total += used[pid]
-				break
-			}
-		}
-	}
-	return total
 }
 
 // middle is the median of one figure.

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"tem/test/bench/machine"
 )
 
 // run sends l.messages letters over l.sessions connections and waits until all
@@ -20,7 +22,7 @@ func (t *target) run(l load) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	cpu := cpuSeconds(t.pids)
+	cpu := machine.CPUSeconds(t.pids)
 	start := time.Now()
 	times, err := t.send(l)
 	if err != nil {
@@ -36,7 +38,7 @@ func (t *target) run(l load) (result, error) {
 	return result{
 		accepted: n / accepted.Seconds(), visible: n / visible.Seconds(),
 		p50: times[len(times)/2], p99: times[len(times)*99/100],
-		cpu: (cpuSeconds(t.pids) - cpu) / n * 1000,
+		cpu: (machine.CPUSeconds(t.pids) - cpu) / n * 1000,
 	}, nil
 }
 

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"text/tabwriter"
 	"time"
+
+	"tem/test/bench/machine"
 )
 
 // users is how many mailboxes the letters are spread over.
@@ -158,19 +160,9 @@ func median(rs []result) result {
 }
 
 func describe(targets []*target) {
-	fmt.Printf("%s, %d CPUs, %s\n", runtime.Version(), runtime.NumCPU(), cpuModel())
+	fmt.Printf("%s, %d CPUs, %s\n", runtime.Version(), runtime.NumCPU(), machine.CPUModel())
 	for _, t := range targets {
 		fmt.Printf("%s: SMTP %s, IMAP %s\n", t.name, t.smtp, t.imap)
 	}
 	fmt.Println("load generator and servers share the machine; no TLS; 100 mailboxes; medians of the runs")
-}
-
-func cpuModel() string {
-	text, _ := os.ReadFile("/proc/cpuinfo")
-	for line := range strings.Lines(string(text)) {
-		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return runtime.GOARCH
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"tem/test/bench/machine"
 )
 
 const password = "bench-password"
@@ -19,7 +21,7 @@ func startTem(program, dir string) (*target, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	smtp, imap := freePort(), freePort()
+	smtp, imap := machine.FreePort(), machine.FreePort()
 	file := filepath.Join(dir, "tem.toml")
 	text := fmt.Sprintf("hostname = \"mail.tem.example\"\ndata = \"data\"\ninsecure_auth = \"loopback\"\n"+
 		"[listen]\nsmtp = [%q]\nimap = [%q]\nsubmission = []\nsubmissions = []\npop3 = []\npop3s = []\nimaps = []\n"+
@@ -58,16 +60,6 @@ func startTem(program, dir string) (*target, error) {
 		return nil, fmt.Errorf("%w: %s", err, text)
 	}
 	return t, nil
-}
-
-// freePort is a loopback address that nobody listens on.
-func freePort() string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "127.0.0.1:0"
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // ready waits until both ports answer.
