@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"sort"
 	"strconv"
 
 	"tem/internal/mail"
@@ -51,6 +52,8 @@ type fetcher struct {
 	meta, body, sees, flags, modseq bool
 	seen                            map[mail.UID]bool // whose \Seen this command sets
 	failed                          error             // why some message could not be shown; the others are
+	parts                           bool              // where the parts of the message lie matters
+	small                           bytes.Reader      // over a message in memory
 }
 
 func newFetcher(t *turn, c *imap.Fetch) *fetcher {
@@ -66,6 +69,7 @@ func newFetcher(t *turn, c *imap.Fetch) *fetcher {
 			f.modseq = true
 		case imap.Section, imap.Binary, imap.BinarySize:
 			f.meta, f.body = true, true
+			f.parts = f.parts || it.Kind != imap.Section || it.Text != "" || len(it.Path) > 0
 			f.sees = f.sees || !it.Peek && !t.view.readOnly
 		default:
 			f.meta = true
@@ -108,44 +112,34 @@ func (f *fetcher) gone() {
 	}
 }
 
+// gatherMost is how many octets of answers are gathered before they are written.
+const gatherMost = 256 << 10
+
 func (f *fetcher) run(ctx context.Context, picked []int) error {
-	t := f.t
 	if f.sees {
 		if err := f.see(ctx, picked); err != nil {
 			return err
 		}
 	}
-	t.out = t.out[:0]
-	if !f.meta {
-		for _, i := range picked {
-			t.out = append(f.appendItems(t.out, i, nil), ")\r\n"...)
-		}
-		return t.writeLines()
+	switch {
+	case f.body:
+		return f.runBodies(ctx, picked)
+	case f.meta:
+		return f.runMetas(ctx, picked)
 	}
-	held, err := f.read(ctx, picked)
-	if err != nil {
-		return err
+	t := f.t
+	for _, i := range picked {
+		t.out = append(f.appendItems(t.out, i, nil), ")\r\n"...)
 	}
-	if err := t.writeLines(); err != nil {
-		return err
-	}
-	for i := range held {
-		if err := f.writeBody(ctx, &held[i]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return t.write()
 }
 
-// read gathers the answers for messages of which no octets are wanted, and
-// holds what is known of the others.
-func (f *fetcher) read(ctx context.Context, picked []int) (held []mail.Meta, err error) {
+// runMetas answers with what is kept beside the octets of messages.
+func (f *fetcher) runMetas(ctx context.Context, picked []int) error {
 	t, n := f.t, 0
-	err = t.view.account.Fetch(ctx, t.view.box.ID, t.view.uids(picked), func(m *mail.Meta) error {
+	err := t.view.account.Fetch(ctx, t.view.box.ID, t.view.uids(picked), func(m *mail.Meta) error {
 		n++
-		if f.body {
-			held = append(held, clone(m))
-		} else if i, known := t.view.find(m.UID); known {
+		if i, known := t.view.find(m.UID); known {
 			t.out = append(f.appendItems(t.out, i, m), ")\r\n"...)
 		}
 		return nil
@@ -153,18 +147,58 @@ func (f *fetcher) read(ctx context.Context, picked []int) (held []mail.Meta, err
 	if n < len(picked) {
 		f.gone()
 	}
-	return held, err
+	if err != nil {
+		return err
+	}
+	return t.write()
 }
 
-// writeLines writes what was gathered; it has no literals in it, so that each
-// CRLF ends a response.
-func (t *turn) writeLines() error {
-	for text := range bytes.Lines(t.out) {
-		if err := t.line(bytes.TrimSuffix(text, []byte("\r\n"))); err != nil {
+// runBodies alternates between gathering small messages and writing; a large
+// message goes from its body to the network.
+func (f *fetcher) runBodies(ctx context.Context, picked []int) error {
+	for len(picked) > 0 {
+		n, large, err := f.gather(ctx, picked)
+		if err == nil {
+			err = f.t.write()
+		}
+		if err == nil && large != nil {
+			err = f.writeLarge(ctx, large)
+		}
+		if err != nil {
 			return err
 		}
+		picked = picked[n:]
 	}
 	return nil
+}
+
+// gather answers for the first n of picked, as many as should be held in
+// memory. It ends with a message whose body has to be opened: large, which is
+// not answered yet. Nothing is written meanwhile, for the store holds a snapshot.
+func (f *fetcher) gather(ctx context.Context, picked []int) (n int, large *mail.Meta, err error) {
+	t, found := f.t, 0
+	end := mail.UID(0) // of the last message that was read, if not all were
+	err = t.view.account.FetchText(ctx, t.view.box.ID, t.view.uids(picked), func(m *mail.Meta, text []byte) (more bool, err error) {
+		found++
+		if text == nil {
+			c := clone(m)
+			large, end = &c, m.UID
+			return false, nil
+		}
+		f.small.Reset(text)
+		if err := f.answer(m, &f.small); err != nil || len(t.out) < gatherMost {
+			return true, err
+		}
+		end = m.UID
+		return false, nil
+	})
+	if n = len(picked); end != 0 {
+		n = sort.Search(n, func(k int) bool { return t.view.items[picked[k]].UID > end })
+	}
+	if found < n {
+		f.gone()
+	}
+	return n, large, err
 }
 
 // clone keeps what is valid only during Fetch's call.

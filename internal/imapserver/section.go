@@ -3,7 +3,6 @@ package imapserver
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -24,14 +23,10 @@ func ofBody(it *imap.Item) bool {
 	return it.Kind == imap.Section || it.Kind == imap.Binary || it.Kind == imap.BinarySize
 }
 
-// writeBody answers for one message of which octets are wanted.
-func (f *fetcher) writeBody(ctx context.Context, m *mail.Meta) error {
-	t := f.t
-	i, known := t.view.find(m.UID)
-	if !known {
-		return nil
-	}
-	r, err := t.view.account.OpenMessage(ctx, m)
+// writeLarge answers for one message whose body has to be opened; no other
+// answer comes in between.
+func (f *fetcher) writeLarge(ctx context.Context, m *mail.Meta) error {
+	r, err := f.t.view.account.OpenMessage(ctx, m)
 	if isKind(err, mail.NotFound) {
 		f.gone()
 		return nil
@@ -40,30 +35,50 @@ func (f *fetcher) writeBody(ctx context.Context, m *mail.Meta) error {
 		return err
 	}
 	defer r.Close()
-	root, err := message.DecodePart(m.Parts)
-	if err != nil {
+	f.t.writing.Lock()
+	defer f.t.writing.Unlock()
+	f.t.streaming = true
+	defer func() { f.t.streaming = false }()
+	if err := f.answer(m, r); err != nil {
 		return err
 	}
-	if !f.decodable(root) {
-		f.fail(no("UNKNOWN-CTE", "the section has an unknown transfer encoding"))
-		if f.seen[m.UID] {
-			t.sayItemFlags(i, f.uid)
-		}
-		return nil
-	}
-	t.out = f.appendItems(t.out[:0], i, m)
-	t.writing.Lock()
-	defer t.writing.Unlock()
-	if err := f.writeSections(r, root); err != nil {
-		return err
-	}
-	return t.c.WriteLineBytes(append(t.out, ')'))
+	return f.t.writeLocked()
 }
 
-// writeSections writes what octets were asked for. The caller holds writing.
-func (f *fetcher) writeSections(r octets, root *message.Part) error {
+// answer answers for one message of which octets are wanted.
+func (f *fetcher) answer(m *mail.Meta, r octets) (err error) {
 	t := f.t
-	first := t.out[len(t.out)-1] == '('
+	i, known := t.view.find(m.UID)
+	if !known {
+		return nil
+	}
+	var root *message.Part
+	if f.parts {
+		if root, err = message.DecodePart(m.Parts); err != nil {
+			return err
+		}
+		if !f.decodable(root) {
+			f.fail(no("UNKNOWN-CTE", "the section has an unknown transfer encoding"))
+			if f.seen[m.UID] {
+				t.out = append(t.appendItemFlags(t.out, i, f.uid), "\r\n"...)
+			}
+			return nil
+		}
+	}
+	start := len(t.out)
+	t.out = f.appendItems(t.out, i, m)
+	if err := f.writeSections(r, root, t.out[len(t.out)-1] == '('); err != nil {
+		t.out = t.out[:min(start, len(t.out))]
+		return err
+	}
+	t.out = append(t.out, ")\r\n"...)
+	return nil
+}
+
+// writeSections writes what octets were asked for; first says that nothing was
+// written of the message yet.
+func (f *fetcher) writeSections(r octets, root *message.Part, first bool) error {
+	t := f.t
 	for n := range f.items {
 		it := &f.items[n]
 		if !ofBody(it) {
@@ -100,24 +115,6 @@ func (t *turn) writeSection(it *imap.Item, r octets, root *message.Part) error {
 		text = io.NewSectionReader(text, from, min(it.Count, text.Size()-from))
 	}
 	return t.writeLiteral(text, text.Size())
-}
-
-// writeLiteral writes what is buffered, then size octets as a literal.
-func (t *turn) writeLiteral(text io.Reader, size int64) error {
-	t.out = append(appendUint(append(t.out, '{'), uint64(size)), "}\r\n"...)
-	_, err := t.c.Write(t.out)
-	t.out = t.out[:0]
-	if err != nil {
-		return err
-	}
-	n, err := io.Copy(t.c, text)
-	if err == nil && n < size {
-		err = io.ErrUnexpectedEOF
-	}
-	if err != nil { // the literal was announced: there is no way back
-		return fmt.Errorf("%w: %w", errLost, err)
-	}
-	return nil
 }
 
 // section finds the octets of a section; there is false if it does not exist.

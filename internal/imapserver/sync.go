@@ -106,14 +106,18 @@ func (s *session) tellChanged(changed []mail.Item) {
 }
 
 func (s *session) sayItemFlags(i int, uid bool) {
+	s.out = s.appendItemFlags(s.out[:0], i, uid)
+	s.line(s.out)
+}
+
+func (s *session) appendItemFlags(dst []byte, i int, uid bool) []byte {
 	item := s.view.items[i]
-	s.out = s.appendFetchStart(s.out[:0], i)
-	s.out = s.appendUID(s.out, item, uid)
-	s.out = s.view.appendFlags(append(s.out, "FLAGS "...), item)
+	dst = s.appendUID(s.appendFetchStart(dst, i), item, uid)
+	dst = s.view.appendFlags(append(dst, "FLAGS "...), item)
 	if s.enabled.condstore {
-		s.out = appendModSeq(append(s.out, ' '), item)
+		dst = appendModSeq(append(dst, ' '), item)
 	}
-	s.line(append(s.out, ')'))
+	return append(dst, ')')
 }
 
 // sayItemModSeq tells the modseq alone, of a change that was to be silent

@@ -11,8 +11,10 @@ import (
 // turn, in whole responses, so that commands of a group don't mix theirs.
 type turn struct {
 	*session
-	cmd *imap.Command
-	out []byte // a response under construction
+	cmd       *imap.Command
+	out       []byte // responses under construction
+	literals  []span // those in out
+	streaming bool   // literals go out at once rather than into out
 }
 
 var _ imap.Handler = (*turn)(nil)

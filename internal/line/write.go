@@ -1,6 +1,7 @@
 package line
 
 import (
+	"bytes"
 	"io"
 	"slices"
 	"time"
@@ -33,6 +34,17 @@ func (c *Conn) WriteLine(s string) error {
 func (c *Conn) WriteLineBytes(p []byte) error {
 	c.tell(c.side, Line, p)
 	return putLine(c, p)
+}
+
+// WriteLines buffers lines, each with its CRLF.
+func (c *Conn) WriteLines(p []byte) error {
+	if c.o.Tap != nil {
+		for l := range bytes.Lines(p) {
+			c.tell(c.side, Line, bytes.TrimSuffix(l, []byte("\r\n")))
+		}
+	}
+	_, err := c.put(p)
+	return err
 }
 
 func putLine[T string | []byte](c *Conn, s T) error {
