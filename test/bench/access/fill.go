@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 )
 
@@ -46,7 +47,8 @@ func (b *bench) fill(s *server) error {
 	return errors.Join(err, errors.Join(errs...))
 }
 
-// upload appends letters from, from+1, … to a mailbox, in a pipeline.
+// upload appends letters from, from+1, … to a mailbox, in a pipeline, a
+// hundred with each command where the server takes so many (RFC 3502).
 func (b *bench) upload(s *server, user, mailbox string, from, count, size int) error {
 	c, err := s.login(user, "", minBuffer)
 	if err != nil {
@@ -58,7 +60,21 @@ func (b *bench) upload(s *server, user, mailbox string, from, count, size int) e
 			return err
 		}
 	}
-	return c.pipeline(count, func(i int) []byte { return b.appendCommand(mailbox, from+i, size) })
+	list, err := c.capability()
+	if err != nil {
+		return err
+	}
+	each := 1
+	if strings.Contains(list, " MULTIAPPEND") && size < 1<<20 {
+		each = 100
+	}
+	err = c.pipeline((count+each-1)/each, func(i int) []byte {
+		return b.appendCommand(mailbox, from+i*each, min(each, count-i*each), size)
+	})
+	if err != nil {
+		return fmt.Errorf("%s: fill %s of %s: %w", s.name, mailbox, user, err)
+	}
+	return nil
 }
 
 // window is how many commands are on their way in a pipeline.
@@ -94,9 +110,18 @@ func (c *client) sendAll(count int, command func(i int) []byte, turns, ended cha
 	return nil
 }
 
-// appendCommand is the APPEND of letter n: seen but for one in four, flagged
+// appendCommand is the APPEND of count letters from n on.
+func (b *bench) appendCommand(mailbox string, n, count, size int) []byte {
+	text := fmt.Appendf(nil, "a APPEND %s", mailbox)
+	for i := range count {
+		text = b.appendLetter(text, n+i, size)
+	}
+	return append(text, "\r\n"...)
+}
+
+// appendLetter adds a letter to an APPEND: seen but for one in four, flagged
 // one in twenty, answered one in seven.
-func (b *bench) appendCommand(mailbox string, n, size int) []byte {
+func (b *bench) appendLetter(command []byte, n, size int) []byte {
 	flags := ""
 	if n%4 != 0 {
 		flags += " \\Seen"
@@ -108,5 +133,5 @@ func (b *bench) appendCommand(mailbox string, n, size int) []byte {
 		flags += " \\Answered $Forwarded"
 	}
 	text := b.corpus.letter(n, size)
-	return fmt.Appendf(nil, "a APPEND %s (%s) \"%s\" {%d+}\r\n%s\r\n", mailbox, flags[min(1, len(flags)):], sent(n).Format("02-Jan-2006 15:04:05 -0700"), len(text), text)
+	return fmt.Appendf(command, " (%s) \"%s\" {%d+}\r\n%s", flags[min(1, len(flags)):], sent(n).Format("02-Jan-2006 15:04:05 -0700"), len(text), text)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"tem/test/bench/machine"
@@ -163,7 +164,7 @@ func (p *park) tell(b *bench) (time.Duration, error) {
 		return 0, err
 	}
 	defer c.Close()
-	command := b.appendCommand("INBOX", 1, b.letters)
+	command := b.appendCommand("INBOX", 1, 1, b.letters)
 	start := time.Now()
 	if err := c.one(command); err != nil {
 		return 0, err
@@ -200,6 +201,13 @@ func (p *park) close() {
 // hold has Tem hold n idle sessions.
 func (b *bench) hold(n int) error {
 	s := b.servers[0]
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		return err
+	}
+	if uint64(n)+500 > l.Cur {
+		return fmt.Errorf("%d sessions need more than the %d open files that one program may have here (ulimit -Hn)", n, l.Cur)
+	}
 	for i := range b.users {
 		if err := b.upload(s, user(i), "INBOX", i*1000, inboxOf(i), b.letters); err != nil {
 			return err

@@ -35,7 +35,8 @@ type options struct {
 	maildir     bool
 	scheme      string // of Dovecot's passwords
 	peer        bool
-	idle        int // that many sleeping sessions of Tem alone, and nothing else
+	profiles    string // directory of perf's files; "" for none
+	idle        int    // that many sleeping sessions of Tem alone, and nothing else
 	scale
 }
 
@@ -85,6 +86,7 @@ func parse() *options {
 	flag.StringVar(&o.scheme, "scheme", "PLAIN", "how Dovecot keeps passwords: PLAIN, ARGON2ID, BLF-CRYPT, …; Tem has argon2id")
 	flag.BoolVar(&o.peer, "dovecot", true, "measure Dovecot as well")
 	flag.BoolVar(&small, "quick", false, "a tenth of the letters, to try things out")
+	flag.StringVar(&o.profiles, "profile", "", "have perf record each row of Tem in this directory")
 	flag.IntVar(&o.idle, "idle", 0, "only hold so many idle sessions of Tem, from several loopback addresses")
 	flag.Parse()
 	o.scale = full
@@ -219,7 +221,7 @@ func raiseFiles() error {
 		return err
 	}
 	l.Cur = l.Max
-	return errors.Join(fmt.Errorf("no more than %d connections are allowed here", l.Max), syscall.Setrlimit(syscall.RLIMIT_NOFILE, &l))
+	return errors.Join(fmt.Errorf("one program may have no more than %d files open here (hard limit)", l.Max), syscall.Setrlimit(syscall.RLIMIT_NOFILE, &l))
 }
 
 func (b *bench) describe() {
@@ -230,7 +232,7 @@ func (b *bench) describe() {
 	fmt.Printf("%d letters of %d KiB in one mailbox; medians of %d runs after one that is not counted; servers in turn; client and servers share the machine; TLS %v\n",
 		b.inbox, b.letters>>10, b.runs, b.tls)
 	fmt.Printf("Tem keeps passwords as argon2id and remembers who was right; Dovecot keeps them as %s\n", b.scheme)
-	fmt.Println("times: how much faster Tem is, bold below the aim; CPU: of the process tree, and of this client, for each thing done")
+	fmt.Println("times: how much faster Tem is, bold below the aim; CPU: of the process tree, and of this client, for each thing done, in steps of 10 ms a run")
 }
 
 func loadAverage() string {

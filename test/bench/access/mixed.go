@@ -62,7 +62,7 @@ func (v *visitor) some(n int) string {
 }
 
 func (v *visitor) append() string {
-	text := string(v.b.appendCommand("INBOX", v.IntN(v.b.inbox), v.b.letters))
+	text := string(v.b.appendCommand("INBOX", v.IntN(v.b.inbox), 1, v.b.letters))
 	return strings.TrimSuffix(strings.TrimPrefix(text, "a "), "\r\n")
 }
 

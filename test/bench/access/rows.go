@@ -52,7 +52,9 @@ func (b *bench) row(r *row) {
 // one runs a row once on one server.
 func (b *bench) one(r *row, s *server) (sample, error) {
 	m := newMeter(s, r.unit)
+	stop := b.profile(r, s)
 	err := r.measure(b, s, m)
+	stop()
 	var no refused
 	if err != nil && !errors.As(err, &no) && !errors.Is(err, errAbsent) {
 		s.forget()
@@ -83,8 +85,8 @@ func asked(group, name, command string, aim float64, needs ...string) row {
 
 // expect is an error where a server did not answer for as many messages as it should.
 func expect(what string, got, want int) error {
-	if got == want {
+	if got >= want { // more: the client was told what others had changed
 		return nil
 	}
-	return fmt.Errorf("%s: %d responses, not %d", what, got, want)
+	return fmt.Errorf("%s: %d responses, fewer than %d", what, got, want)
 }

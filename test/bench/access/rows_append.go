@@ -40,7 +40,7 @@ func appends(b *bench, s *server, m *meter, sessions, count, size int) error {
 	}
 	commands := make([][]byte, count) // made before the clock starts
 	for i := range commands {
-		commands[i] = b.appendCommand("Appended", i, size)
+		commands[i] = b.appendCommand("Appended", i, 1, size)
 	}
 	idle := make(chan *client, sessions)
 	for _, c := range clients {

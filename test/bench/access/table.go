@@ -18,7 +18,7 @@ func (b *bench) header() {
 	for _, s := range b.servers {
 		heads = append(heads, s.name, "min–max")
 	}
-	heads = append(heads, "times", "aim")
+	heads = append(heads, "times", "aim", "times by CPU")
 	for _, s := range b.servers {
 		heads = append(heads, "CPU µs "+s.name)
 	}
@@ -40,7 +40,7 @@ func (b *bench) line(r *row, outcomes []outcome) {
 		medians = append(medians, median(values))
 		cells = append(cells, number(median(values)), extent(values))
 	}
-	cells = append(cells, b.times(r, medians), aim(r.aim))
+	cells = append(cells, b.times(r, medians), aim(r.aim), thrift(outcomes))
 	for _, figure := range []func(sample) float64{
 		func(s sample) float64 { return s.serverCPU * 1e6 },
 		func(s sample) float64 { return s.clientCPU * 1e6 },
@@ -90,6 +90,19 @@ func (b *bench) times(r *row, medians []float64) string {
 		return "**" + number(x) + "**"
 	}
 	return number(x)
+}
+
+// thrift is how many times the processor time of the first server the second
+// took: what is left of the comparison when the machine is busy with other things.
+func thrift(outcomes []outcome) string {
+	if len(outcomes) < 2 {
+		return "–"
+	}
+	var used [2]float64
+	for i := range used {
+		used[i] = median(column(outcomes[i].samples, func(s sample) float64 { return s.serverCPU }))
+	}
+	return number(used[1] / used[0])
 }
 
 func aim(x float64) string {
