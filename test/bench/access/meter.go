@@ -24,13 +24,14 @@ type sample struct {
 type meter struct {
 	s              *server
 	unit           string
+	span           time.Duration // how long repeat goes on
 	since          time.Time
 	server, client float64
 	sample         sample
 }
 
 func newMeter(s *server, unit string) *meter {
-	return &meter{s: s, unit: unit, sample: sample{found: -1}}
+	return &meter{s: s, unit: unit, span: span, sample: sample{found: -1}}
 }
 
 // begin is called when all is ready.
@@ -56,11 +57,11 @@ func (m *meter) end(n float64) {
 // time in steps of 10 ms.
 const span = 400 * time.Millisecond
 
-// repeat measures fn, which does n things, as often as span allows.
+// repeat measures fn, which does n things, again and again for m.span.
 func (m *meter) repeat(n float64, fn func() error) error {
 	m.begin()
 	count := 0.0
-	for count == 0 || time.Since(m.since) < span {
+	for count == 0 || time.Since(m.since) < m.span {
 		if err := fn(); err != nil {
 			return err
 		}

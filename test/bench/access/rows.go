@@ -52,7 +52,7 @@ func (b *bench) row(r *row) {
 // one runs a row once on one server.
 func (b *bench) one(r *row, s *server) (sample, error) {
 	m := newMeter(s, r.unit)
-	stop := b.profile(r, s)
+	stop := b.profile(r, m)
 	err := r.measure(b, s, m)
 	stop()
 	var no refused
