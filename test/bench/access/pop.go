@@ -81,9 +81,15 @@ func (c *popClient) quit() error {
 
 func popLogins(sessions, count int) func(*bench, *server, *meter) error {
 	return func(b *bench, s *server, m *meter) error {
+		free := make(chan string, b.users)
+		for i := range b.users {
+			free <- user(i)
+		}
 		m.begin()
-		err := inParallel(sessions, count, func(i int) error {
-			c, err := s.popLogin(user(i % b.users))
+		err := inParallel(sessions, count, func(int) error {
+			user := <-free // a maildrop is of one session at a time (RFC 1939 §4)
+			defer func() { free <- user }()
+			c, err := s.popLogin(user)
 			if err != nil {
 				return err
 			}
