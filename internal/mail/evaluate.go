@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -32,7 +33,7 @@ func (a *Account) SearchWith(ctx context.Context, id MailboxID, q Query, o Searc
 		if p, err = pl.plan(q); err != nil {
 			return err
 		}
-		if list, err = a.entries(ctx, r, &box, &p); err != nil {
+		if list, err = a.entries(r, &box, &p, spanOf(q)); err != nil {
 			return err
 		}
 		return decideCheaply(ctx, &box, &p, list)
@@ -74,17 +75,32 @@ func matching(list []entry) (uids []UID) {
 	return uids
 }
 
-// entries lists the messages that can match.
-func (a *Account) entries(ctx context.Context, r kv.Reader, box *Mailbox, p *plan) (list []entry, err error) {
+// spanOf is where the messages that match can be, by the sets of UIDs among what
+// has to hold.
+func spanOf(q Query) UIDRange {
+	span := UIDRange{0, math.MaxUint32}
+	for _, part := range parts(q, false) {
+		if set, ok := part.(UIDs); ok {
+			if set = set.joined(); len(set) == 0 {
+				return UIDRange{1, 0}
+			}
+			span.From, span.To = max(span.From, set[0].From), min(span.To, set[len(set)-1].To)
+		}
+	}
+	return span
+}
+
+// entries lists the messages that can match; those outside of span can't.
+func (a *Account) entries(r kv.Reader, box *Mailbox, p *plan, span UIDRange) (list []entry, err error) {
 	if p.bound == nil {
-		return allEntries(r, a.id, box)
+		return entriesIn(r, a.id, box, span)
 	}
 	b, ok, err := a.bounds(r, p)
 	if err != nil {
 		return nil, err
 	}
 	if !ok {
-		return allEntries(r, a.id, box)
+		return entriesIn(r, a.id, box, span)
 	}
 	m, err := a.s.textIndex().membersOf(r, a.id, box)
 	if err != nil {
@@ -105,11 +121,17 @@ func (a *Account) entries(ctx context.Context, r kv.Reader, box *Mailbox, p *pla
 	return list, err
 }
 
-func allEntries(r kv.Reader, account kv.Part, box *Mailbox) ([]entry, error) {
-	list := make([]entry, 0, box.Messages)
-	err := scanItems(r, account, box.ID, func(i Item) error {
+// entriesIn lists the messages of a span, from their flags rows.
+func entriesIn(r kv.Reader, account kv.Part, box *Mailbox, span UIDRange) ([]entry, error) {
+	if span.From > span.To {
+		return nil, nil
+	}
+	list := make([]entry, 0, min(uint64(box.Messages), uint64(span.To-span.From)+1))
+	lo, hi := messageKey(keyFlags, box.ID, span.From), append(messageKey(keyFlags, box.ID, span.To), 0)
+	err := r.Scan(account, lo, hi, kv.ScanOptions{}, func(key, val []byte) error {
+		i, err := decodeItem(uidOf(key), val)
 		list = append(list, entry{item: i})
-		return nil
+		return err
 	})
 	return list, err
 }

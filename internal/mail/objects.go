@@ -140,16 +140,24 @@ func filePlan(q FileName) plan {
 }
 
 // each is a condition for each word; one that has no marks is found with any.
-func (w Words) each() Query {
-	words := strings.FieldsFunc(string(w), func(r rune) bool {
+func (w Words) each() Query { return eachWord(string(w), func(text string) Query { return AnyText(text) }) }
+
+func (w FieldWords) each() Query {
+	return eachWord(w.Value, func(text string) Query { return Field{w.Name, text} })
+}
+
+// eachWord makes a condition for each word of a text without its marks, or for
+// all of a text that has no words.
+func eachWord(text string, condition func(text string) Query) Query {
+	words := strings.FieldsFunc(text, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r)
 	})
 	if len(words) == 0 {
-		return AnyText(w)
+		return condition(text)
 	}
 	all := make(And, len(words))
 	for n, word := range words {
-		all[n] = AnyText(fold.Plain(nil, []byte(word)))
+		all[n] = condition(string(fold.Plain(nil, []byte(word))))
 	}
 	return all
 }

@@ -48,6 +48,8 @@ func (p *planner) plan(q Query) (plan, error) {
 		return p.not(q)
 	case Words:
 		return p.plan(q.each())
+	case FieldWords:
+		return p.plan(q.each())
 	case Field, BodyText, AnyText:
 		return p.textPlan(q), nil
 	case Larger, Smaller, Before, On, Since, SentBefore, SentOn, SentSince, ReceivedBefore, ReceivedSince, Attached:

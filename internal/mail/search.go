@@ -32,12 +32,13 @@ type (
 	SavedBefore    struct{ T time.Time } // save date's day in UTC < T; the internal date's where that is not known (RFC 8514 §4.3)
 	SavedOn        struct{ T time.Time }
 	SavedSince     struct{ T time.Time }
-	EmailIs        EmailID   // it is an instance of this email
-	InThread       ThreadID  // its email belongs to this thread
-	InMailbox      MailboxID // its email has an instance in this mailbox; none if that is no more
-	Attached       bool      // whether it has attachments
-	FileName       string    // the name of a part contains; "": a part has a name
-	Words          string    // header or body contain each of the words, in any order, whatever the marks (RFC 6203 §3)
+	EmailIs        EmailID                      // it is an instance of this email
+	InThread       ThreadID                     // its email belongs to this thread
+	InMailbox      MailboxID                    // its email has an instance in this mailbox; none if that is no more
+	Attached       bool                         // whether it has attachments
+	FileName       string                       // the name of a part contains; "": a part has a name
+	Words          string                       // header or body contain each of the words, in any order, whatever the marks (RFC 6203 §3)
+	FieldWords     struct{ Name, Value string } // the same of a header field
 )
 
 // UIDRange is From <= uid <= To.
@@ -74,6 +75,7 @@ func (InMailbox) query()      {}
 func (Attached) query()       {}
 func (FileName) query()       {}
 func (Words) query()          {}
+func (FieldWords) query()     {}
 
 // SearchOptions shape a search.
 type SearchOptions struct {

@@ -80,11 +80,46 @@ func testSearch(t *testing.T, a *Account, id MailboxID, items []Item) {
 		{"words here and there", Words("straße word"), []UID{1}},
 		{"not all of the words", Words("tea coffee"), nil},
 		{"no words", Words(" , "), nil},
+		{"words of a field", FieldWords{"from", "ORG ann"}, nil},
+		{"words of a field, in any order", FieldWords{"Subject", "strasse"}, []UID{1}},
+		{"uids and uids", And{UIDs{{1, 2}}, UIDs{{2, 3}}, BodyText("word")}, []UID{2}},
+		{"uids and others", And{UIDs{{1, 1}}, And{UIDs{{3, 3}}}}, nil},
+		{"no uids", And{UIDs{}, Larger(0)}, nil},
 		{"or", Or{Keyword("Work"), AnyText("phê")}, []UID{2, 3}},
 	} {
 		got, err := a.Search(t.Context(), id, tt.q)
 		if err != nil || fmt.Sprint(got) != fmt.Sprint(tt.want) {
 			t.Errorf("%s: %v, %v; want %v", tt.name, got, err, tt.want)
+		}
+	}
+}
+
+// What items alone decide is decided as Search does it.
+func TestDecide(t *testing.T) {
+	t.Parallel()
+	s := testStore(t)
+	deliver(t, s, text("a", 10), Target{Account: alice, Flags: Seen})
+	deliver(t, s, text("b", 10), Target{Account: alice, Keywords: []string{"Work"}})
+	deliver(t, s, text("c", 10), Target{Account: alice, Flags: Seen | Flagged})
+	a := s.Account(alice)
+	m, items := listed(t, a, inbox)
+	for _, q := range []Query{All{}, UIDs{{2, 9}}, HasFlag(Seen), Keyword("WORK"), Keyword("none"), Not{Keyword("Work")}, ModSeqSince(items[1].ModSeq),
+		Or{HasFlag(Flagged), Keyword("Work")}, And{HasFlag(Seen), Not{UIDs{{1, 1}}}}} {
+		at, ok, err := m.Decide(t.Context(), items, q)
+		if !ok || err != nil {
+			t.Fatalf("%v: %v, %v", q, ok, err)
+		}
+		var got []UID
+		for _, i := range at {
+			got = append(got, items[i].UID)
+		}
+		if want, err := a.Search(t.Context(), m.ID, q); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%v: %v, Search finds %v, %v", q, got, want, err)
+		}
+	}
+	for _, q := range []Query{Larger(1), And{All{}, Not{BodyText("a")}}, Or{All{}, SavedOn{}}} {
+		if _, ok, err := m.Decide(t.Context(), items, q); ok || err != nil {
+			t.Errorf("%v: %v, %v", q, ok, err)
 		}
 	}
 }
