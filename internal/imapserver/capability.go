@@ -23,7 +23,7 @@ func (s *session) capabilities() string {
 	words = append(words, "IDLE", "NAMESPACE", "UNSELECT")
 	words = append(words, "UIDPLUS", "MOVE", "BINARY", "CONDSTORE", "QRESYNC", "UIDONLY")
 	words = append(words, "CHILDREN", "LIST-EXTENDED", "LIST-STATUS", "STATUS=SIZE", "SPECIAL-USE", "CREATE-SPECIAL-USE")
-	words = append(words, "ESEARCH", "SEARCHRES")
+	words = append(words, "ESEARCH", "SEARCHRES", "PARTIAL", "WITHIN", "SEARCH=FUZZY")
 	return strings.Join(words, " ")
 }
 

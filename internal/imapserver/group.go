@@ -25,6 +25,9 @@ const (
 	fetches
 	statuses
 	lists
+	searches
+	sorts
+	threads
 	bare // no answers but the tagged one
 )
 
@@ -45,11 +48,32 @@ func kind(cmd *imap.Command) kindOf {
 			return fetches
 		}
 	case *imap.Search:
-		if c.Return != nil && !c.Return.Save && !usesSaved(&c.Key) {
-			return tagged
-		}
+		return kindOfSearch(c.Return, &c.Key, searches)
+	case *imap.Sort:
+		return kindOfSearch(c.Return, &c.Key, sorts)
+	case *imap.Thread:
+		return kindOfSearch(nil, &c.Key, threads)
+	case *imap.ESearch:
+		return kindOfSearch(c.Return, &c.Key, tagged)
 	}
 	return alone
+}
+
+// kindOfSearch: one with RETURN is answered with the tag, another as plain says.
+func kindOfSearch(r *imap.Return, k *imap.Key, plain kindOf) kindOf {
+	switch {
+	case k.Contains(keyAlone) || r != nil && (r.Save || r.Update):
+		return alone
+	case r != nil:
+		return tagged
+	}
+	return plain
+}
+
+// keyAlone: needs the result of another command, turns CONDSTORE on, or is a
+// FILTER, which may hold one of these.
+func keyAlone(k *imap.Key) bool {
+	return k.Set.Saved || k.Op == imap.ModSeq || k.Op == imap.Filter
 }
 
 // onlyLooks: sets no \Seen, turns nothing on, needs no result of another command.
@@ -57,10 +81,6 @@ func onlyLooks(c *imap.Fetch) bool {
 	return !c.Set.Saved && c.ChangedSince == nil && !slices.ContainsFunc(c.Items, func(it imap.Item) bool {
 		return it.Kind == imap.ItemModSeq || (it.Kind == imap.Section || it.Kind == imap.Binary) && !it.Peek
 	})
-}
-
-func usesSaved(k *imap.Key) bool {
-	return k.Set.Saved || slices.ContainsFunc(k.Keys, func(k imap.Key) bool { return usesSaved(&k) })
 }
 
 // group runs first and the commands behind it, as far as they are there in

@@ -4,11 +4,28 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"unicode/utf8"
 
 	"tem/internal/mail"
 	"tem/internal/wire/imap"
 )
+
+// search is SEARCH, or SORT, which is the same with an order.
+type search struct {
+	verb    string
+	uid     bool
+	want    *imap.Return // nil: not an ESEARCH response but one named verb
+	charset string
+	key     *imap.Key
+	by      []imap.SortKey // nil: the order of the mailbox
+}
+
+// result is what was found: indexes in a view, in the order asked for.
+type result struct {
+	v      *view
+	at     []int
+	modseq bool     // the highest is to be told
+	scores []uint32 // by index; nil: not asked for
+}
 
 // Search answers SEARCH (RFC 3501 §6.4.4) and its RETURN form (RFC 4731).
 func (t *turn) Search(ctx context.Context, c *imap.Search) error {
@@ -16,178 +33,174 @@ func (t *turn) Search(ctx context.Context, c *imap.Search) error {
 	if want == nil && t.enabled.rev2 { // RFC 9051 §6.4.4
 		want = &imap.Return{All: true}
 	}
-	save := want != nil && want.Save
-	uids, err := t.found(ctx, c)
+	return t.look(ctx, search{"SEARCH", c.UID, want, c.Charset, &c.Key, nil})
+}
+
+// look runs a search in the selected mailbox and answers it.
+func (t *turn) look(ctx context.Context, s search) error {
+	if s.want != nil && s.want.Update && t.view.updates(t.cmd.Tag) {
+		return bad("the tag is that of a search that is still updated") // RFC 5267 §4.3
+	}
+	f, r, err := t.found(ctx, s)
 	if err != nil {
-		if save && !isBad(err) {
+		if s.want != nil && s.want.Save && !isBad(err) && t.view != nil {
 			t.view.saved = nil
 		}
 		return err
 	}
-	if save {
-		t.view.save(want, uids)
+	if s.want == nil {
+		return t.sayFound(s, r)
 	}
-	if found := t.numbers(uids, c.UID); want == nil {
-		return t.saySearch(found)
-	} else if !save || want.Min || want.Max || want.Count || want.All {
-		return t.sayESearch(c.UID, want, found)
+	if s.want.Save {
+		t.view.save(s.want, r.at)
+	}
+	to := imap.Correlator{Tag: t.cmd.Tag}
+	if !onlySaves(s.want) {
+		t.sayESearch(to, s.uid, s.want, r)
+	}
+	if s.want.Update {
+		return t.keepUpdated(to, s, f, r)
 	}
 	return nil
 }
 
-// found are the messages that match, of those the client knows.
-func (t *turn) found(ctx context.Context, c *imap.Search) ([]mail.UID, error) {
-	if c.Charset != "" && c.Charset != "UTF-8" && c.Charset != "US-ASCII" {
-		return nil, no("BADCHARSET (US-ASCII UTF-8)", "charset not supported")
-	}
-	q, err := t.query(&c.Key)
-	if err != nil {
-		return nil, err
-	}
-	uids, err := t.view.account.Search(ctx, t.view.box.ID, q)
-	return slices.DeleteFunc(uids, func(uid mail.UID) bool {
-		_, known := t.view.find(uid)
-		return !known
-	}), err
+// onlySaves: RETURN (SAVE) alone has no answer but the tagged one (RFC 5182 §2.1).
+func onlySaves(r *imap.Return) bool {
+	return r.Save && !(r.Min || r.Max || r.All || r.Count || r.Partial != nil || r.Relevancy || r.Context || r.Update)
 }
 
-// numbers are the UIDs themselves, or the sequence numbers they have.
-func (t *turn) numbers(uids []mail.UID, uid bool) []uint32 {
-	found := make([]uint32, len(uids))
-	for i, u := range uids {
-		if found[i] = uint32(u); !uid {
-			at, _ := t.view.find(u)
-			found[i] = uint32(at + 1)
+// found does what look has to answer.
+func (t *turn) found(ctx context.Context, s search) (*finder, result, error) {
+	f, err := t.newFinder(ctx, t.view, s.charset, s.key)
+	if err != nil {
+		return nil, result{}, err
+	}
+	scored := s.want != nil && s.want.Relevancy || byRelevancy(s.by)
+	if scored && !f.fuzzy { // RFC 6203 §4, §6
+		return nil, result{}, bad("RELEVANCY goes with FUZZY only")
+	}
+	r := result{v: f.v, modseq: f.modseq}
+	if r.at, err = f.find(ctx); err != nil {
+		return nil, r, err
+	}
+	if scored {
+		if r.scores, err = f.score(ctx, r.at); err != nil {
+			return nil, r, err
+		}
+	}
+	if s.by != nil {
+		err = r.sort(ctx, s.by)
+	}
+	return f, r, err
+}
+
+// numbers are the UIDs of indexes, or the sequence numbers.
+func (v *view) numbers(at []int, uid bool) []uint32 {
+	found := make([]uint32, len(at))
+	for n, i := range at {
+		if found[n] = uint32(i + 1); uid {
+			found[n] = uint32(v.items[i].UID)
 		}
 	}
 	return found
 }
 
-// save keeps what $ will stand for (RFC 9051 §6.4.4.1): all that was found,
-// unless only its ends were asked for.
-func (v *view) save(want *imap.Return, found []mail.UID) {
-	v.saved = found
-	if want.All || want.Count || len(found) == 0 || !want.Min && !want.Max {
-		return
+// chosen are those of what was found that the answer names, and that $ will
+// stand for: all, unless only its ends or a page of it were asked for (RFC 9394 §3.2).
+func chosen(want *imap.Return, at []int) []int {
+	if want.All || want.Count || len(at) == 0 || !want.Min && !want.Max && want.Partial == nil {
+		return at
 	}
-	v.saved = nil
+	var some []int
 	if want.Min {
-		v.saved = append(v.saved, found[0])
+		some = append(some, at[0])
 	}
 	if want.Max {
-		v.saved = append(v.saved, found[len(found)-1])
+		some = append(some, at[len(at)-1])
 	}
+	if want.Partial != nil {
+		some = append(some, page(want, at)...)
+	}
+	return some
 }
 
-func (t *turn) saySearch(found []uint32) error {
-	out := []byte("* SEARCH")
-	for _, n := range found {
+func page(want *imap.Return, at []int) []int {
+	from, to := want.Partial.Of(len(at))
+	return at[from:to]
+}
+
+// save keeps what $ will stand for (RFC 9051 §6.4.4.1).
+func (v *view) save(want *imap.Return, at []int) {
+	v.saved = v.ranges(slices.Compact(slices.Sorted(slices.Values(chosen(want, at)))))
+}
+
+// highest is the highest modseq among messages.
+func (v *view) highest(at []int) (high mail.ModSeq) {
+	for _, i := range at {
+		high = max(high, v.items[i].ModSeq)
+	}
+	return high
+}
+
+// sayFound writes a SEARCH or SORT response (RFC 3501 §7.2.5, RFC 5256 §4).
+func (t *turn) sayFound(s search, r result) error {
+	out := append(make([]byte, 0, 16+8*len(r.at)), "* "+s.verb...)
+	for _, n := range r.v.numbers(r.at, s.uid) {
 		out = appendUint(append(out, ' '), uint64(n))
+	}
+	if r.modseq && len(r.at) > 0 { // RFC 7162 §3.1.6, §3.1.9
+		out = fmt.Appendf(out, " (MODSEQ %d)", r.v.highest(r.at))
 	}
 	return t.line(out)
 }
 
 // sayESearch writes an ESEARCH response (RFC 9051 §7.3.4).
-func (t *turn) sayESearch(uid bool, want *imap.Return, found []uint32) error {
-	out := imap.AppendCorrelator([]byte("* ESEARCH "), imap.Correlator{Tag: t.cmd.Tag}, t.r.UTF8)
-	if uid {
-		out = append(out, " UID"...)
-	}
-	n := len(found)
+func (t *turn) sayESearch(to imap.Correlator, uid bool, want *imap.Return, r result) error {
+	out := t.appendESearch(to, uid)
+	n := len(r.at)
 	if want.Min && n > 0 {
-		out = fmt.Appendf(out, " MIN %d", found[0])
+		out = fmt.Appendf(out, " MIN %d", r.v.numbers(r.at[:1], uid)[0])
 	}
 	if want.Max && n > 0 {
-		out = fmt.Appendf(out, " MAX %d", found[n-1])
+		out = fmt.Appendf(out, " MAX %d", r.v.numbers(r.at[n-1:], uid)[0])
 	}
 	if want.Count {
 		out = fmt.Appendf(out, " COUNT %d", n)
 	}
-	if want.All && n > 0 {
-		out = imap.AppendNumbers(append(out, " ALL "...), found)
+	listed := r.at
+	switch {
+	case want.Partial != nil:
+		listed = page(want, r.at)
+		out = imap.AppendPartial(append(out, ' '), *want.Partial, r.v.numbers(listed, uid))
+	case want.All && n > 0:
+		out = imap.AppendNumbers(append(out, " ALL "...), r.v.numbers(listed, uid))
+	}
+	if r.modseq && n > 0 { // RFC 4731 §3.2
+		out = fmt.Appendf(out, " MODSEQ %d", r.v.highest(chosen(want, r.at)))
+	}
+	if want.Relevancy {
+		out = appendScores(out, listed, r.scores)
 	}
 	return t.line(out)
 }
 
-// query turns search keys into the store's; sequence numbers become UIDs.
-func (t *turn) query(k *imap.Key) (mail.Query, error) {
-	if !utf8.ValidString(k.Text) {
-		return nil, no("BADCHARSET (US-ASCII UTF-8)", "the text is not UTF-8")
+// appendESearch begins an ESEARCH response.
+func (s *session) appendESearch(to imap.Correlator, uid bool) []byte {
+	out := imap.AppendCorrelator([]byte("* ESEARCH "), to, s.r.UTF8)
+	if uid {
+		out = append(out, " UID"...)
 	}
-	switch k.Op {
-	case imap.And, imap.OrOp, imap.NotOp:
-		return t.compound(k)
-	case imap.Numbered, imap.UIDSet:
-		return t.uidQuery(k)
-	case imap.Recent:
-		return mail.UIDs(t.view.recent), nil
-	case imap.HasFlag:
-		system, keywords, err := parseFlags([]string{k.Text})
-		if err != nil || system != 0 {
-			return mail.HasFlag(system), err
-		}
-		if len(keywords) == 0 {
-			return mail.Not{Q: mail.All{}}, nil
-		}
-		return mail.Keyword(keywords[0]), nil
-	case imap.Larger:
-		return mail.Larger(k.N), nil
-	case imap.Smaller:
-		return mail.Smaller(k.N), nil
-	case imap.Before:
-		return mail.Before{T: k.Date}, nil
-	case imap.On:
-		return mail.On{T: k.Date}, nil
-	case imap.Since:
-		return mail.Since{T: k.Date}, nil
-	case imap.SentBefore:
-		return mail.SentBefore{T: k.Date}, nil
-	case imap.SentOn:
-		return mail.SentOn{T: k.Date}, nil
-	case imap.SentSince:
-		return mail.SentSince{T: k.Date}, nil
-	case imap.Header:
-		return mail.Field{Name: k.Field, Value: k.Text}, nil
-	case imap.BodyText:
-		return mail.BodyText(k.Text), nil
-	}
-	return mail.AnyText(k.Text), nil
+	return out
 }
 
-func (t *turn) compound(k *imap.Key) (mail.Query, error) {
-	qs := make([]mail.Query, len(k.Keys))
-	for i := range k.Keys {
-		q, err := t.query(&k.Keys[i])
-		if err != nil {
-			return nil, err
+// appendScores writes the score of each message that is listed (RFC 6203 §7 score-list).
+func appendScores(dst []byte, at []int, scores []uint32) []byte {
+	dst = append(dst, " RELEVANCY ("...)
+	for n, i := range at {
+		if n > 0 {
+			dst = append(dst, ' ')
 		}
-		qs[i] = q
+		dst = appendUint(dst, uint64(scores[i]))
 	}
-	switch {
-	case k.Op == imap.NotOp:
-		return mail.Not{Q: qs[0]}, nil
-	case k.Op == imap.OrOp:
-		return mail.Or{qs[0], qs[1]}, nil
-	case len(qs) == 0:
-		return mail.All{}, nil
-	case len(qs) == 1:
-		return qs[0], nil
-	}
-	return mail.And(qs), nil
-}
-
-func (t *turn) uidQuery(k *imap.Key) (mail.Query, error) {
-	picked, err := t.view.pick(k.Set, k.Op == imap.UIDSet)
-	if err != nil {
-		return nil, err
-	}
-	ranges := mail.UIDs{}
-	for _, uid := range t.view.uids(slices.Compact(picked)) {
-		if n := len(ranges); n > 0 && ranges[n-1].To+1 == uid {
-			ranges[n-1].To = uid
-		} else {
-			ranges = append(ranges, mail.UIDRange{From: uid, To: uid})
-		}
-	}
-	return ranges, nil
+	return append(dst, ')')
 }

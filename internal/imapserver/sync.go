@@ -32,11 +32,12 @@ func (s *session) sync(ctx context.Context, expunges bool) error {
 		s.sayFlags()
 	}
 	v.gone = append(v.gone, d.Gone...)
+	s.updateGone(d.Gone)
 	if expunges {
 		s.tellGone()
 	}
 	s.tellChanged(d.Changed)
-	return nil
+	return s.updateChanged(ctx, d.Changed)
 }
 
 // tellGone says EXPUNGE for what is gone, highest number first.

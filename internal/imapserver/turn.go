@@ -3,6 +3,7 @@ package imapserver
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"tem/internal/wire/imap"
 )
@@ -11,10 +12,11 @@ import (
 // turn, in whole responses, so that commands of a group don't mix theirs.
 type turn struct {
 	*session
-	cmd       *imap.Command
-	out       []byte // responses under construction
-	literals  []span // those in out
-	streaming bool   // literals go out at once rather than into out
+	cmd         *imap.Command
+	out         []byte       // responses under construction
+	literals    []span       // those in out
+	streaming   bool         // literals go out at once rather than into out
+	done, total atomic.Int64 // how far it is; total 0: not known
 }
 
 var _ imap.Handler = (*turn)(nil)
@@ -59,7 +61,10 @@ func (t *turn) handle(ctx context.Context) error {
 	if err := unbuilt(t.cmd.Args); err != nil {
 		return err
 	}
-	return t.cmd.Run(ctx, t)
+	if !lasts(t.cmd.Args) {
+		return t.cmd.Run(ctx, t)
+	}
+	return t.lasting(ctx, func(ctx context.Context) error { return t.cmd.Run(ctx, t) })
 }
 
 // update tells what happened in the mailbox, after a command that ended with err.

@@ -25,7 +25,11 @@ func unbuilt(args any) error {
 	case *imap.Store:
 		asks = c.Labels != nil
 	case *imap.Search:
-		asks = unbuiltReturn(c.Return) || unbuiltKey(c.Key)
+		asks = unbuiltReturn(c.Return)
+	case *imap.Sort:
+		asks = unbuiltReturn(c.Return)
+	case *imap.ESearch:
+		asks = unbuiltReturn(c.Return)
 	}
 	if asks {
 		return errUnbuilt
@@ -39,21 +43,12 @@ func unbuiltStatus(item string) bool {
 
 func unbuiltItem(it imap.Item) bool { return it.Kind > imap.ItemModSeq }
 
-func unbuiltReturn(r *imap.Return) bool {
-	return r != nil && (r.Partial != nil || r.Relevancy || r.Context || r.Update)
-}
-
-func unbuiltKey(k imap.Key) bool {
-	return k.Op > imap.Recent || slices.ContainsFunc(k.Keys, unbuiltKey)
-}
+func unbuiltReturn(r *imap.Return) bool { return r != nil && r.UpdateItems != nil }
 
 func (t *turn) Unauthenticate(context.Context, *imap.Unauthenticate) error { return errUnbuilt }
 func (t *turn) Compress(context.Context, *imap.Compress) error             { return errUnbuilt }
 func (t *turn) Replace(context.Context, *imap.Replace) error               { return errUnbuilt }
 func (t *turn) ESearch(context.Context, *imap.ESearch) error               { return errUnbuilt }
-func (t *turn) Sort(context.Context, *imap.Sort) error                     { return errUnbuilt }
-func (t *turn) Thread(context.Context, *imap.Thread) error                 { return errUnbuilt }
-func (t *turn) CancelUpdate(context.Context, *imap.CancelUpdate) error     { return errUnbuilt }
 func (t *turn) UIDBatches(context.Context, *imap.UIDBatches) error         { return errUnbuilt }
 func (t *turn) GetQuota(context.Context, *imap.GetQuota) error             { return errUnbuilt }
 func (t *turn) GetQuotaRoot(context.Context, *imap.GetQuotaRoot) error     { return errUnbuilt }

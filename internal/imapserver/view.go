@@ -17,8 +17,9 @@ type view struct {
 	items    []mail.Item
 	folded   []mail.UIDRange // in place of items while the session rests; else nil
 	gone     []mail.UIDRange // expunged, but the client has not been told yet
-	saved    []mail.UID      // "$" (RFC 5182)
+	saved    []mail.UIDRange // "$" (RFC 5182), in order
 	recent   []mail.UIDRange
+	updated  []*updated // searches that are kept up to date (RFC 5267)
 }
 
 // find is the index of a UID, or of the next larger one.
@@ -36,10 +37,8 @@ func (v *view) isGone(uid mail.UID) bool {
 func (v *view) pick(set imap.Set, uid bool) ([]int, error) {
 	var spans []imap.Range // of indexes, To excluded
 	if set.Saved {
-		for _, u := range v.saved {
-			if i, ok := v.find(u); ok {
-				spans = append(spans, imap.Range{From: uint32(i), To: uint32(i + 1)})
-			}
+		for _, r := range v.saved {
+			spans = append(spans, v.spanOf(r))
 		}
 	}
 	for _, r := range set.Ranges {
@@ -63,22 +62,31 @@ func (v *view) pick(set imap.Set, uid bool) ([]int, error) {
 func (v *view) span(r imap.Range, uid bool) (imap.Range, error) {
 	n := uint32(len(v.items))
 	if uid {
-		last := uint32(v.box.UIDNext)
-		if n > 0 {
-			last = uint32(v.items[n-1].UID)
-		}
-		r = r.Resolve(last)
-		lo, _ := v.find(mail.UID(r.From))
-		hi, found := v.find(mail.UID(r.To))
-		if found {
-			hi++
-		}
-		return imap.Range{From: uint32(lo), To: uint32(hi)}, nil
+		r = r.Resolve(v.lastUID())
+		return v.spanOf(mail.UIDRange{From: mail.UID(r.From), To: mail.UID(r.To)}), nil
 	}
 	if r = r.Resolve(n); r.From == 0 || r.To > n {
 		return r, bad("no such message number")
 	}
 	return imap.Range{From: r.From - 1, To: r.To}, nil
+}
+
+// lastUID is what * means among UIDs.
+func (v *view) lastUID() uint32 {
+	if n := len(v.items); n > 0 {
+		return uint32(v.items[n-1].UID)
+	}
+	return uint32(v.box.UIDNext)
+}
+
+// spanOf are the indexes of a range of UIDs, To excluded.
+func (v *view) spanOf(r mail.UIDRange) imap.Range {
+	lo, _ := v.find(r.From)
+	hi, found := v.find(r.To)
+	if found {
+		hi++
+	}
+	return imap.Range{From: uint32(lo), To: uint32(hi)}
 }
 
 // uids are those of the indexes.

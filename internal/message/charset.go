@@ -1,6 +1,7 @@
 package message
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -17,8 +18,7 @@ import (
 // name and names nobody knows.
 func charset(name string) encoding.Encoding {
 	name = strings.ToLower(strings.Trim(name, " \t\"'"))
-	switch name {
-	case "", "utf-8", "utf8", "us-ascii", "ascii":
+	if isUTF8(name) {
 		return nil
 	}
 	if enc, err := htmlindex.Get(name); err == nil && enc != encoding.Replacement {
@@ -32,6 +32,28 @@ func charset(name string) encoding.Encoding {
 		return nil
 	}
 	return enc
+}
+
+// isUTF8 reports a name, in small letters, of what needs no decoding.
+func isUTF8(name string) bool {
+	return slices.Contains([]string{"", "utf-8", "utf8", "us-ascii", "ascii"}, name)
+}
+
+// DecodeCharset turns text of a charset into UTF-8, octets that mean nothing
+// into U+FFFD; known is false if the charset is not. Text in UTF-8 stays as it is.
+func DecodeCharset(name, text string) (out string, known bool) {
+	if isUTF8(strings.ToLower(name)) {
+		return text, true
+	}
+	enc := charset(name)
+	if enc == nil {
+		return "", false
+	}
+	out, err := enc.NewDecoder().String(text)
+	if err != nil {
+		return strings.ToValidUTF8(text, "\uFFFD"), true
+	}
+	return out, true
 }
 
 // composed is an encoding that has Vietnamese tones as characters of their own:
