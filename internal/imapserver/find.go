@@ -14,10 +14,11 @@ type finder struct {
 	v       *view // of the mailbox
 	charset string
 	key     *imap.Key
-	modseq  bool      // a MODSEQ key is there: answers tell the highest
-	fuzzy   bool      // a FUZZY key is there
-	inside  bool      // of a FUZZY key, while the query is made
-	how     closeness // of what is inside
+	modseq  bool                  // a MODSEQ key is there: answers tell the highest
+	fuzzy   bool                  // a FUZZY key is there
+	inside  bool                  // of a FUZZY key, while the query is made
+	how     closeness             // of what is inside
+	tell    func(done, total int) // nil: nobody wants to know how far it is
 }
 
 // newFinder refuses what can't be looked for anywhere. A MODSEQ key turns
@@ -27,7 +28,7 @@ func (t *turn) newFinder(ctx context.Context, v *view, charset string, key *imap
 	if err != nil {
 		return nil, err
 	}
-	f := &finder{t: t, v: v, charset: charset, key: key, modseq: has(key, imap.ModSeq), fuzzy: has(key, imap.Fuzzy)}
+	f := &finder{t: t, v: v, charset: charset, key: key, tell: t.progressed, modseq: has(key, imap.ModSeq), fuzzy: has(key, imap.Fuzzy)}
 	if _, err := f.text(""); err != nil {
 		return nil, err
 	}
@@ -85,7 +86,7 @@ func (f *finder) run(ctx context.Context, q mail.Query) ([]int, error) {
 
 // search asks the store.
 func (f *finder) search(ctx context.Context, q mail.Query) ([]mail.UID, error) {
-	return f.v.account.SearchWith(ctx, f.v.box.ID, q, mail.SearchOptions{Progress: f.t.progressed})
+	return f.v.account.SearchWith(ctx, f.v.box.ID, q, mail.SearchOptions{Progress: f.tell})
 }
 
 // withoutGone leaves out what was expunged.

@@ -17,6 +17,7 @@ type search struct {
 	charset string
 	key     *imap.Key
 	by      []imap.SortKey // nil: the order of the mailbox
+	many    bool           // of one mailbox among several: progress is that of all
 }
 
 // result is what was found: indexes in a view, in the order asked for.
@@ -33,7 +34,7 @@ func (t *turn) Search(ctx context.Context, c *imap.Search) error {
 	if want == nil && t.enabled.rev2 { // RFC 9051 §6.4.4
 		want = &imap.Return{All: true}
 	}
-	return t.look(ctx, search{"SEARCH", c.UID, want, c.Charset, &c.Key, nil})
+	return t.look(ctx, search{verb: "SEARCH", uid: c.UID, want: want, charset: c.Charset, key: &c.Key})
 }
 
 // look runs a search in the selected mailbox and answers it.
@@ -41,7 +42,7 @@ func (t *turn) look(ctx context.Context, s search) error {
 	if s.want != nil && s.want.Update && t.view.updates(t.cmd.Tag) {
 		return bad("the tag is that of a search that is still updated") // RFC 5267 §4.3
 	}
-	f, r, err := t.found(ctx, s)
+	f, r, err := t.found(ctx, t.view, s)
 	if err != nil {
 		if s.want != nil && s.want.Save && !isBad(err) && t.view != nil {
 			t.view.saved = nil
@@ -69,11 +70,14 @@ func onlySaves(r *imap.Return) bool {
 	return r.Save && !(r.Min || r.Max || r.All || r.Count || r.Partial != nil || r.Relevancy || r.Context || r.Update)
 }
 
-// found does what look has to answer.
-func (t *turn) found(ctx context.Context, s search) (*finder, result, error) {
-	f, err := t.newFinder(ctx, t.view, s.charset, s.key)
+// found does what is to be answered, in one mailbox.
+func (t *turn) found(ctx context.Context, v *view, s search) (*finder, result, error) {
+	f, err := t.newFinder(ctx, v, s.charset, s.key)
 	if err != nil {
 		return nil, result{}, err
+	}
+	if s.many {
+		f.tell = nil
 	}
 	scored := s.want != nil && s.want.Relevancy || byRelevancy(s.by)
 	if scored && !f.fuzzy { // RFC 6203 §4, §6

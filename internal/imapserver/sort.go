@@ -11,7 +11,7 @@ import (
 
 // Sort answers SORT (RFC 5256 §3) and its RETURN form (RFC 5267 §3).
 func (t *turn) Sort(ctx context.Context, c *imap.Sort) error {
-	return t.look(ctx, search{"SORT", c.UID, c.Return, c.Charset, &c.Key, c.By})
+	return t.look(ctx, search{verb: "SORT", uid: c.UID, want: c.Return, charset: c.Charset, key: &c.Key, by: c.By})
 }
 
 const relevancy = "RELEVANCY"

@@ -48,7 +48,6 @@ func unbuiltReturn(r *imap.Return) bool { return r != nil && r.UpdateItems != ni
 func (t *turn) Unauthenticate(context.Context, *imap.Unauthenticate) error { return errUnbuilt }
 func (t *turn) Compress(context.Context, *imap.Compress) error             { return errUnbuilt }
 func (t *turn) Replace(context.Context, *imap.Replace) error               { return errUnbuilt }
-func (t *turn) ESearch(context.Context, *imap.ESearch) error               { return errUnbuilt }
 func (t *turn) UIDBatches(context.Context, *imap.UIDBatches) error         { return errUnbuilt }
 func (t *turn) GetQuota(context.Context, *imap.GetQuota) error             { return errUnbuilt }
 func (t *turn) GetQuotaRoot(context.Context, *imap.GetQuotaRoot) error     { return errUnbuilt }
