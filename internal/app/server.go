@@ -249,7 +249,7 @@ func (s *Server) unbind() {
 func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	tasks := []func(context.Context) error{s.queue.Run, s.stores.Mail.Run, s.door.Serve}
+	tasks := []func(context.Context) error{s.queue.Run, s.stores.Mail.Run, s.door.Serve, giveBack}
 	for _, l := range s.ports {
 		tasks = append(tasks, l.Run)
 	}

@@ -16,7 +16,7 @@ import (
 // that has grown does not shrink as far as a new one.
 
 // restAfter is how long a session waits before it lets go of what it can have again.
-const restAfter = 15 * time.Second
+const restAfter = 10 * time.Second
 
 // serve alternates between work and rest until the session ends.
 func (s *session) serve(ctx context.Context) error {
