@@ -2,7 +2,6 @@ package imapserver
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"tem/internal/mail"
@@ -58,8 +57,10 @@ func (e *expansion) filter(ctx context.Context, name string, depth int) (k imap.
 		return k, undefined
 	}
 	text, err := e.t.filterText(ctx, name)
-	if err != nil || text == "" {
-		return k, errors.Join(err, undefined)
+	if text == "" && err == nil || isKind(err, mail.Invalid) {
+		return k, undefined
+	} else if err != nil {
+		return k, err
 	}
 	k, err = imap.ParseProgram(text, imap.Mode{UTF8: true, UIDOnly: e.t.enabled.uidOnly})
 	if err != nil {

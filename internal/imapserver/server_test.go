@@ -75,11 +75,17 @@ func (s *Server) validity(t *testing.T) string {
 // accountOf is the mail of a@x.example.
 func accountOf(t testing.TB, s *Server) *mail.Account {
 	t.Helper()
+	return s.o.Mail.Account(personID(t, s))
+}
+
+// personID is a@x.example.
+func personID(t testing.TB, s *Server) mail.AccountID {
+	t.Helper()
 	acc, err := s.o.Directory.Account(t.Context(), address.Address{Local: "a", Domain: "x.example"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.o.Mail.Account(acc.ID)
+	return acc.ID
 }
 
 func TestTranscripts(t *testing.T) {

@@ -240,3 +240,19 @@ func FuzzLabel(f *testing.F) {
 		}
 	})
 }
+
+// A program that was read can be looked through; what is no program is refused.
+func FuzzParseProgram(f *testing.F) {
+	for _, text := range []string{"ALL", `OR SMALLER 5000 FROM "boss@example.com"`, "NOT (1:* $) FUZZY TEXT {1+}\r\na", "OR SMALLER", "FILTER a/b", "SEEN  SEEN"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		k, err := ParseProgram(text, Mode{UTF8: true})
+		if n := 0; err == nil {
+			k.Contains(func(*Key) bool { n++; return false })
+			if n < 2 || n > MaxItems+1 {
+				t.Errorf("%d keys in %q", n, text)
+			}
+		}
+	})
+}
