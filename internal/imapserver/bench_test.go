@@ -56,7 +56,7 @@ func (c *listener) do(command string) {
 	c.nc.Write([]byte("x " + command + "\r\n"))
 	for {
 		text, err := c.in.ReadSlice('\n')
-		if err != nil {
+		if err != nil && err != bufio.ErrBufferFull {
 			c.b.Fatal(err)
 		}
 		if c.n += int64(len(text)); len(text) > 2 && text[0] == 'x' && text[1] == ' ' {

@@ -10,6 +10,7 @@ import (
 	"tem/internal/blob"
 	blobmemory "tem/internal/blob/memory"
 	"tem/internal/mail"
+	"tem/internal/wire/imap"
 )
 
 // gated is a blob store whose bodies can't be opened before the gate is, if there is one.
@@ -115,6 +116,32 @@ func TestLiteralsBesideOtherAnswers(t *testing.T) {
 			} else if !strings.HasPrefix(l, "*") {
 				left--
 			}
+		}
+	}
+}
+
+func TestKindsOfSearches(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]kindOf{
+		"SEARCH UNSEEN":                             searches,
+		"SEARCH RETURN (ALL) UNSEEN":                tagged,
+		"SEARCH RETURN (SAVE) UNSEEN":               alone,
+		"SEARCH RETURN (UPDATE) UNSEEN":             alone,
+		"SEARCH RETURN (ALL) OR 1 NOT (MODSEQ 7)":   alone,
+		"SEARCH RETURN (ALL) FILTER f":              alone,
+		"SEARCH 1 UID $":                            alone,
+		"SORT (DATE) UTF-8 ALL":                     sorts,
+		"SORT RETURN (COUNT) (DATE) UTF-8 ALL":      tagged,
+		"UID THREAD REFS UTF-8 ALL":                 threads,
+		"ESEARCH IN (personal) ALL":                 tagged,
+		"ESEARCH IN (personal) RETURN (UPDATE) ALL": alone,
+	} {
+		cmd, err := imap.Parse([]byte("a "+text), imap.Mode{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := kind(cmd); got != want {
+			t.Errorf("%s: %d, want %d", text, got, want)
 		}
 	}
 }

@@ -2,9 +2,12 @@ package imapserver
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"tem/internal/mail"
 )
 
 // What other sessions do is told of in IDLE, as it happens.
@@ -64,6 +67,32 @@ func TestUpdatesAddUp(t *testing.T) {
 		want := numbersOf(t, a.do("UID SORT RETURN (ALL) (REVERSE ARRIVAL) UTF-8 UNFLAGGED")[0], "ALL ")
 		if fmt.Sprint(list) != fmt.Sprint(want) {
 			t.Fatalf("round %d: %v, want %v", round, list, want)
+		}
+	}
+}
+
+// What is gone and not told yet keeps its place when others come.
+func TestMergeKeepsPlaces(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, 5)
+	a := accountOf(t, s)
+	box, items, err := a.List(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Remove(t.Context(), box.ID, []mail.UID{3}); err != nil {
+		t.Fatal(err)
+	}
+	v := &view{place: place{account: a, box: box}, items: items}
+	for _, c := range []struct{ found, came, want []mail.UID }{
+		{[]mail.UID{2, 3, 5}, []mail.UID{1, 4}, []mail.UID{1, 2, 3, 4, 5}},
+		{[]mail.UID{3}, []mail.UID{1, 2}, []mail.UID{3, 1, 2}},
+		{[]mail.UID{1, 3}, []mail.UID{4}, []mail.UID{1, 3, 4}},
+		{nil, []mail.UID{4}, []mail.UID{4}},
+	} {
+		u := &updated{by: []mail.SortKey{{By: mail.ByArrival}}, found: c.found}
+		if err := v.merge(t.Context(), u, c.came); err != nil || !slices.Equal(u.found, c.want) {
+			t.Errorf("%v and %v: %v, %v; want %v", c.found, c.came, u.found, err, c.want)
 		}
 	}
 }
