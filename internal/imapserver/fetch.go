@@ -36,8 +36,9 @@ func (t *turn) Fetch(ctx context.Context, c *imap.Fetch) error {
 		}
 	}
 	picked = t.view.narrow(picked, c)
-	for part := range slices.Chunk(picked, chunk) {
-		if err := f.run(ctx, part); err != nil {
+	for from := 0; from < len(picked); from += chunk {
+		t.progressed(from, len(picked))
+		if err := f.run(ctx, picked[from:min(from+chunk, len(picked))]); err != nil {
 			return err
 		}
 	}

@@ -219,7 +219,7 @@ func (s *session) placed(u *updated, at []int) (list []imap.Placed) {
 			}
 		}
 		number := uint32(u.found[i])
-		if !u.uid {
+		if !s.byUID(u) {
 			index, _ := s.view.find(u.found[i])
 			number = uint32(index + 1)
 		}
@@ -229,6 +229,9 @@ func (s *session) placed(u *updated, at []int) (list []imap.Placed) {
 }
 
 func (s *session) sayPlaced(u *updated, name string, placed []imap.Placed) {
-	out := append(s.appendESearch(u.to, u.uid), ' ')
+	out := append(s.appendESearch(u.to, s.byUID(u)), ' ')
 	s.line(imap.AppendPlaced(out, name, placed))
 }
+
+// byUID: after ENABLE UIDONLY there are no other numbers (RFC 9586 §3).
+func (s *session) byUID(u *updated) bool { return u.uid || s.enabled.uidOnly }

@@ -106,7 +106,12 @@ func (a *Account) entries(r kv.Reader, box *Mailbox, p *plan, span UIDRange) (li
 	if err != nil {
 		return nil, err
 	}
-	for i, doc := range m.docs {
+	from, _ := slices.BinarySearch(m.uids, span.From)
+	for i, doc := range m.docs[from:] {
+		i += from
+		if m.uids[i] > span.To {
+			break
+		}
 		if b.may == nil || b.may.Has(doc) {
 			e := entry{item: Item{UID: m.uids[i]}, doc: doc}
 			if b.must.Has(doc) {
