@@ -94,7 +94,8 @@ func (v *view) withoutGone(at []int) []int {
 	if len(v.gone) == 0 {
 		return at
 	}
-	return slices.DeleteFunc(at, func(i int) bool { return v.isGone(v.items[i].UID) })
+	gone := v.marked(v.gone)
+	return slices.DeleteFunc(at, func(i int) bool { return gone[i] })
 }
 
 // indexes are those of the UIDs, which ascend, that the client knows.

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tem/internal/message"
 )
 
 // As many terms as a command can have are answered; more are refused, and so is
@@ -48,4 +50,15 @@ func TestSearchByModSeqIsUpToDate(t *testing.T) {
 	a, b := selectedPeer(t, s), selectedPeer(t, s)
 	b.do(`STORE 2 +FLAGS.SILENT (\Flagged)`)
 	a.want("SEARCH MODSEQ 4", "* OK [HIGHESTMODSEQ 3]", "* 2 FETCH (UID 2 FLAGS (\\Recent \\Flagged) MODSEQ (4))", "* SEARCH 2 (MODSEQ 4)", "x OK")
+}
+
+// Every charset that BADCHARSET names is known.
+func TestCharsetsAreKnown(t *testing.T) {
+	t.Parallel()
+	_, names, _ := strings.Cut(strings.TrimSuffix(charsets, ")"), "(")
+	for name := range strings.FieldsSeq(names) {
+		if text, known := message.DecodeCharset(name, "abc"); text != "abc" || !known {
+			t.Errorf("%s: %q, %v", name, text, known)
+		}
+	}
 }

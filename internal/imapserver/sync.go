@@ -46,12 +46,7 @@ func (s *session) tellGone() {
 	if len(v.gone) == 0 {
 		return
 	}
-	gone := make([]bool, len(v.items)) // by index
-	for _, r := range v.gone {
-		for i, _ := v.find(r.From); i < len(gone) && v.items[i].UID <= r.To; i++ {
-			gone[i] = true
-		}
-	}
+	gone := v.marked(v.gone)
 	s.sayGone(gone)
 	kept := v.items[:0]
 	for i, item := range v.items {

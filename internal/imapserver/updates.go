@@ -111,7 +111,10 @@ func (s *session) refresh(ctx context.Context, u *updated, changed []mail.Item) 
 		_, fits := slices.BinarySearch(fit, uid)
 		return is && !fits
 	})
-	known := slices.Sorted(slices.Values(u.found))
+	known := u.found
+	if u.by != nil {
+		known = slices.Sorted(slices.Values(u.found))
+	}
 	came := slices.DeleteFunc(fit, func(uid mail.UID) bool {
 		_, is := slices.BinarySearch(known, uid)
 		_, told := s.view.find(uid)

@@ -89,6 +89,17 @@ func (v *view) spanOf(r mail.UIDRange) imap.Range {
 	return imap.Range{From: uint32(lo), To: uint32(hi)}
 }
 
+// marked says of each index whether its UID is in one of the ranges.
+func (v *view) marked(list []mail.UIDRange) []bool {
+	marks := make([]bool, len(v.items))
+	for _, r := range list {
+		for i, _ := v.find(r.From); i < len(marks) && v.items[i].UID <= r.To; i++ {
+			marks[i] = true
+		}
+	}
+	return marks
+}
+
 // uids are those of the indexes.
 func (v *view) uids(picked []int) []mail.UID {
 	uids := make([]mail.UID, len(picked))
