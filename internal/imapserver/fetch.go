@@ -68,6 +68,7 @@ func newFetcher(t *turn, c *imap.Fetch) *fetcher {
 			f.flags = true
 		case imap.ItemModSeq:
 			f.modseq = true
+		case imap.SaveDate: // the view has it
 		case imap.Section, imap.Binary, imap.BinarySize:
 			f.meta, f.body = true, true
 			f.parts = f.parts || it.Kind != imap.Section || it.Text != "" || len(it.Path) > 0
@@ -206,7 +207,7 @@ func (f *fetcher) gather(ctx context.Context, picked []int) (n int, large *mail.
 func clone(m *mail.Meta) mail.Meta {
 	c := *m
 	c.Envelope, c.Structure = bytes.Clone(m.Envelope), bytes.Clone(m.Structure)
-	c.BasicBody, c.Parts = bytes.Clone(m.BasicBody), bytes.Clone(m.Parts)
+	c.BasicBody, c.Parts, c.Preview = bytes.Clone(m.BasicBody), bytes.Clone(m.Parts), bytes.Clone(m.Preview)
 	return c
 }
 
@@ -275,6 +276,8 @@ func (f *fetcher) appendItems(dst []byte, i int, m *mail.Meta) []byte {
 			dst = append(dst, m.BasicBody...)
 		case imap.BodyStructure:
 			dst = append(dst, m.Structure...)
+		default:
+			dst = f.appendAttribute(dst, it, item, m)
 		}
 		dst = append(dst, ' ')
 	}

@@ -20,8 +20,12 @@ func (t *turn) Logout(context.Context, *imap.Logout) error {
 func (t *turn) ID(context.Context, *imap.ID) error { return t.say(`* ID ("name" "Tem")`) }
 
 func (t *turn) Create(ctx context.Context, c *imap.Create) error {
-	_, err := t.account.Create(ctx, c.Mailbox, c.SpecialUse)
-	return err
+	made, err := t.account.Create(ctx, c.Mailbox, c.SpecialUse)
+	if err != nil {
+		return err
+	}
+	at := place{t.account, t.person.ID, made, mail.AllRights}
+	return ok(at.mailboxID(), "CREATE done")
 }
 
 func (t *turn) Delete(ctx context.Context, c *imap.Delete) error {

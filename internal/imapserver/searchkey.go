@@ -62,13 +62,13 @@ func (f *finder) simple(k *imap.Key) (mail.Query, error) {
 	case imap.ModSeq: // RFC 7162 §3.1.5: there is one modseq for a message, whatever the entry
 		return mail.ModSeqSince(k.N), nil
 	case imap.EmailID:
-		if n, known := objectID('E', k.Text); known {
-			return mail.EmailIs(n), nil
+		if email, known := f.v.emailOf(k.Text); known {
+			return mail.EmailIs(email), nil
 		}
 		return none, nil
 	case imap.ThreadID:
-		if n, known := objectID('T', k.Text); known {
-			return mail.InThread(n), nil
+		if thread, known := f.v.threadOf(k.Text); known {
+			return mail.InThread(thread), nil
 		}
 		return none, nil
 	case imap.SaveDateSupported: // RFC 8514 §4.3

@@ -35,6 +35,7 @@ func (t *turn) Select(ctx context.Context, c *imap.Select) error {
 	}
 	t.say("* OK [UIDVALIDITY %d] UIDs valid", v.box.UIDValidity)
 	t.say("* OK [UIDNEXT %d] predicted next UID", v.box.UIDNext)
+	t.say("* OK [%s] lasting id", v.mailboxID())
 	t.sayHighestModSeq() // RFC 7162 §3.1.2.1: to every client
 	if err := t.resync(ctx, c.QResync); err != nil {
 		return err

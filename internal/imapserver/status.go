@@ -21,12 +21,16 @@ func (t *turn) Status(ctx context.Context, c *imap.Status) error {
 func (t *turn) sayStatus(ctx context.Context, at place, items []string) error {
 	out := append(imap.AppendMailbox([]byte("* STATUS "), at.box.Name, t.r.UTF8), " ("...)
 	for i, item := range items {
+		if i > 0 {
+			out = append(out, ' ')
+		}
+		if item == "MAILBOXID" { // RFC 8474 §4.3
+			out = append(out, at.mailboxID()...)
+			continue
+		}
 		n, err := t.statusItem(ctx, at, item)
 		if err != nil {
 			return err
-		}
-		if i > 0 {
-			out = append(out, ' ')
 		}
 		out = fmt.Appendf(out, "%s %d", item, n)
 	}

@@ -38,10 +38,10 @@ func unbuilt(args any) error {
 }
 
 func unbuiltStatus(item string) bool {
-	return slices.Contains([]string{"APPENDLIMIT", "MAILBOXID", "DELETED-STORAGE"}, item)
+	return slices.Contains([]string{"APPENDLIMIT", "DELETED-STORAGE"}, item)
 }
 
-func unbuiltItem(it imap.Item) bool { return it.Kind > imap.ItemModSeq }
+func unbuiltItem(it imap.Item) bool { return it.Kind > imap.ItemThreadID }
 
 func unbuiltReturn(r *imap.Return) bool { return r != nil && r.UpdateItems != nil }
 

@@ -14,6 +14,9 @@ const DateTime = "_2-Jan-2006 15:04:05 -0700"
 // may be quoted only after ENABLE IMAP4rev2 (RFC 9051 appendix A).
 func AppendString(dst []byte, s string) []byte { return appendString(dst, s, false) }
 
+// AppendText writes s as AppendString does; with utf8, 8-bit text quoted, too.
+func AppendText(dst []byte, s string, utf8 bool) []byte { return appendString(dst, s, utf8) }
+
 func appendString(dst []byte, s string, utf8 bool) []byte {
 	if !quotable(s, utf8) {
 		dst = strconv.AppendInt(append(dst, '{'), int64(len(s)), 10)
