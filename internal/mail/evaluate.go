@@ -29,7 +29,7 @@ func (a *Account) SearchWith(ctx context.Context, id MailboxID, q Query, o Searc
 		if box, err = readMailbox(r, a.id, id); err != nil {
 			return err
 		}
-		pl := planner{r: r, account: a.id, box: &box, shared: make(map[MailboxID]UIDs)}
+		pl := planner{r: r, account: a.id, box: &box}
 		if p, err = pl.plan(q); err != nil {
 			return err
 		}

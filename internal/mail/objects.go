@@ -24,8 +24,6 @@ func (p *planner) find(q Query) (uids UIDs, err error) {
 			return nil, err
 		}
 		return p.instances(members...)
-	case InMailbox:
-		return p.sharedWith(MailboxID(q))
 	}
 	return nil, nil
 }
@@ -45,28 +43,40 @@ func (p *planner) instances(emails ...EmailID) (uids UIDs, err error) {
 	return uids, err
 }
 
-// sharedWith are the messages whose emails are in another mailbox too.
-func (p *planner) sharedWith(other MailboxID) (uids UIDs, err error) {
-	if found, ok := p.shared[other]; ok {
-		return found, nil
-	}
-	if _, there, err := p.r.Get(p.account, mailboxKey(other)); !there || err != nil {
-		return nil, err
-	}
-	err = eachEmail(p.r, p.account, []byte{keyEmail}, []byte{keyEmail + 1}, func(_ EmailID, where []Instance) error {
-		there := false
-		for _, i := range where {
-			there = there || i.Mailbox == other
+// sharedPlan is a condition that holds for the messages whose emails are in
+// another mailbox too. One pass over the emails finds them for all mailboxes:
+// there may be many such conditions.
+func (p *planner) sharedPlan(other MailboxID) (plan, error) {
+	if p.shared == nil {
+		if err := p.share(); err != nil {
+			return plan{}, err
 		}
-		for _, i := range where {
-			if there && i.Mailbox == p.box.ID {
-				uids = append(uids, UIDRange{i.UID, i.UID})
+	}
+	_, there, err := p.r.Get(p.account, mailboxKey(other))
+	if !there || err != nil {
+		return p.flagsPlan(UIDs{}), err
+	}
+	return itemPlan(p.shared[other].has, false), nil
+}
+
+// share fills in shared.
+func (p *planner) share() error {
+	shared := make(map[MailboxID]UIDs)
+	err := eachEmail(p.r, p.account, []byte{keyEmail}, []byte{keyEmail + 1}, func(_ EmailID, where []Instance) error {
+		for _, here := range where {
+			for _, i := range where {
+				if here.Mailbox == p.box.ID {
+					shared[i.Mailbox] = append(shared[i.Mailbox], UIDRange{here.UID, here.UID})
+				}
 			}
 		}
 		return nil
 	})
-	p.shared[other] = uids
-	return uids, err
+	for id, uids := range shared {
+		shared[id] = uids.joined()
+	}
+	p.shared = shared
+	return err
 }
 
 // eachEmail calls fn for every email whose rows are in a range of keys, in order,

@@ -34,7 +34,7 @@ type planner struct {
 	r       kv.Reader
 	account kv.Part
 	box     *Mailbox
-	shared  map[MailboxID]UIDs // what InMailbox has found
+	shared  map[MailboxID]UIDs // for InMailbox: the messages whose emails are there, too, joined; nil: not looked for yet
 	texts   int                // how many texts are looked for
 }
 
@@ -56,7 +56,9 @@ func (p *planner) plan(q Query) (plan, error) {
 		return metaPlan(q), nil
 	case FileName:
 		return filePlan(q), nil
-	case EmailIs, InThread, InMailbox:
+	case InMailbox:
+		return p.sharedPlan(MailboxID(q))
+	case EmailIs, InThread:
 		uids, err := p.find(q)
 		return p.flagsPlan(uids), err
 	case SavedBefore, SavedOn, SavedSince:
@@ -220,7 +222,10 @@ func (b bounds) or(c bounds) bounds {
 
 // flagsPlan is a condition that UID, flags and modseq decide.
 func (p *planner) flagsPlan(q Query) plan {
-	fits, flags := p.fits(q)
+	return itemPlan(p.fits(q))
+}
+
+func itemPlan(fits func(Item) bool, flags bool) plan {
 	return plan{price: priceFlags, flags: flags, match: func(c *candidate) (bool, error) { return fits(c.item), nil }}
 }
 
