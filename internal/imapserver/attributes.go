@@ -19,6 +19,12 @@ func (f *fetcher) appendAttribute(dst []byte, it *imap.Item, item mail.Item, m *
 		return at.appendObjectID(dst, 'E', uint64(m.Email))
 	case imap.ItemThreadID:
 		return at.appendObjectID(dst, 'T', uint64(m.Thread))
+	case imap.ItemGmailMsgID:
+		return appendUint(dst, at.global(uint64(m.Email)))
+	case imap.ItemGmailThrID:
+		return appendUint(dst, at.global(uint64(m.Thread)))
+	case imap.ItemGmailLabels:
+		return f.labels.append(dst, item)
 	}
 	return dst
 }

@@ -35,14 +35,7 @@ func (t *turn) Fetch(ctx context.Context, c *imap.Fetch) error {
 			return err
 		}
 	}
-	picked = t.view.narrow(picked, c)
-	for from := 0; from < len(picked); from += chunk {
-		t.progressed(from, len(picked))
-		if err := f.run(ctx, picked[from:min(from+chunk, len(picked))]); err != nil {
-			return err
-		}
-	}
-	return f.failed
+	return f.all(ctx, t.view.narrow(picked, c))
 }
 
 // fetcher answers one FETCH.
@@ -55,6 +48,8 @@ type fetcher struct {
 	failed                          error             // why some message could not be shown; the others are
 	parts                           bool              // where the parts of the message lie matters
 	small                           bytes.Reader      // over a message in memory
+	labelled                        bool              // X-GM-LABELS are asked for
+	labels                          *labels           // what they are
 }
 
 func newFetcher(t *turn, c *imap.Fetch) *fetcher {
@@ -69,6 +64,8 @@ func newFetcher(t *turn, c *imap.Fetch) *fetcher {
 		case imap.ItemModSeq:
 			f.modseq = true
 		case imap.SaveDate: // the view has it
+		case imap.ItemGmailLabels:
+			f.meta, f.labelled = true, true
 		case imap.Section, imap.Binary, imap.BinarySize:
 			f.meta, f.body = true, true
 			f.parts = f.parts || it.Kind != imap.Section || it.Text != "" || len(it.Path) > 0
@@ -84,6 +81,20 @@ func newFetcher(t *turn, c *imap.Fetch) *fetcher {
 		f.items = append([]imap.Item{{Kind: imap.UID, Label: "UID"}}, f.items...)
 	}
 	return f
+}
+
+// all answers for all that was picked; labels are read once for all of it.
+func (f *fetcher) all(ctx context.Context, picked []int) error {
+	if err := f.readLabels(ctx, picked); err != nil {
+		return err
+	}
+	for from := 0; from < len(picked); from += chunk {
+		f.t.progressed(from, len(picked))
+		if err := f.run(ctx, picked[from:min(from+chunk, len(picked))]); err != nil {
+			return err
+		}
+	}
+	return f.failed
 }
 
 // narrow leaves of what was picked what changed since a modseq, and of that the
@@ -118,6 +129,12 @@ func (f *fetcher) gone() {
 const gatherMost = 256 << 10
 
 func (f *fetcher) run(ctx context.Context, picked []int) error {
+	if f.labels == nil { // called by itself
+		defer func() { f.labels = nil }()
+		if err := f.readLabels(ctx, picked); err != nil {
+			return err
+		}
+	}
 	if f.sees {
 		if err := f.see(ctx, picked); err != nil {
 			return err

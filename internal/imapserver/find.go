@@ -18,6 +18,7 @@ type finder struct {
 	fuzzy   bool                  // a FUZZY key is there
 	inside  bool                  // of a FUZZY key, while the query is made
 	how     closeness             // of what is inside
+	boxes   []mail.Mailbox        // what labels are looked for among, if a key asks for any
 	tell    func(done, total int) // nil: nobody wants to know how far it is
 }
 
@@ -31,6 +32,11 @@ func (t *turn) newFinder(ctx context.Context, v *view, charset string, key *imap
 	f := &finder{t: t, v: v, charset: charset, key: key, tell: t.progressed, modseq: has(key, imap.ModSeq), fuzzy: has(key, imap.Fuzzy)}
 	if _, err := f.text(""); err != nil {
 		return nil, err
+	}
+	if key.Contains(asksForLabels) {
+		if f.boxes, err = t.labelBoxes(ctx, &v.place); err != nil {
+			return nil, err
+		}
 	}
 	if f.modseq {
 		return f, t.upToDate(ctx)

@@ -3,6 +3,7 @@ package imapserver
 import (
 	"testing"
 
+	blobmemory "tem/internal/blob/memory"
 	"tem/internal/mail"
 )
 
@@ -39,4 +40,13 @@ func TestSaveDateIsNotKnown(t *testing.T) {
 	if got := string(appendSaveDate(nil, mail.Item{Saved: 1420134653})); got != `" 1-Jan-2015 17:50:53 +0000"` {
 		t.Error(got)
 	}
+}
+
+// What is told of a message beside a body that lies by itself.
+func TestPreviewBesideLargeBody(t *testing.T) {
+	t.Parallel()
+	p := selectedPeer(t, newServerOn(t, 2, mail.Options{Blobs: blobmemory.New(), InlineMax: 1}))
+	p.want("FETCH 1:2 (PREVIEW EMAILID X-GM-LABELS BODY.PEEK[TEXT]<0.5>)",
+		`* 1 FETCH (PREVIEW "Hello Joe, do you think we can meet?" EMAILID (E281474976710657) X-GM-LABELS () BODY[TEXT]<0> {5}`, "Hello)",
+		`* 2 FETCH (PREVIEW "Hello Joe, do you think we can meet?" EMAILID (E281474976710658) X-GM-LABELS () BODY[TEXT]<0> {5}`, "Hello)", "x OK")
 }

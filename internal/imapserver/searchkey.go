@@ -71,6 +71,8 @@ func (f *finder) simple(k *imap.Key) (mail.Query, error) {
 			return mail.InThread(thread), nil
 		}
 		return none, nil
+	case imap.GmailRaw, imap.GmailMsgID, imap.GmailThrID, imap.GmailLabel:
+		return f.gmail(k)
 	case imap.SaveDateSupported: // RFC 8514 §4.3
 		return mail.All{}, nil
 	case imap.UIDAfter:

@@ -14,6 +14,9 @@ func (t *turn) Store(ctx context.Context, c *imap.Store) error {
 	if err := t.writable(); err != nil {
 		return err
 	}
+	if c.Labels != nil {
+		return t.storeLabels(ctx, c)
+	}
 	system, keywords, err := parseFlags(c.Flags)
 	if err != nil {
 		return err

@@ -20,10 +20,6 @@ func unbuilt(args any) error {
 		asks = c.ReturnMyRights || c.ReturnMetadata != nil || slices.ContainsFunc(c.Status, unbuiltStatus)
 	case *imap.Status:
 		asks = slices.ContainsFunc(c.Items, unbuiltStatus)
-	case *imap.Fetch:
-		asks = slices.ContainsFunc(c.Items, unbuiltItem)
-	case *imap.Store:
-		asks = c.Labels != nil
 	case *imap.Search:
 		asks = unbuiltReturn(c.Return)
 	case *imap.Sort:
@@ -40,8 +36,6 @@ func unbuilt(args any) error {
 func unbuiltStatus(item string) bool {
 	return slices.Contains([]string{"APPENDLIMIT", "DELETED-STORAGE"}, item)
 }
-
-func unbuiltItem(it imap.Item) bool { return it.Kind > imap.ItemThreadID }
 
 func unbuiltReturn(r *imap.Return) bool { return r != nil && r.UpdateItems != nil }
 

@@ -43,6 +43,12 @@ func canonical(name string) (string, error) {
 	return strings.Join(levels, "/"), nil
 }
 
+// CheckName reports why a mailbox can't have a name.
+func CheckName(name string) error {
+	_, err := canonical(name)
+	return err
+}
+
 // parents are the levels above a name, the highest first.
 func parents(name string) (list []string) {
 	for i := range len(name) {

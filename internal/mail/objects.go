@@ -150,7 +150,9 @@ func filePlan(q FileName) plan {
 }
 
 // each is a condition for each word; one that has no marks is found with any.
-func (w Words) each() Query { return eachWord(string(w), func(text string) Query { return AnyText(text) }) }
+func (w Words) each() Query {
+	return eachWord(string(w), func(text string) Query { return AnyText(text) })
+}
 
 func (w FieldWords) each() Query {
 	return eachWord(w.Value, func(text string) Query { return Field{w.Name, text} })

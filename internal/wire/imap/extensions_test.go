@@ -213,8 +213,8 @@ func TestEncodeExtensions(t *testing.T) {
 		{string(AppendOldName(nil, "b", false)), `("OLDNAME" (b))`},
 		{string(AppendVanished(nil, true, []uint32{41, 43, 44})), "VANISHED (EARLIER) 41,43:44"},
 		{string(AppendVanished(nil, false, []uint32{405})), "VANISHED 405"},
-		{string(AppendLabel(nil, `\Inbox`, false)), `"\\Inbox"`},
-		{string(AppendLabel(nil, "München", false)), "M&APw-nchen"},
+		{string(AppendLabels(nil, []string{`\Inbox`, "München", `\Ü`, "R&D", "a b"}, false)), `"\\Inbox" M&APw-nchen "\\&ANw-" R&-D "a b"`},
+		{string(AppendLabels(nil, []string{"München"}, true)), `"München"`},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s, want %s", c.got, c.want)
@@ -234,7 +234,7 @@ func FuzzLabel(f *testing.F) {
 		if d.err != nil {
 			return
 		}
-		again := &decoder{Mode: Mode{UTF8: utf8}, b: AppendLabel(nil, label, utf8)}
+		again := &decoder{Mode: Mode{UTF8: utf8}, b: AppendMailbox(nil, label, utf8)}
 		if got := again.label(); again.err != nil || got != label {
 			t.Fatalf("%q became %q, %v", label, got, again.err)
 		}

@@ -42,7 +42,7 @@ const (
 	GmailRaw          // Text is a search as in Gmail's search field
 	GmailMsgID        // ID
 	GmailThrID        // ID
-	GmailLabel        // Text, as a label of Store
+	GmailLabel        // Text is a label, in octets of the charset or as Store has it
 	UIDAfter          // UIDs above N (RFC 9738 §3.2)
 	UIDBefore         // UIDs below N
 )
@@ -175,7 +175,7 @@ func (d *decoder) keyWith(op Op, name string) Key {
 	case GmailMsgID, GmailThrID:
 		k.ID = d.unsigned64()
 	case GmailLabel:
-		k.Text = d.label()
+		k.Text = d.rawLabel()
 	default:
 		k.Text = d.astring()
 	}

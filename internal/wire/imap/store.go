@@ -65,23 +65,26 @@ func listOr(d *decoder, item func() string) (items []string) {
 	return items
 }
 
-// label reads a label of Gmail's: a mailbox name, or one such as \Inbox,
-// which may be quoted.
-func (d *decoder) label() string {
+// label reads a label of Gmail's as mailbox names are written; one such as
+// \Inbox, too, which need not be quoted.
+func (d *decoder) label() string { return d.decodeName(d.rawLabel()) }
+
+// rawLabel is a label in octets of the connection.
+func (d *decoder) rawLabel() string {
 	if d.peek() == '\\' {
 		return d.flag()
 	}
-	raw := d.astring()
-	if strings.HasPrefix(raw, `\`) {
-		return raw
-	}
-	return d.decodeName(raw)
+	return d.astring()
 }
 
-// AppendLabel writes a label as label reads it; without utf8 in modified UTF-7.
-func AppendLabel(dst []byte, label string, utf8 bool) []byte {
-	if strings.HasPrefix(label, `\`) {
-		return AppendString(dst, label)
+// AppendLabels writes labels as label reads them, with spaces between; without
+// utf8 in modified UTF-7.
+func AppendLabels(dst []byte, labels []string, utf8 bool) []byte {
+	for i, label := range labels {
+		if i > 0 {
+			dst = append(dst, ' ')
+		}
+		dst = AppendMailbox(dst, label, utf8)
 	}
-	return AppendMailbox(dst, label, utf8)
+	return dst
 }
