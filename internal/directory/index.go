@@ -17,7 +17,9 @@ type index struct {
 	domains    map[string]struct{}
 	accounts   map[string]Account
 	lists      map[string]List
-	first      map[string]Account // of each domain: the one with the lowest id
+	byID       map[kv.Part]Account
+	memberOf   map[string][]string // keys of the lists that name an address
+	first      map[string]Account  // of each domain: the one with the lowest id
 }
 
 func newIndex() *index {
@@ -25,6 +27,8 @@ func newIndex() *index {
 		domains:  map[string]struct{}{},
 		accounts: map[string]Account{},
 		lists:    map[string]List{},
+		byID:     map[kv.Part]Account{},
+		memberOf: map[string][]string{},
 		first:    map[string]Account{},
 	}
 }
@@ -95,7 +99,7 @@ func (x *index) set(k, val []byte) error {
 	case accountRow:
 		err = x.setAccount(name, val)
 	case listRow:
-		x.lists[name], err = decodeList(val)
+		err = x.setList(name, val)
 	case nextRow:
 		x.nextVal = append([]byte(nil), val...)
 	case versionRow:
@@ -113,7 +117,7 @@ func (x *index) setAccount(name string, val []byte) error {
 	if err != nil {
 		return err
 	}
-	x.accounts[name] = a
+	x.accounts[name], x.byID[a.ID] = a, a
 	if f, ok := x.first[a.Address.Domain]; !ok || a.ID <= f.ID {
 		x.first[a.Address.Domain] = a
 	}
@@ -127,7 +131,7 @@ func (x *index) remove(k []byte) {
 	case domainRow:
 		delete(x.domains, name)
 	case listRow:
-		delete(x.lists, name)
+		x.removeList(name)
 	case accountRow:
 		x.removeAccount(name)
 	}
@@ -136,6 +140,7 @@ func (x *index) remove(k []byte) {
 func (x *index) removeAccount(name string) {
 	gone, domain := x.accounts[name], x.accounts[name].Address.Domain
 	delete(x.accounts, name)
+	delete(x.byID, gone.ID)
 	if x.first[domain].ID != gone.ID {
 		return
 	}
