@@ -253,6 +253,16 @@ func (a *Account) Quotas(ctx context.Context) (list []Quota, err error) {
 	return list, err
 }
 
+// Pool returns the name of the pool whose quota the account shares, "" for none.
+func (a *Account) Pool(ctx context.Context) (name string, err error) {
+	err = a.read(ctx, func(r kv.Reader) error {
+		st, err := readState(r, a.id)
+		name = st.pool
+		return err
+	})
+	return name, err
+}
+
 // SetQuota sets an account's limits; 0 means none.
 func (s *Store) SetQuota(ctx context.Context, id kv.Part, bytes, messages int64) error {
 	if bytes < 0 || messages < 0 {

@@ -23,26 +23,39 @@ func (e *edit) mailbox(ctx context.Context, id MailboxID) (*Mailbox, error) {
 // storeChunk is how many messages one commit gives other flags.
 const storeChunk = 50000
 
-// Store changes flags; keywords are made known to the mailbox as needed. It
-// returns the messages whose flags are now different, and with unchangedSince
-// (0: no condition) those uids that had changed after it and were left alone.
-// Very many are changed by several commits.
+// FlagChange is what is to be done to flags.
+type FlagChange struct {
+	Op             FlagOp
+	System         Flags
+	Keywords       []string
+	UnchangedSince ModSeq // messages that changed after it are left alone; 0: no condition
+	Keep           Flags  // that stay as they are, by the bits of the mailbox
+}
+
+// Store is Change without anything to keep.
 func (a *Account) Store(ctx context.Context, id MailboxID, uids []UID, op FlagOp, system Flags, keywords []string, unchangedSince ModSeq) (changed []Item, modified []UID, err error) {
+	return a.Change(ctx, id, uids, FlagChange{Op: op, System: system, Keywords: keywords, UnchangedSince: unchangedSince})
+}
+
+// Change changes flags; keywords are made known to the mailbox as needed. It
+// returns the messages whose flags are now different, and those uids that
+// UnchangedSince excluded. Very many are changed by several commits.
+func (a *Account) Change(ctx context.Context, id MailboxID, uids []UID, f FlagChange) (changed []Item, modified []UID, err error) {
 	if uids = sorted(uids); uids == nil {
 		uids = []UID{}
 	}
 	for len(uids) > storeChunk {
-		c, m, err := a.storeChunk(ctx, id, uids[:storeChunk], op, system, keywords, unchangedSince)
+		c, m, err := a.changeChunk(ctx, id, uids[:storeChunk], f)
 		if changed, modified = append(changed, c...), append(modified, m...); err != nil {
 			return changed, modified, err
 		}
 		uids = uids[storeChunk:]
 	}
-	c, m, err := a.storeChunk(ctx, id, uids, op, system, keywords, unchangedSince)
+	c, m, err := a.changeChunk(ctx, id, uids, f)
 	return append(changed, c...), append(modified, m...), err
 }
 
-func (a *Account) storeChunk(ctx context.Context, id MailboxID, uids []UID, op FlagOp, system Flags, keywords []string, unchangedSince ModSeq) (changed []Item, modified []UID, err error) {
+func (a *Account) changeChunk(ctx context.Context, id MailboxID, uids []UID, c FlagChange) (changed []Item, modified []UID, err error) {
 	err = a.update(ctx, func(e *edit) error {
 		changed, modified = nil, nil
 		old, err := e.mailbox(ctx, id)
@@ -50,16 +63,16 @@ func (a *Account) storeChunk(ctx context.Context, id MailboxID, uids []UID, op F
 			return err
 		}
 		box := *old
-		flags, err := box.flags(system, keywords, op != RemoveFlags)
+		flags, err := box.flags(c.System, c.Keywords, c.Op != RemoveFlags)
 		if err != nil {
 			return err
 		}
 		err = e.eachItem(ctx, id, uids, func(i Item) {
-			if unchangedSince > 0 && i.ModSeq > unchangedSince {
+			if c.UnchangedSince > 0 && i.ModSeq > c.UnchangedSince {
 				modified = append(modified, i.UID) // RFC 7162 §3.1.3
 				return
 			}
-			if f := op.apply(i.Flags, flags); f != i.Flags {
+			if f := c.Op.apply(i.Flags, flags)&^c.Keep | i.Flags&c.Keep; f != i.Flags {
 				box.countFlags(i.Flags, -1)
 				box.countFlags(f, 1)
 				i.Flags, i.ModSeq = f, e.modseq
@@ -149,50 +162,75 @@ func (e *edit) eachMeta(ctx context.Context, id MailboxID, items []Item, fn func
 // transferMost is how many messages one commit copies or moves.
 const transferMost = 50000
 
-// Copy puts messages into another mailbox with their flags, keywords and
-// internal date, in one commit: all of them or none (RFC 9051 §6.4.7).
+// Destination is a mailbox that messages are copied or moved into.
+type Destination struct {
+	Account AccountID // 0: the one they are in
+	Mailbox string
+	Without Flags // that they lose on the way; any bit from FirstKeyword on stands for all keywords
+}
+
+// Copy puts messages into another mailbox of the account.
 func (a *Account) Copy(ctx context.Context, from MailboxID, uids []UID, to string) (Copied, error) {
-	if len(uids) > transferMost {
-		return Copied{}, fail(LimitReached, "at most %d messages are copied at once: copy fewer", transferMost)
+	return a.CopyTo(ctx, from, uids, Destination{Mailbox: to})
+}
+
+// Move is Copy that removes the messages from where they were.
+func (a *Account) Move(ctx context.Context, from MailboxID, uids []UID, to string) (Copied, error) {
+	return a.MoveTo(ctx, from, uids, Destination{Mailbox: to})
+}
+
+// CopyTo puts messages into another mailbox with their flags, keywords and
+// internal date, in one commit: all of them or none (RFC 9051 §6.4.7).
+func (a *Account) CopyTo(ctx context.Context, from MailboxID, uids []UID, to Destination) (Copied, error) {
+	if most := a.transferMost(to); len(uids) > most {
+		return Copied{}, fail(LimitReached, "at most %d messages are copied at once: copy fewer", most)
 	}
 	return a.transfer(ctx, from, uids, to, false)
 }
 
-// Move is Copy that removes the messages from where they were. Very many are
+// MoveTo is CopyTo that removes the messages from where they were. Very many are
 // moved by several commits; each message is always in one mailbox of the two
 // (RFC 6851 §3.3).
-func (a *Account) Move(ctx context.Context, from MailboxID, uids []UID, to string) (c Copied, err error) {
+func (a *Account) MoveTo(ctx context.Context, from MailboxID, uids []UID, to Destination) (c Copied, err error) {
 	uids = sorted(uids)
-	for len(uids) > transferMost {
-		part, err := a.transfer(ctx, from, uids[:transferMost], to, true)
+	for most := a.transferMost(to); len(uids) > most; uids = uids[most:] {
+		part, err := a.transfer(ctx, from, uids[:most], to, true)
 		if c.add(part); err != nil {
 			return c, err
 		}
-		uids = uids[transferMost:]
 	}
 	part, err := a.transfer(ctx, from, uids, to, true)
 	c.add(part)
 	return c, err
 }
 
+// transferMost is how many messages one commit brings there.
+func (a *Account) transferMost(to Destination) int {
+	if a.isElsewhere(to) {
+		return carryMost
+	}
+	return transferMost
+}
+
+func (a *Account) isElsewhere(to Destination) bool { return to.Account != 0 && to.Account != a.id }
+
 func (c *Copied) add(part Copied) {
 	c.UIDValidity = part.UIDValidity
 	c.From, c.To = append(c.From, part.From...), append(c.To, part.To...)
 }
 
-func (a *Account) transfer(ctx context.Context, from MailboxID, uids []UID, to string, move bool) (c Copied, err error) {
+func (a *Account) transfer(ctx context.Context, from MailboxID, uids []UID, to Destination, move bool) (c Copied, err error) {
+	if a.isElsewhere(to) {
+		return a.carry(ctx, from, uids, to, move)
+	}
 	err = a.update(ctx, func(e *edit) error {
 		src, err := e.mailbox(ctx, from)
 		if err != nil {
 			return err
 		}
-		to, err := canonical(to)
+		id, err := e.named(to.Mailbox)
 		if err != nil {
 			return err
-		}
-		id, ok := e.next.names[to]
-		if !ok {
-			return noMailbox(to, a.id)
 		}
 		c = Copied{UIDValidity: e.next.boxes[id].UIDValidity}
 		if len(uids) == 0 {
@@ -201,17 +239,17 @@ func (a *Account) transfer(ctx context.Context, from MailboxID, uids []UID, to s
 		if move {
 			src = e.box(from)
 		}
-		c, err = e.transfer(ctx, src, e.box(id), uids, move)
+		c, err = e.transfer(ctx, src, e.box(id), uids, move, to.Without)
 		return err
 	})
 	return c, err
 }
 
 // transfer copies or moves uids (nil: all). A message keeps its email id.
-func (e *edit) transfer(ctx context.Context, src, dst *Mailbox, uids []UID, move bool) (Copied, error) {
+func (e *edit) transfer(ctx context.Context, src, dst *Mailbox, uids []UID, move bool, without Flags) (Copied, error) {
 	c := Copied{UIDValidity: dst.UIDValidity}
 	err := e.eachMessage(ctx, src, uids, func(m *Meta, i Item) error {
-		flags, err := dst.flags(i.Flags, src.keywordsOf(i.Flags), true)
+		flags, err := dst.arriving(src, i.Flags, without)
 		if err != nil {
 			return err
 		}
@@ -227,6 +265,15 @@ func (e *edit) transfer(ctx context.Context, src, dst *Mailbox, uids []UID, move
 		return nil
 	})
 	return c, err
+}
+
+// arriving are the flags, by the bits of m, of a message that comes from src.
+func (m *Mailbox) arriving(src *Mailbox, f, without Flags) (Flags, error) {
+	if without >= 1<<FirstKeyword {
+		without |= ^Flags(1<<FirstKeyword - 1)
+	}
+	f &^= without
+	return m.flags(f, src.keywordsOf(f), true)
 }
 
 // keywordsOf names the keywords among f.

@@ -144,15 +144,24 @@ func (e *edit) target(name string) (*Mailbox, error) {
 	if name == "" {
 		name = inbox
 	}
-	name, err := canonical(name)
+	id, err := e.named(name)
 	if err != nil {
 		return nil, err
 	}
+	return e.box(id), nil
+}
+
+// named finds a mailbox by name.
+func (e *edit) named(name string) (MailboxID, error) {
+	name, err := canonical(name)
+	if err != nil {
+		return 0, err
+	}
 	id, ok := e.next.names[name]
 	if !ok {
-		return nil, noMailbox(name, e.a.id)
+		return 0, noMailbox(name, e.a.id)
 	}
-	return e.box(id), nil
+	return id, nil
 }
 
 // newEmail numbers m, finds its thread and writes the rows that an email has

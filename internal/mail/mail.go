@@ -48,6 +48,7 @@ const (
 	LimitReached // too many mailboxes, keywords, ...
 	HasChildren
 	Busy
+	BadUse // a special use that this mailbox can't have (RFC 6154 §3)
 )
 
 // Error is what the store says to a session. Text is for the client, Err for the log.

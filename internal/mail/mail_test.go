@@ -290,7 +290,7 @@ func TestMailboxes(t *testing.T) {
 	_, err = a.Create(t.Context(), "inBox", "")
 	wantKind(t, err, Exists)
 	_, err = a.Create(t.Context(), "Other", `\sent`)
-	wantKind(t, err, Exists)
+	wantKind(t, err, BadUse)
 	if err := a.Delete(t.Context(), "a/b"); err != nil {
 		t.Fatal(err)
 	}

@@ -3,8 +3,11 @@ package mail
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
 
 	"tem/internal/kv"
 )
@@ -35,12 +38,23 @@ func compareNames(x, y string) int {
 	return cmp.Compare(x, y)
 }
 
-// Mailbox returns the mailbox of that name.
+// Mailbox returns the mailbox of that name, or of its normal form if there is
+// none (RFC 9051 §5.1).
 func (a *Account) Mailbox(ctx context.Context, name string) (Mailbox, error) {
 	name, err := canonical(name)
 	if err != nil {
 		return Mailbox{}, err
 	}
+	m, err := a.called(ctx, name)
+	var e *Error
+	if normal := norm.NFC.String(name); normal != name && errors.As(err, &e) && e.Kind == NotFound {
+		return a.called(ctx, normal)
+	}
+	return m, err
+}
+
+// called finds a mailbox by exactly this name.
+func (a *Account) called(ctx context.Context, name string) (Mailbox, error) {
 	if a.s.Shared { // another process may know better than the cache
 		return a.lookUp(ctx, name)
 	}
@@ -102,7 +116,7 @@ func (a *Account) update(ctx context.Context, build func(e *edit) error) error {
 
 // Create makes a mailbox and the levels above it that do not exist.
 func (a *Account) Create(ctx context.Context, name, specialUse string) (made Mailbox, err error) {
-	name, err = canonical(strings.TrimSuffix(name, "/")) // RFC 9051 §6.3.4: a trailing separator only declares intent
+	name, err = fresh(name)
 	if err != nil {
 		return made, err
 	}
@@ -125,17 +139,76 @@ func (a *Account) Create(ctx context.Context, name, specialUse string) (made Mai
 	return made, err
 }
 
-// specialUses are the roles a mailbox can be created with (RFC 6154 §2).
-var specialUses = []string{"", `\Archive`, `\Drafts`, `\Junk`, `\Sent`, `\Trash`}
+// CreateBelow is Create by somebody to whom a mailbox above is shared: what is
+// made is shared as that is (RFC 4314 §4).
+func (a *Account) CreateBelow(ctx context.Context, above MailboxID, name string) (made Mailbox, err error) {
+	name, err = fresh(name)
+	if err != nil {
+		return made, err
+	}
+	err = a.update(ctx, func(e *edit) error {
+		if _, err := e.mailbox(ctx, above); err != nil {
+			return err
+		}
+		grants, err := e.grants(ctx, above)
+		if err != nil {
+			return err
+		}
+		e.next = e.next.clone()
+		if _, ok := e.next.names[name]; ok {
+			return fail(Exists, "mailbox %s already exists", name)
+		}
+		m, err := e.create(name)
+		if err != nil {
+			return err
+		}
+		for id := range e.boxes {
+			if e.a.cache.boxes[id] == nil { // with the levels between
+				e.grantAll(id, grants)
+			}
+		}
+		made = *m
+		made.HighestModSeq = e.modseq
+		return nil
+	})
+	return made, err
+}
+
+// SetUse gives a mailbox a special use, or takes it away ("", RFC 6154 §5.4).
+// The mailbox that had it, whose name is returned ("": none), has it no more.
+func (a *Account) SetUse(ctx context.Context, id MailboxID, use string) (former string, err error) {
+	err = a.update(ctx, func(e *edit) error {
+		if _, err := e.mailbox(ctx, id); err != nil {
+			return err
+		}
+		e.entry(id).properties = true
+		former = ""
+		for _, other := range e.next.boxes {
+			if use != "" && other.ID != id && strings.EqualFold(other.SpecialUse, use) {
+				former = other.Name
+				e.box(other.ID).SpecialUse = ""
+				e.entry(other.ID).properties = true
+			}
+		}
+		return e.use(e.box(id), use)
+	})
+	return former, err
+}
+
+// specialUses are the roles a mailbox can be created with (RFC 6154 §2, RFC 8457 §3).
+var specialUses = []string{"", `\Archive`, `\Drafts`, `\Important`, `\Junk`, `\Sent`, `\Trash`}
 
 func (e *edit) use(m *Mailbox, use string) error {
 	i := slices.IndexFunc(specialUses, func(s string) bool { return strings.EqualFold(s, use) })
 	if i < 0 {
-		return fail(Invalid, "%q is no special use", use)
+		return fail(BadUse, "%q is no special use", use)
 	}
 	for _, other := range e.next.boxes {
-		if i > 0 && e.boxes[other.ID] != m && other.SpecialUse == specialUses[i] {
-			return fail(Exists, "mailbox %s already has the special use %s", other.Name, use)
+		if now := e.boxes[other.ID]; now != nil {
+			other = now
+		}
+		if i > 0 && other != m && other.SpecialUse == specialUses[i] {
+			return fail(BadUse, "mailbox %s already has the special use %s", other.Name, use)
 		}
 	}
 	m.SpecialUse = specialUses[i]
@@ -269,7 +342,7 @@ func (a *Account) Rename(ctx context.Context, from, to string) error {
 	if err != nil {
 		return err
 	}
-	if to, err = canonical(strings.TrimSuffix(to, "/")); err != nil {
+	if to, err = fresh(to); err != nil {
 		return err
 	}
 	if from == inbox {

@@ -116,7 +116,7 @@ func TestModel(t *testing.T) {
 				}
 				m := start(rt)
 				rt.Repeat(map[string]func(*rapid.T){
-					"deliver": m.deliver, "deliver again": m.deliver, "flag": m.flag, "remove": m.remove, "transfer": m.transfer,
+					"deliver": m.deliver, "deliver again": m.deliver, "flag": m.flag, "remove": m.remove, "transfer": m.transfer, "carry": m.carry,
 					"create": m.create, "delete": m.delete, "rename": m.rename, "restore": m.restore, "subscribe": m.subscribe,
 					"replace": m.replace, "label": m.label, "annotate": m.annotate, "share": m.share, "limit": m.limit, "age": m.age, "restart": m.restart, "crash": m.lose, "sync": m.sync, "": m.check,
 				})

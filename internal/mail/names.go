@@ -5,6 +5,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"tem/internal/kv"
 )
 
@@ -47,6 +49,12 @@ func canonical(name string) (string, error) {
 func CheckName(name string) error {
 	_, err := canonical(name)
 	return err
+}
+
+// fresh is canonical for the name of a mailbox that is to be: in Normalization
+// Form C, and a separator at the end only declares intent (RFC 9051 §5.1, §6.3.4).
+func fresh(name string) (string, error) {
+	return canonical(norm.NFC.String(strings.TrimSuffix(name, "/")))
 }
 
 // parents are the levels above a name, the highest first.

@@ -107,6 +107,11 @@ func grantPrefix(to Grantee) []byte { return append(append([]byte{keyGrant}, to.
 
 // SetGrant gives or takes (Rights 0) rights.
 func (a *Account) SetGrant(ctx context.Context, id MailboxID, g Grant) error {
+	return a.ChangeGrant(ctx, id, SetFlags, g)
+}
+
+// ChangeGrant sets rights, or adds them to or removes them from what there is.
+func (a *Account) ChangeGrant(ctx context.Context, id MailboxID, op FlagOp, g Grant) error {
 	if g.To == "" || len(g.To) > maxGrantee || strings.IndexByte(string(g.To), 0) >= 0 || g.Rights&^AllRights != 0 {
 		return fail(Invalid, "not an entry of an access control list")
 	}
@@ -118,16 +123,24 @@ func (a *Account) SetGrant(ctx context.Context, id MailboxID, g Grant) error {
 		if err != nil {
 			return err
 		}
-		known := slices.ContainsFunc(list, func(have Grant) bool { return have.To == g.To && have.Negative == g.Negative })
-		if len(list) >= maxGrants && g.Rights != 0 && !known {
+		at := slices.IndexFunc(list, func(have Grant) bool { return have.To == g.To && have.Negative == g.Negative })
+		next := g // this may be called again
+		if at >= 0 {
+			next.Rights = op.rights(list[at].Rights, g.Rights)
+		} else {
+			next.Rights = op.rights(0, g.Rights)
+		}
+		if len(list) >= maxGrants && next.Rights != 0 && at < 0 {
 			return fail(LimitReached, "a mailbox is shared with at most %d", maxGrants)
 		}
 		e.box(id)
 		e.entry(id).properties = true
-		e.setGrant(id, g)
+		e.setGrant(id, next)
 		return nil
 	})
 }
+
+func (op FlagOp) rights(have, r Rights) Rights { return Rights(op.apply(Flags(have), Flags(r))) }
 
 func (e *edit) setGrant(id MailboxID, g Grant) {
 	key := rightKey(id, g.To, g.Negative)
@@ -142,6 +155,12 @@ func (e *edit) setGrant(id MailboxID, g Grant) {
 		e.b.Set(kv.Accounts, grantKey(g.To, e.a.id, id), nil)
 	default:
 		e.b.Delete(kv.Accounts, grantKey(g.To, e.a.id, id))
+	}
+}
+
+func (e *edit) grantAll(id MailboxID, list []Grant) {
+	for _, g := range list {
+		e.setGrant(id, g)
 	}
 }
 

@@ -179,3 +179,55 @@ func TestForgetOfMany(t *testing.T) {
 	}
 	sound(t, s)
 }
+
+func TestChangeGrant(t *testing.T) {
+	t.Parallel()
+	s := testStore(t)
+	a := s.Account(alice)
+	in, _ := listed(t, a, inbox)
+	for _, c := range []struct {
+		op   FlagOp
+		r    Rights
+		want string
+	}{
+		{AddFlags, RightRead, "r"}, {AddFlags, RightLookup | RightRead, "lr"}, {RemoveFlags, RightRead | RightWrite, "l"},
+		{SetFlags, RightExpunge, "e"}, {RemoveFlags, RightExpunge, ""},
+	} {
+		if err := a.ChangeGrant(t.Context(), in.ID, c.op, Grant{To: "bob", Rights: c.r}); err != nil {
+			t.Fatal(err)
+		}
+		if got := must[Rights](t)(a.Rights(t.Context(), in.ID, "bob")); got.String() != c.want {
+			t.Errorf("op %d with %s: %s, want %s", c.op, c.r, got, c.want)
+		}
+	}
+	if got := sharedWith(t, s, "bob"); got != "" {
+		t.Errorf("shared: %s", got)
+	}
+	sound(t, s)
+}
+
+// TestChangeKeeps: what may not be changed stays, whatever is asked for.
+func TestChangeKeeps(t *testing.T) {
+	t.Parallel()
+	s := testStore(t)
+	a := s.Account(alice)
+	deliver(t, s, text("x", 10), Target{Account: alice, Flags: Seen | Flagged, Keywords: []string{"a"}})
+	in, _ := listed(t, a, inbox)
+	keep := ^(Seen | Deleted)
+	for _, c := range []struct {
+		change FlagChange
+		want   Flags
+	}{
+		{FlagChange{Op: SetFlags, System: Deleted | Draft, Keep: keep}, Deleted | Flagged | 1<<FirstKeyword},
+		{FlagChange{Op: AddFlags, System: Seen | Answered, Keep: keep}, Seen | Deleted | Flagged | 1<<FirstKeyword},
+		{FlagChange{Op: RemoveFlags, System: Seen | Flagged, Keywords: []string{"a"}, Keep: keep}, Deleted | Flagged | 1<<FirstKeyword},
+	} {
+		if _, _, err := a.Change(t.Context(), in.ID, []UID{1}, c.change); err != nil {
+			t.Fatal(err)
+		}
+		if _, items := listed(t, a, inbox); items[0].Flags != c.want {
+			t.Errorf("%+v: %b, want %b", c.change, items[0].Flags, c.want)
+		}
+	}
+	sound(t, s)
+}
