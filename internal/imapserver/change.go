@@ -21,14 +21,16 @@ func (t *turn) Append(ctx context.Context, c *imap.Append) error {
 	if err != nil {
 		return err
 	}
-	if err := t.mayAppend(ctx, c.Mailbox, part.Size); err != nil {
+	at, err := t.mayAppend(ctx, c.Mailbox, part.Size)
+	if err != nil {
 		return err
 	}
 	body, err := t.receive(ctx, part)
 	if err != nil {
 		return err
 	}
-	target := mail.Target{Account: t.person.ID, Mailbox: c.Mailbox, Flags: system, Keywords: keywords, Received: m.Date}
+	system, keywords = at.allow(system, keywords)
+	target := mail.Target{Account: at.owner, Mailbox: at.box.Name, Flags: system, Keywords: keywords, Received: m.Date}
 	placed, err := t.o.Mail.Deliver(ctx, body, []mail.Target{target}, nil)
 	if err != nil {
 		return tryCreate(err)
@@ -37,15 +39,15 @@ func (t *turn) Append(ctx context.Context, c *imap.Append) error {
 }
 
 // mayAppend refuses a message of that size.
-func (t *turn) mayAppend(ctx context.Context, mailbox string, size int64) error {
+func (t *turn) mayAppend(ctx context.Context, mailbox string, size int64) (place, error) {
 	if size > t.o.MaxMessage {
-		return no("TOOBIG", "a message may have at most %d octets", t.o.MaxMessage)
+		return place{}, no("TOOBIG", "a message may have at most %d octets", t.o.MaxMessage)
 	}
 	if !t.o.Room(size) {
-		return no("UNAVAILABLE", "the server's disk is nearly full, try again later") // RFC 5530 §3
+		return place{}, no("UNAVAILABLE", "the server's disk is nearly full, try again later") // RFC 5530 §3
 	}
-	_, err := t.place(ctx, mailbox, mail.RightInsert)
-	return tryCreate(err)
+	at, err := t.place(ctx, mailbox, mail.RightInsert)
+	return at, tryCreate(err)
 }
 
 // onePart reads what is said of a message that comes in one piece.
@@ -106,16 +108,10 @@ func (f *nulFinder) Write(p []byte) (int, error) {
 	return f.w.Write(p)
 }
 
-// writable refuses changes of a mailbox that was opened by EXAMINE.
-func (t *turn) writable() error {
-	if t.view.readOnly {
-		return no("NOPERM", "the mailbox is open read-only")
-	}
-	return nil
-}
-
+// Close expunges where that is allowed, and says nothing where it is not
+// (RFC 4314 §4).
 func (t *turn) Close(ctx context.Context, _ *imap.Close) error {
-	if !t.view.readOnly {
+	if t.may(mail.RightExpunge) == nil {
 		if _, err := t.view.account.Expunge(ctx, t.view.box.ID, nil); err != nil {
 			return err
 		}
@@ -126,7 +122,7 @@ func (t *turn) Close(ctx context.Context, _ *imap.Close) error {
 
 // Expunge removes what is marked; sync tells which those were.
 func (t *turn) Expunge(ctx context.Context, c *imap.Expunge) error {
-	if err := t.writable(); err != nil {
+	if err := t.may(mail.RightExpunge); err != nil {
 		return err
 	}
 	var uids []mail.UID
@@ -159,14 +155,18 @@ func (t *turn) Copy(ctx context.Context, c *imap.Copy) error {
 	if err != nil || len(picked) == 0 {
 		return err
 	}
-	do := t.view.account.Copy
+	do := t.view.account.CopyTo
 	if c.Move {
-		if err := t.writable(); err != nil {
+		if err := t.may(mail.RightDeleteMessage | mail.RightExpunge); err != nil { // RFC 6851 §4.1: it is COPY, STORE and EXPUNGE
 			return err
 		}
-		do = t.view.account.Move
+		do = t.view.account.MoveTo
 	}
-	copied, err := do(ctx, t.view.box.ID, t.view.uids(picked), c.Mailbox)
+	at, err := t.place(ctx, c.Mailbox, mail.RightInsert)
+	if err != nil {
+		return tryCreate(err)
+	}
+	copied, err := do(ctx, t.view.box.ID, t.view.uids(picked), at.destination())
 	if err != nil || len(copied.From) == 0 {
 		return tryCreate(err)
 	}

@@ -69,7 +69,7 @@ func newFetcher(t *turn, c *imap.Fetch) *fetcher {
 		case imap.Section, imap.Binary, imap.BinarySize:
 			f.meta, f.body = true, true
 			f.parts = f.parts || it.Kind != imap.Section || it.Text != "" || len(it.Path) > 0
-			f.sees = f.sees || !it.Peek && !t.view.readOnly
+			f.sees = f.sees || !it.Peek && t.view.seeable()
 		default:
 			f.meta = true
 		}

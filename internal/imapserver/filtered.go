@@ -70,5 +70,5 @@ func picks(f imap.MailboxFilter, name string, folder *folder) bool {
 			return is && !strings.Contains(below, "/")
 		})
 	}
-	return folder.box != nil
+	return folder.at != nil && !folder.at.isShared()
 }

@@ -86,7 +86,7 @@ func (t *turn) lookInOne(ctx context.Context, v *view, s search) error {
 	if err != nil {
 		return err
 	}
-	to := imap.Correlator{Tag: t.cmd.Tag, Mailbox: v.box.Name, UIDValidity: v.box.UIDValidity}
+	to := imap.Correlator{Tag: t.cmd.Tag, Mailbox: v.name(), UIDValidity: v.box.UIDValidity}
 	if len(r.at) > 0 && !onlySaves(s.want) {
 		t.sayESearch(to, true, s.want, r)
 	}

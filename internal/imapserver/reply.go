@@ -58,7 +58,7 @@ func (s *session) replyFor(err error) reply {
 	var m *mail.Error
 	if errors.As(err, &m) {
 		codes := map[mail.Kind]string{mail.NotFound: "NONEXISTENT", mail.Exists: "ALREADYEXISTS", mail.Invalid: "CANNOT",
-			mail.OverQuota: "OVERQUOTA", mail.LimitReached: "LIMIT", mail.HasChildren: "HASCHILDREN", mail.Busy: "INUSE"}
+			mail.OverQuota: "OVERQUOTA", mail.LimitReached: "LIMIT", mail.HasChildren: "HASCHILDREN", mail.Busy: "INUSE", mail.BadUse: "USEATTR"}
 		if code, known := codes[m.Kind]; known {
 			return reply{"NO", code, m.Text}
 		}

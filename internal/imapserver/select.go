@@ -21,7 +21,8 @@ func (t *turn) Select(ctx context.Context, c *imap.Select) error {
 	if err != nil {
 		return err
 	}
-	v := &view{place: at, readOnly: c.ReadOnly}
+	v := &view{place: at, examined: c.ReadOnly}
+	v.hold(at.rights)
 	if v.box, v.items, err = v.account.List(ctx, v.box.ID); err != nil {
 		return err
 	}
@@ -30,7 +31,7 @@ func (t *turn) Select(ctx context.Context, c *imap.Select) error {
 	t.claimRecent()
 	t.sayFlags()
 	t.sayExists()
-	if err := t.sayFirst(ctx); err != nil {
+	if err := t.sayFirst(ctx, c.Mailbox); err != nil {
 		return err
 	}
 	t.say("* OK [UIDVALIDITY %d] UIDs valid", v.box.UIDValidity)
@@ -40,15 +41,12 @@ func (t *turn) Select(ctx context.Context, c *imap.Select) error {
 	if err := t.resync(ctx, c.QResync); err != nil {
 		return err
 	}
-	if c.ReadOnly {
-		return ok("READ-ONLY", "EXAMINE done")
-	}
-	return ok("READ-WRITE", "SELECT done")
+	return ok(v.access(), t.cmd.Row.Name+" done")
 }
 
 // sayFirst is where the revisions differ: the first unseen message in the one
 // (RFC 3501 §6.3.1), the mailbox's name in the other (RFC 9051 §6.3.2).
-func (t *turn) sayFirst(ctx context.Context) error {
+func (t *turn) sayFirst(ctx context.Context, asked string) error {
 	v := t.view
 	if !t.enabled.rev2 {
 		if t.enabled.uidOnly {
@@ -60,10 +58,14 @@ func (t *turn) sayFirst(ctx context.Context) error {
 		return nil
 	}
 	all, err := t.folders(ctx, false)
-	if err != nil || all[v.box.Name] == nil {
+	if err != nil || all[v.name()] == nil {
 		return err
 	}
-	return t.sayFolder(ctx, &imap.List{}, v.box.Name, all[v.box.Name])
+	text := t.appendFolder(nil, &imap.List{}, v.name(), all[v.name()])
+	if asked != v.name() {
+		text = append(text, t.oldName(asked)...)
+	}
+	return t.line(text)
 }
 
 func (s *session) deselect() {

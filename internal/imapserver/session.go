@@ -64,6 +64,12 @@ func (s *session) next(ctx context.Context) error {
 	if err := s.unfold(ctx); err != nil {
 		return s.newTurn(cmd).answer(err)
 	}
+	if err := s.recheck(ctx); err != nil {
+		return s.newTurn(cmd).answer(err)
+	}
+	if s.ended {
+		return s.newTurn(cmd).answer(errNoRight)
+	}
 	if kind(cmd) != alone && s.r.Ready() {
 		return s.group(ctx, cmd)
 	}

@@ -19,7 +19,7 @@ func (t *turn) Status(ctx context.Context, c *imap.Status) error {
 
 // sayStatus writes a STATUS response (RFC 9051 §7.3.4).
 func (t *turn) sayStatus(ctx context.Context, at place, items []string) error {
-	out := append(imap.AppendMailbox([]byte("* STATUS "), at.box.Name, t.r.UTF8), " ("...)
+	out := append(imap.AppendMailbox([]byte("* STATUS "), at.name(), t.r.UTF8), " ("...)
 	for i, item := range items {
 		if i > 0 {
 			out = append(out, ' ')
@@ -53,6 +53,8 @@ func (t *turn) statusItem(ctx context.Context, at place, item string) (int64, er
 	case "HIGHESTMODSEQ": // RFC 7162 §3.1.7
 		t.wantModSeq()
 		return int64(box.HighestModSeq), nil
+	case "DELETED-STORAGE": // RFC 9208 §4.1.4
+		return t.deletedStorage(ctx, &at)
 	case "SIZE": // RFC 8438
 		return box.Size, nil
 	}

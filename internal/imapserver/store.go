@@ -11,7 +11,7 @@ import (
 // Store changes flags (RFC 9051 §6.4.6), of messages that did not change since
 // some modseq if that is asked for (RFC 7162 §3.1.3).
 func (t *turn) Store(ctx context.Context, c *imap.Store) error {
-	if err := t.writable(); err != nil {
+	if err := t.may(0); err != nil {
 		return err
 	}
 	if c.Labels != nil {
@@ -19,6 +19,9 @@ func (t *turn) Store(ctx context.Context, c *imap.Store) error {
 	}
 	system, keywords, err := parseFlags(c.Flags)
 	if err != nil {
+		return err
+	}
+	if system, keywords, err = t.view.changeable(system, keywords); err != nil {
 		return err
 	}
 	if c.UnchangedSince != nil {
@@ -56,8 +59,22 @@ func (v *view) store(ctx context.Context, c *imap.Store, uids []mail.UID, op mai
 			return nil, uids, nil
 		}
 	}
-	return v.account.Store(ctx, v.box.ID, uids, op, system, keywords, since)
+	return v.account.Change(ctx, v.box.ID, uids, mail.FlagChange{Op: op, System: system, Keywords: keywords, UnchangedSince: since, Keep: v.kept()})
 }
+
+// changeable leaves of flags those that may be changed. It fails if flags were
+// named and none of them may be (RFC 4314 §4).
+func (v *view) changeable(system mail.Flags, keywords []string) (mail.Flags, []string, error) {
+	named := system != 0 || len(keywords) > 0
+	system, keywords = v.allow(system, keywords)
+	if v.rights&storing == 0 || named && system == 0 && len(keywords) == 0 {
+		return 0, nil, errNoRight
+	}
+	return system, keywords, nil
+}
+
+// storing are the rights that STORE can make use of.
+const storing = mail.RightSeen | mail.RightWrite | mail.RightDeleteMessage
 
 // tellStored tells the flags that messages have now, or that they have a new
 // modseq if that is all the client does not know.
@@ -124,7 +141,7 @@ func (v *view) believe(changed []mail.Item, op mail.FlagOp, asked mail.Flags, si
 		switch {
 		case !known:
 		case silent:
-			v.items[i].Flags, v.items[i].ModSeq = combine(op, v.items[i].Flags, asked), item.ModSeq
+			v.items[i].Flags, v.items[i].ModSeq = combine(op, v.items[i].Flags, asked, v.kept()), item.ModSeq
 		default:
 			v.items[i] = item
 		}
@@ -133,14 +150,15 @@ func (v *view) believe(changed []mail.Item, op mail.FlagOp, asked mail.Flags, si
 
 var flagOps = map[byte]mail.FlagOp{'+': mail.AddFlags, '-': mail.RemoveFlags, 0: mail.SetFlags}
 
-func combine(op mail.FlagOp, old, asked mail.Flags) mail.Flags {
+// combine is what a change makes of flags, of which some are kept.
+func combine(op mail.FlagOp, old, asked, kept mail.Flags) mail.Flags {
 	switch op {
 	case mail.AddFlags:
 		return old | asked
 	case mail.RemoveFlags:
 		return old &^ asked
 	}
-	return asked
+	return asked&^kept | old&kept
 }
 
 // missing is the answer to a command by sequence numbers some of which belong

@@ -127,6 +127,9 @@ func isBin(m *mail.Mailbox) bool { return m.SpecialUse == `\Trash` || m.SpecialU
 
 // makeLabel makes a mailbox, unless somebody else just did.
 func (t *turn) makeLabel(ctx context.Context, name string) (mail.MailboxID, error) {
+	if isOthers(name) {
+		return 0, errNowhere
+	}
 	made, err := t.view.account.Create(ctx, name, "")
 	if isKind(err, mail.Exists) {
 		made, err = t.view.account.Mailbox(ctx, name)

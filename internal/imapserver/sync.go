@@ -11,6 +11,9 @@ import (
 
 // sync tells the client what happened in the mailbox since it last looked.
 func (s *session) sync(ctx context.Context, expunges bool) error {
+	if err := s.recheck(ctx); err != nil || s.view == nil {
+		return err
+	}
 	v := s.view
 	d, err := v.account.Changes(ctx, v.box.ID, v.box.HighestModSeq)
 	if err != nil {
@@ -147,14 +150,15 @@ func (s *session) appendFetchStart(dst []byte, i int) []byte {
 
 // sayFlags tells which flags there are and which can be kept.
 func (s *session) sayFlags() {
-	names := `\Answered \Flagged \Deleted \Seen \Draft`
-	if len(s.view.box.Keywords) > 0 {
-		names += " " + strings.Join(s.view.box.Keywords, " ")
+	v := s.view
+	all, kept := v.flagNames(0), "()"
+	if !v.readOnly {
+		names := v.flagNames(v.kept())
+		if !v.keepsKeywords() {
+			names = append(names, `\*`)
+		}
+		kept = "(" + strings.Join(names, " ") + ")"
 	}
-	s.say("* FLAGS (%s)", names)
-	if s.view.readOnly {
-		s.say("* OK [PERMANENTFLAGS ()] read-only")
-	} else {
-		s.say(`* OK [PERMANENTFLAGS (%s \*)] kept`, names)
-	}
+	s.say("* FLAGS (%s)", strings.Join(all, " "))
+	s.say("* OK [PERMANENTFLAGS %s] kept", kept)
 }

@@ -17,7 +17,7 @@ func unbuilt(args any) error {
 	asks := false
 	switch c := args.(type) {
 	case *imap.List:
-		asks = c.ReturnMyRights || c.ReturnMetadata != nil || slices.ContainsFunc(c.Status, unbuiltStatus)
+		asks = slices.ContainsFunc(c.Status, unbuiltStatus)
 	case *imap.Status:
 		asks = slices.ContainsFunc(c.Items, unbuiltStatus)
 	case *imap.Search:
@@ -34,7 +34,7 @@ func unbuilt(args any) error {
 }
 
 func unbuiltStatus(item string) bool {
-	return slices.Contains([]string{"APPENDLIMIT", "DELETED-STORAGE"}, item)
+	return item == "APPENDLIMIT"
 }
 
 func unbuiltReturn(r *imap.Return) bool { return r != nil && r.UpdateItems != nil }
@@ -43,14 +43,4 @@ func (t *turn) Unauthenticate(context.Context, *imap.Unauthenticate) error { ret
 func (t *turn) Compress(context.Context, *imap.Compress) error             { return errUnbuilt }
 func (t *turn) Replace(context.Context, *imap.Replace) error               { return errUnbuilt }
 func (t *turn) UIDBatches(context.Context, *imap.UIDBatches) error         { return errUnbuilt }
-func (t *turn) GetQuota(context.Context, *imap.GetQuota) error             { return errUnbuilt }
-func (t *turn) GetQuotaRoot(context.Context, *imap.GetQuotaRoot) error     { return errUnbuilt }
-func (t *turn) SetQuota(context.Context, *imap.SetQuota) error             { return errUnbuilt }
-func (t *turn) SetACL(context.Context, *imap.SetACL) error                 { return errUnbuilt }
-func (t *turn) DeleteACL(context.Context, *imap.DeleteACL) error           { return errUnbuilt }
-func (t *turn) GetACL(context.Context, *imap.GetACL) error                 { return errUnbuilt }
-func (t *turn) ListRights(context.Context, *imap.ListRights) error         { return errUnbuilt }
-func (t *turn) MyRights(context.Context, *imap.MyRights) error             { return errUnbuilt }
-func (t *turn) GetMetadata(context.Context, *imap.GetMetadata) error       { return errUnbuilt }
-func (t *turn) SetMetadata(context.Context, *imap.SetMetadata) error       { return errUnbuilt }
 func (t *turn) Notify(context.Context, *imap.Notify) error                 { return errUnbuilt }

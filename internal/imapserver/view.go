@@ -13,7 +13,8 @@ import (
 // number i+1.
 type view struct {
 	place
-	readOnly bool
+	examined bool // by EXAMINE
+	readOnly bool // nothing can be changed
 	items    []mail.Item
 	folded   []mail.UIDRange // in place of items while the session rests; else nil
 	gone     []mail.UIDRange // expunged, but the client has not been told yet
@@ -113,6 +114,21 @@ var systemFlags = []struct {
 	bit  mail.Flags
 	name string
 }{{mail.Answered, `\Answered`}, {mail.Flagged, `\Flagged`}, {mail.Deleted, `\Deleted`}, {mail.Seen, `\Seen`}, {mail.Draft, `\Draft`}}
+
+// flagNames are the flags of the mailbox but for some.
+func (v *view) flagNames(without mail.Flags) (names []string) {
+	for _, sys := range systemFlags {
+		if without&sys.bit == 0 {
+			names = append(names, sys.name)
+		}
+	}
+	for n, keyword := range v.box.Keywords {
+		if without&(1<<(mail.FirstKeyword+n)) == 0 {
+			names = append(names, keyword)
+		}
+	}
+	return names
+}
 
 // appendFlags writes a message's flag list.
 func (v *view) appendFlags(dst []byte, item mail.Item) []byte {

@@ -72,9 +72,7 @@ func parseCreate(d *decoder) *Create {
 				d.fail("unknown parameter of CREATE")
 			}
 			d.sp()
-			for _, use := range d.flags() {
-				c.SpecialUse = use
-			}
+			c.Uses = append(c.Uses, d.flags()...)
 		})
 	}
 	return c

@@ -21,10 +21,13 @@ type (
 		Mechanism string
 		Initial   []byte // decoded; nil: none was sent (RFC 4959)
 	}
-	ID        struct{ Fields map[string]string } // names in lower case
-	Enable    struct{ Names []string }           // in capitals
-	Compress  struct{ Mechanism string }         // in capitals (RFC 4978)
-	Create    struct{ Mailbox, SpecialUse string }
+	ID       struct{ Fields map[string]string } // names in lower case
+	Enable   struct{ Names []string }           // in capitals
+	Compress struct{ Mechanism string }         // in capitals (RFC 4978)
+	Create   struct {
+		Mailbox string
+		Uses    []string // special uses (RFC 6154 §3)
+	}
 	Delete    struct{ Mailbox string }
 	Rename    struct{ From, To string }
 	Subscribe struct {
