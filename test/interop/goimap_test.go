@@ -389,7 +389,7 @@ func tryThread(algorithm imap.ThreadAlgorithm) func(b *bed) error {
 			return err
 		}
 		for _, thread := range got {
-			if slices.Contains(thread.Chain, 1) || slices.Contains(thread.Chain, 4) {
+			if all := members(thread); slices.Contains(all, 1) || slices.Contains(all, 4) {
 				return unlike("in the thread of 1", members(thread), "[1 4 5]")
 			}
 		}
