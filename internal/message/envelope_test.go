@@ -19,7 +19,7 @@ func TestEnvelopeBounds(t *testing.T) {
 		"a group too late": {strings.Repeat("a@b,", maxAddresses) + "g: c@d;", maxAddresses, `(NIL NIL "a" "b"))`},
 		"few":              {"a@b, c", 2, `(NIL NIL "c" "MISSING_DOMAIN"))`},
 	} {
-		got := string(appendAddresses(nil, c.value))
+		got := string(appendAddresses(nil, c.value, inASCII))
 		if n := strings.Count(got, "(NIL NIL"); n != c.addresses || !strings.HasSuffix(got, c.end) {
 			t.Errorf("%s: %d addresses that end with %q", name, n, got[max(len(got)-80, 0):])
 		}
@@ -80,6 +80,25 @@ func TestParams(t *testing.T) {
 		}
 		if s := strings.Join(got, "|"); s != want {
 			t.Errorf("%.80q: %q, want %q", in, s, want)
+		}
+	}
+}
+
+func TestParseUTF8(t *testing.T) {
+	t.Parallel()
+	raw := "From: Thư <thư@ví-dụ.vn>\r\nSubject: caf\xe9 =?utf-8?Q?=C6=B0?=\r\nContent-Type: message/rfc822; á=b\r\nContent-Description: mô tả\r\n\r\n" +
+		"From: \"ư\\\"\"@b\r\nContent-Type: text/plain; name*=utf-8''th%C6%B0\r\n\r\n"
+	ix, err := ParseUTF8(strings.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := `(("Thư" NIL "thư" "ví-dụ.vn"))`
+	if got, want := string(ix.Envelope), `(NIL "café =?utf-8?Q?=C6=B0?=" `+from+" "+from+" "+from+` NIL NIL NIL NIL NIL)`; got != want {
+		t.Errorf("envelope\n got %s\nwant %s", got, want)
+	}
+	for _, want := range []string{`"mô tả"`, `(NIL NIL "\"ư\\\"\"" "b")`, `("NAME" "thư" "CHARSET" "us-ascii")`} {
+		if !strings.Contains(string(ix.Structure), want) {
+			t.Errorf("no %s in %s", want, ix.Structure)
 		}
 	}
 }

@@ -36,6 +36,16 @@ func FuzzParse(f *testing.F) {
 	f.Add("Content-Type: message/rfc822\n\nSubject: \xff\n\n")
 	f.Fuzz(func(t *testing.T, raw string) {
 		ix := check(t, raw)
+		as, err := ParseUTF8(strings.NewReader(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{string(as.Envelope), string(as.Structure), string(as.BasicBody)} {
+			balanced(t, strings.Map(func(r rune) rune { return min(r, 0x7f) }, text))
+			if !utf8.ValidString(text) {
+				t.Errorf("not UTF-8: %q", text)
+			}
+		}
 		s, err := Readable(strings.NewReader(raw), ix.Root)
 		if err != nil || !isPlain(s) {
 			t.Errorf("%q, %v", s, err)
@@ -83,7 +93,7 @@ func FuzzAddresses(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		balanced(t, string(appendAddresses([]byte("("), s))+")")
+		balanced(t, string(appendAddresses([]byte("("), s, inASCII))+")")
 		for _, m := range Addresses(s) {
 			if !isPlain(m.Name) || m.Group != "" || m.Address == "" || !plainAddress(m.Address) {
 				continue

@@ -15,6 +15,7 @@ const firstHeader = 2 << 10
 // hit says whose.
 type parser struct {
 	in      *lines
+	as      style
 	bounds  [][]byte // delimiters of the multiparts around the current line, outermost first
 	hit     int      // index in bounds of the delimiter in the current line; none at the end
 	closing bool     // the delimiter is a closing one
@@ -28,8 +29,14 @@ type parser struct {
 const none = -1
 
 // Parse indexes a message while reading it once. The only error is r's own.
-func Parse(r io.Reader) (*Index, error) {
-	p := &parser{in: newLines(r), hit: none}
+func Parse(r io.Reader) (*Index, error) { return parse(r, inASCII) }
+
+// ParseUTF8 is Parse for a client that takes UTF-8: Envelope, Structure and
+// BasicBody have what the header fields say, not its encoding in ASCII.
+func ParseUTF8(r io.Reader) (*Index, error) { return parse(r, inUTF8) }
+
+func parse(r io.Reader, as style) (*Index, error) {
+	p := &parser{in: newLines(r), hit: none, as: as}
 	defer p.in.release()
 	p.in.next()
 	root := new(Part)
@@ -38,20 +45,20 @@ func Parse(r io.Reader) (*Index, error) {
 	ix.Header = bytes.Clone(p.header)
 	var f fields
 	f.read(ix.Header)
-	ix.describe(&f)
+	ix.describe(&f, as)
 	p.entity(root, &f, textDefault, 0)
 	if p.in.err != nil && p.in.err != io.EOF {
 		return nil, p.in.err
 	}
-	ix.Structure = root.appendStructure(make([]byte, 0, 256), true)
-	ix.BasicBody = root.appendStructure(make([]byte, 0, 128), false)
+	ix.Structure = root.appendStructure(make([]byte, 0, 256), true, as)
+	ix.BasicBody = root.appendStructure(make([]byte, 0, 128), false, as)
 	ix.HasAttachment, ix.UTF8Header = root.hasAttachment(), p.utf8
 	return ix, nil
 }
 
 // describe fills in what the top-level header says.
-func (ix *Index) describe(f *fields) {
-	ix.Envelope = f.appendEnvelope(make([]byte, 0, 512))
+func (ix *Index) describe(f *fields, as style) {
+	ix.Envelope = f.appendEnvelope(make([]byte, 0, 512), as)
 	ix.MessageID = first(MessageIDs(f.value(fMessageID)))
 	ix.InReplyTo = MessageIDs(f.value(fInReplyTo))
 	ix.References = MessageIDs(f.value(fReferences))
@@ -75,7 +82,7 @@ func (p *parser) nested(part *Part, def mediaType, depth int, message bool) {
 	var f fields
 	f.read(p.header)
 	if message {
-		part.Envelope = f.appendEnvelope(nil)
+		part.Envelope = f.appendEnvelope(nil, p.as)
 	}
 	p.entity(part, &f, def, depth)
 }

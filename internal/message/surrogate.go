@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"sort"
 )
 
 // ErrNoSurrogate says that a header block is too large to be made one of ASCII.
@@ -24,6 +25,7 @@ type Surrogate struct {
 type edit struct {
 	from, to int64
 	with     []byte
+	shift    int64 // by how much what follows has moved
 }
 
 // NewSurrogate reads the headers of a message of size octets whose structure is
@@ -34,8 +36,10 @@ func NewSurrogate(r io.ReaderAt, root *Part, size int64) (*Surrogate, error) {
 	if err := s.convert(r, root); err != nil {
 		return nil, err
 	}
-	for _, e := range s.edits {
+	for i := range s.edits {
+		e := &s.edits[i]
 		s.size += int64(len(e.with)) - (e.to - e.from)
+		e.shift = s.size - size
 	}
 	return s, nil
 }
@@ -45,13 +49,41 @@ func (s *Surrogate) Size() int64 { return s.size }
 
 // Reader gives the octets of the surrogate of the message that r has.
 func (s *Surrogate) Reader(r io.ReaderAt) io.Reader {
-	var pieces []io.Reader
+	v := s.View(r)
+	return io.NewSectionReader(v, 0, v.Size())
+}
+
+// View gives the octets of the surrogate of the message that r has, from anywhere.
+func (s *Surrogate) View(r io.ReaderAt) *View {
+	v := &View{}
 	at := int64(0)
 	for _, e := range s.edits {
-		pieces = append(pieces, io.NewSectionReader(r, at, e.from-at), bytes.NewReader(e.with))
+		v.add(io.NewSectionReader(r, at, e.from-at))
+		v.add(io.NewSectionReader(bytes.NewReader(e.with), 0, int64(len(e.with))))
 		at = e.to
 	}
-	return io.MultiReader(append(pieces, io.NewSectionReader(r, at, s.stored-at))...)
+	v.add(io.NewSectionReader(r, at, s.stored-at))
+	return v
+}
+
+// Move makes the offsets in the tree of the stored message those of the surrogate.
+func (s *Surrogate) Move(p *Part) {
+	p.Start, p.Body, p.End = s.moved(p.Start), s.moved(p.Body), s.moved(p.End)
+	for _, child := range p.Parts {
+		s.Move(child)
+	}
+	if p.Message != nil {
+		s.Move(p.Message)
+	}
+}
+
+// moved is where an octet is that was at off, outside of the edits.
+func (s *Surrogate) moved(off int64) int64 {
+	n := sort.Search(len(s.edits), func(i int) bool { return s.edits[i].to > off })
+	if n == 0 {
+		return off
+	}
+	return off + s.edits[n-1].shift
 }
 
 // Ended says whether the octets end with CRLF; was, whether those stored do.
@@ -95,7 +127,7 @@ func (s *Surrogate) header(r io.ReaderAt, from, to int64) error {
 			if s.taken += int64(len(raw)); s.taken > maxHeaders {
 				return ErrNoSurrogate
 			}
-			s.edits = append(s.edits, edit{from, from + int64(len(raw)), asciiField(raw)})
+			s.edits = append(s.edits, edit{from, from + int64(len(raw)), asciiField(raw), 0})
 		}
 		from += int64(len(raw))
 	}

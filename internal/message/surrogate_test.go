@@ -2,6 +2,7 @@ package message
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -24,7 +25,43 @@ func surrogate(t *testing.T, raw string) string {
 	if err != nil || int64(len(text)) != s.Size() {
 		t.Fatalf("%d octets, %d announced, %v", len(text), s.Size(), err)
 	}
+	for off := range text { // from anywhere, across pieces
+		some := make([]byte, min(7, len(text)-off))
+		if n, err := s.View(r).ReadAt(some, int64(off)); n != len(some) || err != nil || !bytes.Equal(some, text[off:off+n]) {
+			t.Fatalf("at %d: %q, %v", off, some[:n], err)
+		}
+	}
 	return string(text)
+}
+
+func TestMove(t *testing.T) {
+	t.Parallel()
+	raw := "Subject: Thư\r\nContent-Type: multipart/mixed; boundary=b\r\nX: ư\r\n\r\npreamble\r\n--b\r\nContent-Description: ơ\r\n\r\nthư\r\n--b\r\n\r\nno header\r\n--b\r\n" +
+		"Content-Type: message/rfc822\r\n\r\nTo: ư <a@b>\r\nSubject: ơ\r\n\r\nơ\r\n--b--\r\nơ\r\n"
+	ix, err := Parse(strings.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewSurrogate(strings.NewReader(raw), ix.Root, int64(len(raw)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Move(ix.Root)
+	if again, err := Parse(s.Reader(strings.NewReader(raw))); err != nil || places(again.Root) != places(ix.Root) {
+		t.Errorf("parts at %s, were moved to %s", places(again.Root), places(ix.Root))
+	}
+}
+
+// places are the offsets of all parts.
+func places(p *Part) string {
+	text := fmt.Sprint(p.Start, p.Body, p.End)
+	for _, child := range p.Parts {
+		text += "(" + places(child) + ")"
+	}
+	if p.Message != nil {
+		text += "{" + places(p.Message) + "}"
+	}
+	return text
 }
 
 func TestSurrogate(t *testing.T) {
