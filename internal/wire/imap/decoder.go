@@ -201,6 +201,9 @@ func (d *decoder) quoted() string {
 		c := d.b[d.pos]
 		d.pos++
 		switch {
+		case c == '"' && d.UTF8 && !utf8.Valid(s): // RFC 6855 §3
+			d.fail("a quoted string is not UTF-8")
+			return ""
 		case c == '"':
 			return string(s)
 		case c == '\\' && (d.peek() == '"' || d.peek() == '\\'):
