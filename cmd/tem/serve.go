@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -38,7 +40,7 @@ func (s *serveCommand) Run(ctx context.Context, std *streams) error {
 		return usageError{err}
 	}
 	log := newLog(std.err, c.Log)
-	server, err := app.Start(ctx, c, app.Options{File: s.Config, Log: log, Tap: printer(s.Trace, std.out), Fatal: fatal(log)})
+	server, err := app.Start(ctx, c, app.Options{File: s.Config, Version: version(), Log: log, Tap: printer(s.Trace, std.out), Fatal: fatal(log)})
 	if err != nil {
 		return usageError{err}
 	}
@@ -177,14 +179,15 @@ type versionCommand struct{}
 
 // Run prints the version of the program and of Go.
 func (versionCommand) Run(std *streams) error {
-	version := "devel"
-	goVersion := ""
-	if info, ok := debug.ReadBuildInfo(); ok {
-		goVersion = info.GoVersion
-		if info.Main.Version != "" && info.Main.Version != "(devel)" {
-			version = info.Main.Version
-		}
-	}
-	_, err := fmt.Fprintf(std.out, "tem %s (%s)\n", version, goVersion)
+	_, err := fmt.Fprintf(std.out, "tem %s (%s)\n", cmp.Or(version(), "devel"), runtime.Version())
 	return err
+}
+
+// version is that of the program, "" if it was built from no release.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "(devel)" {
+		return ""
+	}
+	return info.Main.Version
 }

@@ -29,9 +29,10 @@ import (
 
 // Options are what a server is started with beside its configuration.
 type Options struct {
-	File string // where the configuration came from, to be read again by Reload; "" for nowhere
-	Log  *slog.Logger
-	Tap  line.Tap // sees every session; may be nil
+	File    string // where the configuration came from, to be read again by Reload; "" for nowhere
+	Version string // of the program, "" if it is not known
+	Log     *slog.Logger
+	Tap     line.Tap // sees every session; may be nil
 	// Fatal is called when the store can't keep anything any more; it should
 	// end the process.
 	Fatal func(error)
@@ -133,6 +134,7 @@ func (s *Server) wire() {
 	imap := imapserver.New(imapserver.Options{
 		Hostname: s.config.Hostname, TLS: s.cert.PeopleConfig(), Auth: s.auth(), Guard: s.guard, InsecureAuth: s.insecureAuth(),
 		Mail: s.stores.Mail, Directory: s.stores.Directory, MaxMessage: int64(s.config.Limits.Message), Room: s.hasRoom,
+		Version: s.options.Version, Unauthenticate: s.config.Relogin,
 		IdleTimeout: time.Duration(s.config.Limits.IMAPTimeout), Log: s.log,
 	})
 	engines := map[string]engine{

@@ -27,6 +27,7 @@ type Config struct {
 	Store        Place    `toml:"store" doc:"Where rows are kept: \"\" in the data directory, or in PostgreSQL 14 or newer, postgres://USER@HOST/DATABASE, which several servers can share. The password may be in it, in PGPASSWORD or in the file that PGPASSFILE names."`
 	Bodies       Place    `toml:"bodies" doc:"Where letters above 256K are kept: \"\" in the data directory, or s3://HOST/BUCKET/PREFIX?region=R (credentials as KEY:SECRET@ before HOST, or in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), or file:///DIR. Servers that share a store need s3."`
 	InsecureAuth string   `toml:"insecure_auth" doc:"\"loopback\" lets passwords be sent without TLS by programs on this machine; \"\" by nobody."`
+	Relogin      bool     `toml:"relogin" doc:"Lets an IMAP client give up its login and log in anew on the same connection (UNAUTHENTICATE, RFC 8437). It must be false behind a proxy that checks logins and then only passes octets on."`
 	TLS          TLS      `toml:"tls" doc:"The certificate that every protocol shows."`
 	OAuth        OAuth    `toml:"oauth" doc:"Logins by OAuth 2.0 tokens (OAUTHBEARER, XOAUTH2) instead of passwords; offered when issuer is set."`
 	Listen       Listen   `toml:"listen" doc:"Addresses to listen on, by protocol; [] turns one off."`
@@ -115,7 +116,7 @@ type Log struct {
 // Default is the configuration of a server that was told nothing but its name.
 func Default() Config {
 	return Config{
-		Data: "/var/lib/tem",
+		Data: "/var/lib/tem", Relogin: true,
 		Listen: Listen{
 			SMTP: []string{":25"}, Submission: []string{":587"}, Submissions: []string{":465"},
 			POP3: []string{":110"}, POP3S: []string{":995"}, IMAP: []string{":143"}, IMAPS: []string{":993"},

@@ -112,6 +112,7 @@ func (t *turn) loggedIn(ctx context.Context, a attempt, principal string, err er
 	t.user, t.person = principal, acc
 	t.account, t.state = t.o.Mail.Account(acc.ID), imap.Authenticated
 	t.r.MaxLiteral = imap.MaxCommand
+	t.logClient()
 	return ok("CAPABILITY "+t.capabilities(), "welcome")
 }
 

@@ -12,6 +12,7 @@ type features struct {
 	condstore bool // RFC 7162 §3.1: the client is told modseqs
 	qresync   bool // RFC 7162 §3.2.3: VANISHED instead of EXPUNGE
 	uidOnly   bool // RFC 9586: no sequence numbers
+	utf8      bool // UTF8=ACCEPT (RFC 6855): headers and quoted strings in UTF-8
 }
 
 // Enable turns on what is known (RFC 5161 §3.1); the rest is passed over.
@@ -40,6 +41,12 @@ func (t *turn) enable(name string) string {
 	case "QRESYNC": // RFC 7162 §3.2.3: CONDSTORE too
 		t.wantModSeq()
 		t.enabled.qresync = true
+		return name
+	case "UTF8=ACCEPT":
+		if t.view != nil { // RFC 6855 §3: while no mailbox is selected
+			return ""
+		}
+		t.enabled.utf8, t.r.UTF8 = true, true
 		return name
 	case "UIDONLY":
 		t.enabled.uidOnly, t.r.UIDOnly = true, true

@@ -47,6 +47,7 @@ type fetcher struct {
 	seen                            map[mail.UID]bool // whose \Seen this command sets
 	failed                          error             // why some message could not be shown; the others are
 	parts                           bool              // where the parts of the message lie matters
+	size, form                      bool              // RFC822.SIZE, or envelope or structure, is wanted
 	small                           bytes.Reader      // over a message in memory
 	labelled                        bool              // X-GM-LABELS are asked for
 	labels                          *labels           // what they are
@@ -70,6 +71,10 @@ func newFetcher(t *turn, c *imap.Fetch) *fetcher {
 			f.meta, f.body = true, true
 			f.parts = f.parts || it.Kind != imap.Section || it.Text != "" || len(it.Path) > 0
 			f.sees = f.sees || !it.Peek && t.view.seeable()
+		case imap.Size:
+			f.meta, f.size = true, true
+		case imap.Envelope, imap.Body, imap.BodyStructure:
+			f.meta, f.form = true, true
 		default:
 			f.meta = true
 		}
@@ -156,9 +161,12 @@ func (f *fetcher) run(ctx context.Context, picked []int) error {
 // runMetas answers with what is kept beside the octets of messages.
 func (f *fetcher) runMetas(ctx context.Context, picked []int) error {
 	t, n := f.t, 0
+	var others []mail.Meta // which the client sees in another form
 	err := t.view.account.Fetch(ctx, t.view.box.ID, t.view.uids(picked), func(m *mail.Meta) error {
 		n++
-		if i, known := t.view.find(m.UID); known {
+		if f.differs(m) {
+			others = append(others, clone(m))
+		} else if i, known := t.view.find(m.UID); known {
 			t.out = append(f.appendItems(t.out, i, m), ")\r\n"...)
 		}
 		return nil
@@ -166,10 +174,15 @@ func (f *fetcher) runMetas(ctx context.Context, picked []int) error {
 	if n < len(picked) {
 		f.gone()
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = t.write()
 	}
-	return t.write()
+	for i := range others {
+		if err == nil {
+			err = f.writeLarge(ctx, &others[i])
+		}
+	}
+	return err
 }
 
 // runBodies alternates between gathering small messages and writing; a large

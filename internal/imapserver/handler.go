@@ -16,8 +16,6 @@ func (t *turn) Logout(context.Context, *imap.Logout) error {
 	return t.say("* BYE see you")
 }
 
-func (t *turn) ID(context.Context, *imap.ID) error { return t.say(`* ID ("name" "Tem")`) }
-
 func (t *turn) Unselect(context.Context, *imap.Unselect) error {
 	t.deselect()
 	return nil

@@ -30,6 +30,9 @@ type result struct {
 
 // Search answers SEARCH (RFC 3501 §6.4.4) and its RETURN form (RFC 4731).
 func (t *turn) Search(ctx context.Context, c *imap.Search) error {
+	if c.Charset != "" && t.enabled.utf8 { // RFC 6855 §3
+		return bad("no CHARSET after ENABLE UTF8=ACCEPT: texts are UTF-8")
+	}
 	want := c.Return
 	if want == nil && t.enabled.rev2 { // RFC 9051 §6.4.4
 		want = &imap.Return{All: true}

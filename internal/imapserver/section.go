@@ -53,17 +53,23 @@ func (f *fetcher) answer(m *mail.Meta, r octets) (err error) {
 		return nil
 	}
 	var root *message.Part
-	if f.parts {
-		if root, err = message.DecodePart(m.Parts); err != nil {
-			return err
+	switch {
+	case f.differs(m):
+		as := *m
+		m = &as
+		r, root, err = t.shown(r, m, f.form)
+	case f.parts:
+		root, err = message.DecodePart(m.Parts)
+	}
+	if err != nil {
+		return err
+	}
+	if f.parts && !f.decodable(root) {
+		f.fail(no("UNKNOWN-CTE", "the section has an unknown transfer encoding"))
+		if f.seen[m.UID] {
+			t.out = append(t.appendItemFlags(t.out, i, f.uid), "\r\n"...)
 		}
-		if !f.decodable(root) {
-			f.fail(no("UNKNOWN-CTE", "the section has an unknown transfer encoding"))
-			if f.seen[m.UID] {
-				t.out = append(t.appendItemFlags(t.out, i, f.uid), "\r\n"...)
-			}
-			return nil
-		}
+		return nil
 	}
 	start := len(t.out)
 	t.out = f.appendItems(t.out, i, m)
@@ -111,10 +117,15 @@ func (t *turn) writeSection(it *imap.Item, r octets, root *message.Part) error {
 		return nil
 	}
 	if it.Partial {
-		from := min(it.Offset, text.Size())
-		text = io.NewSectionReader(text, from, min(it.Count, text.Size()-from))
+		text = cutPartial(text, it)
 	}
 	return t.writeLiteral(text, text.Size())
+}
+
+// cutPartial gives the octets that a partial range has of a text.
+func cutPartial(text *io.SectionReader, it *imap.Item) *io.SectionReader {
+	from := min(it.Offset, text.Size())
+	return io.NewSectionReader(text, from, min(it.Count, text.Size()-from))
 }
 
 // section finds the octets of a section; there is false if it does not exist.

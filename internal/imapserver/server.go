@@ -29,19 +29,23 @@ import (
 // Options are what a Server stands on.
 type Options struct {
 	Hostname     string
+	Version      string      // of the program, for ID; "": not told
 	TLS          *tls.Config // nil: no STARTTLS
 	Auth         sasl.Backend
 	Guard        *login.Guard               // slows and logs logins; nil: one of its own
 	InsecureAuth func(remote net.Addr) bool // who may send a password in clear; nil: nobody
-	Mail         *mail.Store
-	Directory    *directory.Directory
-	MaxMessage   int64                   // octets; 0: 64 MiB
-	Room         func(octets int64) bool // whether the disk can take so much more; nil: always
-	IdleTimeout  time.Duration           // 0: 30 minutes (RFC 9051 §5.4)
-	LoginTimeout time.Duration           // 0: 1 minute
-	MaxErrors    int                     // bad commands and logins in one session; 0: 20
-	Log          *slog.Logger
-	Now          func() time.Time
+	// Unauthenticate lets a client log in anew on its connection (RFC 8437). Behind a proxy that
+	// checks logins and then only passes octets on it must be off (§8).
+	Unauthenticate bool
+	Mail           *mail.Store
+	Directory      *directory.Directory
+	MaxMessage     int64                   // octets; 0: 64 MiB
+	Room           func(octets int64) bool // whether the disk can take so much more; nil: always
+	IdleTimeout    time.Duration           // 0: 30 minutes (RFC 9051 §5.4)
+	LoginTimeout   time.Duration           // 0: 1 minute
+	MaxErrors      int                     // bad commands and logins in one session; 0: 20
+	Log            *slog.Logger
+	Now            func() time.Time
 }
 
 // Server makes sessions. All it holds of its own is what is \Recent.
@@ -76,17 +80,19 @@ func (s *Server) Options() line.Options {
 	return line.Options{ReadTimeout: s.o.IdleTimeout, WriteTimeout: 5 * time.Minute, MaxLine: imap.MaxLine, Redact: imap.Redact}
 }
 
+// maxEarlyLiteral is the most octets of a literal before anybody is logged in.
+const maxEarlyLiteral = 4096
+
 // Handle runs one session until it ends, and closes c.
 func (s *Server) Handle(ctx context.Context, c *line.Conn) {
 	defer c.Close()
 	r := imap.NewReader(c)
 	r.MaxSkip = s.o.MaxMessage
-	r.MaxLiteral = 4096 // until somebody is logged in
+	r.MaxLiteral = maxEarlyLiteral
 	se := &session{o: &s.o, recents: &s.recents, c: c, r: r, state: imap.NotAuthenticated, log: s.o.Log.With("session", c.Session())}
 	se.visit = s.o.Guard.Visit(login.Peer{Protocol: "imap", Session: c.Session(), Remote: c.RemoteAddr(), Source: line.Origin(c.RemoteAddr())})
-	late := time.AfterFunc(s.o.LoginTimeout, c.Interrupt)
-	defer late.Stop()
-	se.late = late
+	se.late = time.AfterFunc(s.o.LoginTimeout, c.Interrupt)
+	defer func() { se.late.Stop() }() // UNAUTHENTICATE sets another
 	se.say("* OK [CAPABILITY %s] %s IMAP ready", se.capabilities(), s.o.Hostname)
 	se.active = time.Now()
 	se.quiet = se.active

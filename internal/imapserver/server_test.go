@@ -55,7 +55,7 @@ func newServerOn(t testing.TB, n int, o mail.Options) *Server {
 		t.Fatal(err)
 	}
 	s := New(Options{Hostname: "mx.x.example", Auth: dir, Directory: dir, Mail: store,
-		InsecureAuth: func(net.Addr) bool { return true }, MaxMessage: 1 << 20})
+		InsecureAuth: func(net.Addr) bool { return true }, MaxMessage: 1 << 20, Unauthenticate: true})
 	for range n {
 		deliver(t, s, letter, time.Date(1996, 7, 17, 2, 44, 25, 0, time.UTC))
 	}

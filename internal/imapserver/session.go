@@ -31,6 +31,8 @@ type session struct {
 	account       *mail.Account // the person's own
 	view          *view         // of the selected mailbox
 	enabled       features
+	client        string // what it says of itself (RFC 2971)
+	clientLogged  bool
 	errors        int
 	ended         bool
 	behind        *imap.Command // was read with a group that it may not run beside

@@ -55,6 +55,8 @@ func (t *turn) statusItem(ctx context.Context, at place, item string) (int64, er
 		return int64(box.HighestModSeq), nil
 	case "DELETED-STORAGE": // RFC 9208 §4.1.4
 		return t.deletedStorage(ctx, &at)
+	case "APPENDLIMIT": // RFC 7889 §3
+		return t.o.MaxMessage, nil
 	case "SIZE": // RFC 8438
 		return box.Size, nil
 	}

@@ -83,7 +83,7 @@ func (t *turn) update(ctx context.Context, err error, expunges bool) error {
 // sent what follows (§5.5), unless it asked for them.
 func (t *turn) mayExpunge() bool {
 	switch c := t.cmd.Args.(type) {
-	case *imap.Expunge:
+	case *imap.Expunge, *imap.Replace:
 		return true
 	case *imap.Copy:
 		if c.Move {

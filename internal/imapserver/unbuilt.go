@@ -2,7 +2,6 @@ package imapserver
 
 import (
 	"context"
-	"slices"
 
 	"tem/internal/wire/imap"
 )
@@ -16,10 +15,6 @@ var errUnbuilt = bad("not available yet")
 func unbuilt(args any) error {
 	asks := false
 	switch c := args.(type) {
-	case *imap.List:
-		asks = slices.ContainsFunc(c.Status, unbuiltStatus)
-	case *imap.Status:
-		asks = slices.ContainsFunc(c.Items, unbuiltStatus)
 	case *imap.Search:
 		asks = unbuiltReturn(c.Return)
 	case *imap.Sort:
@@ -33,14 +28,7 @@ func unbuilt(args any) error {
 	return nil
 }
 
-func unbuiltStatus(item string) bool {
-	return item == "APPENDLIMIT"
-}
-
 func unbuiltReturn(r *imap.Return) bool { return r != nil && r.UpdateItems != nil }
 
-func (t *turn) Unauthenticate(context.Context, *imap.Unauthenticate) error { return errUnbuilt }
-func (t *turn) Compress(context.Context, *imap.Compress) error             { return errUnbuilt }
-func (t *turn) Replace(context.Context, *imap.Replace) error               { return errUnbuilt }
-func (t *turn) UIDBatches(context.Context, *imap.UIDBatches) error         { return errUnbuilt }
-func (t *turn) Notify(context.Context, *imap.Notify) error                 { return errUnbuilt }
+func (t *turn) UIDBatches(context.Context, *imap.UIDBatches) error { return errUnbuilt }
+func (t *turn) Notify(context.Context, *imap.Notify) error         { return errUnbuilt }
