@@ -261,9 +261,11 @@ func (f *follower) compare(t *rapid.T, since ModSeq) {
 		if e, _ := err.(*Error); e == nil || e.Kind != Invalid {
 			t.Fatalf("since %d, of %d to %d: %v", since, st.pruned, st.modseq, err)
 		}
+		f.compareBoxes(t, since, nil)
 		return
 	}
 	f.ok(t, err)
+	f.compareBoxes(t, since, &got)
 	if want := f.p.want(since); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Fatalf("since %d:\n%v, want\n%v", since, got, want)
 	}
