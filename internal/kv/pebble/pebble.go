@@ -38,6 +38,11 @@ const separateFrom = 2 << 10
 // 100 KiB, with 100 they are twice.
 const referenceDepth = 100
 
+// memTables is how many the library holds at rest, the one in use and one to be
+// used next; it takes their memory off that of the cache, of which with 128 MiB
+// nothing was left.
+const memTables = 2
+
 // Options say where and how large.
 type Options struct {
 	Dir       string
@@ -83,11 +88,12 @@ func Open(o Options) (*Engine, error) {
 
 func options(o Options, d *kv.Death) *pebble.Options {
 	l := logger{o.Log, d, new(sync.Map)}
+	memTable := cmp.Or(o.MemTable, 64<<20)
 	opts := &pebble.Options{
 		FS:                          newMortal(o.FS, d),
 		FormatMajorVersion:          formatVersion,
-		Cache:                       pebble.NewCache(cmp.Or(o.CacheSize, 128<<20)),
-		MemTableSize:                cmp.Or(o.MemTable, 64<<20),
+		Cache:                       pebble.NewCache(cmp.Or(o.CacheSize, 128<<20) + memTables*int64(memTable)),
+		MemTableSize:                memTable,
 		MemTableStopWritesThreshold: 4,
 		// What is written once is written again as seldom as can be: with the
 		// library's figures (64 MiB, 4) bytes written were 2.4 times those kept.
