@@ -39,7 +39,7 @@ type fields struct {
 // of recipients are joined.
 func (f *fields) read(h Header) {
 	var raw [fCount][]byte
-	for name, line := range h.fields {
+	for name, line := range h.RawFields {
 		i, value := fieldIndex(name), fieldValue(name, line)
 		switch {
 		case i < 0:

@@ -11,15 +11,15 @@ type Header []byte
 // Fields iterates over (name, raw value with folding, whole raw field with CRLF).
 // Lines that are no fields are left out.
 func (h Header) Fields(yield func(name string, value, raw []byte) bool) {
-	for name, raw := range h.fields {
+	for name, raw := range h.RawFields {
 		if !yield(string(name), fieldValue(name, raw), raw) {
 			return
 		}
 	}
 }
 
-// fields iterates over names and raw fields.
-func (h Header) fields(yield func(name, raw []byte) bool) {
+// RawFields is Fields without values; what it gives points into h.
+func (h Header) RawFields(yield func(name, raw []byte) bool) {
 	for len(h) > 0 && !isBlank(firstLine(h)) {
 		raw := h[:fieldLength(h)]
 		h = h[len(raw):]
@@ -75,7 +75,7 @@ func startsHeader(line []byte) bool {
 // Get returns the first value of a field, unfolded and trimmed, not decoded;
 // "" if there is none.
 func (h Header) Get(name string) string {
-	for n, raw := range h.fields {
+	for n, raw := range h.RawFields {
 		if len(n) == len(name) && strings.EqualFold(string(n), name) {
 			return unfold(fieldValue(n, raw))
 		}
@@ -86,7 +86,7 @@ func (h Header) Get(name string) string {
 // Values returns all values of a field as Get does the first.
 func (h Header) Values(name string) []string {
 	var all []string
-	for n, raw := range h.fields {
+	for n, raw := range h.RawFields {
 		if len(n) == len(name) && strings.EqualFold(string(n), name) {
 			all = append(all, unfold(fieldValue(n, raw)))
 		}

@@ -72,7 +72,7 @@ func isClean(value []byte) bool {
 
 // AppendHeader appends fields as "name: value", and the name alone where the value is noise.
 func AppendHeader(dst []byte, h Header) []byte {
-	for name, raw := range h.fields {
+	for name, raw := range h.RawFields {
 		dst = append(append(dst, name...), ": "...)
 		if !IsNoise(string(name)) {
 			dst = AppendValue(dst, fieldValue(name, raw))
@@ -148,7 +148,7 @@ func (b *searchBody) message(p *Part) {
 		b.err = err
 		return
 	}
-	for name, raw := range h.fields {
+	for name, raw := range h.RawFields {
 		switch strings.ToLower(string(name)) {
 		case "subject", "from", "to", "cc":
 			b.out = append(AppendValue(b.out, fieldValue(name, raw)), 0)
