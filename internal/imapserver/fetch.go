@@ -51,6 +51,9 @@ type fetcher struct {
 	small                           bytes.Reader      // over a message in memory
 	labelled                        bool              // X-GM-LABELS are asked for
 	labels                          *labels           // what they are
+	fields                          []fields          // what is asked of headers, if no other octets are
+	brief                           bool              // and little else
+	picked                          []byte            // fields of one header
 }
 
 func newFetcher(t *turn, c *imap.Fetch) *fetcher {
@@ -85,6 +88,7 @@ func newFetcher(t *turn, c *imap.Fetch) *fetcher {
 	if c.UID && !hasUID && !t.enabled.uidOnly { // RFC 9051 §6.4.9
 		f.items = append([]imap.Item{{Kind: imap.UID, Label: "UID"}}, f.items...)
 	}
+	f.fields, f.brief = fieldsOf(f.items), isBrief(f.items)
 	return f
 }
 
@@ -146,6 +150,8 @@ func (f *fetcher) run(ctx context.Context, picked []int) error {
 		}
 	}
 	switch {
+	case f.fields != nil:
+		return f.runFields(ctx, picked)
 	case f.body:
 		return f.runBodies(ctx, picked)
 	case f.meta:

@@ -166,12 +166,11 @@ func section(it *imap.Item, r octets, root *message.Part) (text *io.SectionReade
 
 // pickFields keeps the named fields, or the others, and the empty line.
 func pickFields(header []byte, names []string, others bool) (picked []byte) {
-	message.Header(header).Fields(func(name string, _, raw []byte) bool {
-		named := slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+	for name, raw := range message.Header(header).RawFields {
+		named := slices.ContainsFunc(names, func(n string) bool { return len(n) == len(name) && strings.EqualFold(n, string(name)) })
 		if named != others {
 			picked = append(picked, raw...)
 		}
-		return true
-	})
+	}
 	return append(picked, "\r\n"...)
 }

@@ -248,6 +248,7 @@ func (a *Account) transfer(ctx context.Context, from MailboxID, uids []UID, to D
 // transfer copies or moves uids (nil: all). A message keeps its email id.
 func (e *edit) transfer(ctx context.Context, src, dst *Mailbox, uids []UID, move bool, without Flags) (Copied, error) {
 	c := Copied{UIDValidity: dst.UIDValidity}
+	var copies []transferred
 	err := e.eachMessage(ctx, src, uids, func(m *Meta, i Item) error {
 		flags, err := dst.arriving(src, i.Flags, without)
 		if err != nil {
@@ -262,9 +263,13 @@ func (e *edit) transfer(ctx context.Context, src, dst *Mailbox, uids []UID, move
 			return err
 		}
 		c.To = append(c.To, m.UID)
+		copies = append(copies, transferred{c.From[len(c.From)-1], Instance{dst.ID, m.UID}})
 		return nil
 	})
-	return c, err
+	if err != nil {
+		return c, err
+	}
+	return c, e.copyFields(ctx, src.ID, copies)
 }
 
 // arriving are the flags, by the bits of m, of a message that comes from src.

@@ -440,8 +440,58 @@ func (c *checker) body(ctx context.Context, id kv.Part, b *embodied) error {
 		lost("it can't be read: %v", err)
 	case sum != m.SHA256:
 		lost("its SHA-256 is %x, its message says %x", sum, m.SHA256)
+	case b.key[0] == keyMeta:
+		return c.fields(ctx, id, b, r)
 	}
 	return nil
+}
+
+// fields compares what is kept of a header with the header.
+func (c *checker) fields(ctx context.Context, id kv.Part, b *embodied, r blob.Reader) error {
+	rows, err := c.present(ctx, id, b.key, append([]byte{keyFields}, b.key[1:]...))
+	if err != nil || rows[0] == nil || rows[1] == nil && b.meta.Shape&ShapeFields == 0 {
+		return err // of before there were such rows, or removed meanwhile
+	}
+	m := b.meta
+	if m.fields, err = fieldsOf(r, &m); err != nil || bytes.Equal(m.fieldsRow(), rows[1]) {
+		return err
+	}
+	p := Problem{Account: id, Text: b.what + ": what is kept of its header is not what its body has"}
+	if c.o.Repair {
+		err = c.putFields(ctx, id, b.key, rows, &m)
+		p.Repaired = err == nil
+	}
+	if errors.Is(err, kv.ErrConflict) { // it was removed meanwhile
+		return nil
+	}
+	c.tell(p)
+	return internal(err)
+}
+
+// putFields writes m's row of fields; rows are its metadata and the row that it had.
+func (c *checker) putFields(ctx context.Context, id kv.Part, key []byte, rows [][]byte, m *Meta) error {
+	fix, fields := new(kv.Batch), append([]byte{keyFields}, key[1:]...)
+	fix.Assert(id, key, rows[0])
+	fix.Assert(id, fields, rows[1])
+	if m.fields != nil {
+		fix.Set(id, fields, m.fieldsRow())
+	} else {
+		fix.Delete(id, fields)
+	}
+	if has := m.fields != nil; has != (m.Shape&ShapeFields != 0) {
+		m.Shape ^= ShapeFields
+		fix.Set(id, key, m.append(nil))
+	}
+	return kv.Commit(ctx, c.s.KV, fix)
+}
+
+// present reads rows of an account as they are now.
+func (c *checker) present(ctx context.Context, id kv.Part, keys ...[]byte) (rows [][]byte, err error) {
+	err = c.s.view(ctx, func(r kv.Reader) error {
+		rows, err = present(r, id, keys)
+		return err
+	})
+	return rows, err
 }
 
 // stillThere tells damage from a message that was removed, and swept, meanwhile.

@@ -182,7 +182,10 @@ func (f *finder) messageRows(r kv.Reader) error {
 	if err != nil {
 		return err
 	}
-	return f.loneFlags(r)
+	if err := f.loneFlags(r); err != nil {
+		return err
+	}
+	return f.fieldRows(r)
 }
 
 func mailboxOf(key []byte) MailboxID { return MailboxID(binary.BigEndian.Uint32(key[1:])) }
@@ -286,6 +289,30 @@ func (f *finder) loneFlags(r kv.Reader) error {
 				f.dropMessage(key, "there are flags and no message")
 			}
 		})
+}
+
+// fieldRows looks for what is kept of headers without a message, and for what
+// contradicts it. Whoever needs a row that was dropped reads the body.
+func (f *finder) fieldRows(r kv.Reader) error {
+	return f.lone(r, keyFields, func(key, row []byte) []byte { return append([]byte{keyMeta}, key[1:]...) },
+		func(key, row, meta []byte) {
+			if meta == nil || !soundFields(uidOf(key), row, meta) {
+				f.drop(key, "mailbox %d, uid %d: what is kept of its header is damaged, or the message is gone", mailboxOf(key), uidOf(key))
+			}
+		})
+}
+
+// soundFields compares a row of fields with the message's.
+func soundFields(uid UID, row, meta []byte) bool {
+	var m, brief Meta
+	if m.decode(uid, meta) != nil {
+		return true // told of already
+	}
+	kept, err := brief.decodeFields(uid, row)
+	if err == nil {
+		_, _, err = kept.Append(nil, new(FieldSet))
+	}
+	return err == nil && brief.Size == m.Size && brief.Received.Equal(m.Received)
 }
 
 // lone looks up, for each row of a kind, one other row; of gives its key, nil

@@ -223,6 +223,9 @@ func (e *edit) link(box *Mailbox, m *Meta, flags Flags) error {
 	item := Item{m.UID, uint32(e.s.Now().Unix()), flags, e.modseq}
 	b.Set(id, messageKey(keyFlags, box.ID, m.UID), item.append(make([]byte, 0, itemSize)))
 	b.Set(id, emailKey(m.Email, box.ID, m.UID), nil)
+	if m.fields != nil {
+		b.Set(id, messageKey(keyFields, box.ID, m.UID), m.fieldsRow())
+	}
 	l := e.entry(box.ID)
 	l.changed = append(l.changed, m.UID)
 	return nil
@@ -238,6 +241,7 @@ func (e *edit) unlink(box *Mailbox, m *Meta, flags Flags) {
 	id, b := e.a.id, e.b
 	b.Delete(id, messageKey(keyMeta, box.ID, m.UID))
 	b.Delete(id, messageKey(keyFlags, box.ID, m.UID))
+	b.Delete(id, messageKey(keyFields, box.ID, m.UID))
 	b.Delete(id, emailKey(m.Email, box.ID, m.UID))
 	l := e.entry(box.ID)
 	l.gone = append(l.gone, tombstone{m.UID, m.Email, m.Thread})

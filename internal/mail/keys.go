@@ -13,6 +13,7 @@ const (
 	keyMailbox   = 'b'
 	keyMeta      = 'm'
 	keyFlags     = 'f'
+	keyFields    = 'k'
 	keyChange    = 'c'
 	keyEmail     = 'e'
 	keyThread    = 'h'
@@ -39,7 +40,7 @@ var stateKey = []byte{keyState}
 func StateKey() []byte { return []byte{keyState} }
 
 // bodyPart is the partition of a body and of what refers to it, by the last
-// octet of its id, which is random.
+// octet of its id: that of the number of an account it went to, or random.
 func bodyPart(id blob.ID) kv.Part { return kv.FirstBodies + kv.Part(id[len(id)-1]) }
 
 func mailboxKey(id MailboxID) []byte { return mailboxRow(keyMailbox, id) }

@@ -53,6 +53,9 @@ func (a *Account) labelChunk(ctx context.Context, id MailboxID, uids []UID, op F
 				changed = append(changed, m.UID)
 			}
 		}
+		if err := e.copyFields(ctx, id, l.copies); err != nil {
+			return err
+		}
 		return l.remove(ctx)
 	})
 	return changed, err
@@ -82,6 +85,7 @@ type labeller struct {
 	where    map[EmailID][]Instance
 	leaving  map[MailboxID][]UID
 	changed  map[EmailID]bool
+	copies   []transferred // of messages at hand, in their order
 }
 
 // labeller reads the messages and where their emails are.
@@ -140,6 +144,7 @@ func (l *labeller) enter(m *victim, in []MailboxID) error {
 		}
 		l.where[meta.Email] = append(l.where[meta.Email], Instance{id, meta.UID})
 		l.changed[meta.Email] = true
+		l.copies = append(l.copies, transferred{m.meta.UID, Instance{id, meta.UID}})
 	}
 	return nil
 }

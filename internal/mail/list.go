@@ -99,57 +99,78 @@ func sorted(uids []UID) []UID {
 // snapshot, which is held while it does: it gathers what it needs and does not
 // write to a client, who may be slow.
 func (a *Account) Fetch(ctx context.Context, id MailboxID, uids []UID, fn func(m *Meta) error) error {
-	if a.s.Shared {
-		return a.fetchApart(ctx, id, uids, fn)
-	}
 	var m Meta
-	return a.read(ctx, func(r kv.Reader) error {
-		return eachRow(r, keyMeta, a.id, id, uids, func(u UID, val []byte) error {
-			if err := m.decode(u, val); err != nil {
-				return err
-			}
-			return fn(&m)
-		})
+	return a.eachOf(ctx, keyMeta, id, uids, func(u UID, row []byte) error {
+		if err := m.decode(u, row); err != nil {
+			return err
+		}
+		return fn(&m)
 	})
 }
 
-// fetchChunk is how many rows fetchApart holds.
-const fetchChunk = 500
+// eachOf is eachRow in a snapshot, or outside of any where the engine is shared.
+// fn may end it with kv.ErrStop.
+func (a *Account) eachOf(ctx context.Context, kind byte, id MailboxID, uids []UID, fn func(u UID, row []byte) error) error {
+	if a.s.Shared {
+		return kv.Stopped(a.eachApart(ctx, kind, id, uids, fn))
+	}
+	return a.read(ctx, func(r kv.Reader) error { return eachRow(r, kind, a.id, id, uids, fn) })
+}
 
-// heldRow is a row in a buffer that holds several, one after the other.
+// apartChunk is how many rows eachApart holds.
+const apartChunk = 500
+
+// eachApart calls fn outside of any View, which holds one of few connections of
+// a shared engine. Rows of messages never change, so that reading them at several
+// moments makes no difference.
+func (a *Account) eachApart(ctx context.Context, kind byte, id MailboxID, uids []UID, fn func(u UID, row []byte) error) error {
+	var held heldRows
+	for some := range slices.Chunk(sorted(uids), apartChunk) {
+		held.clear()
+		err := a.read(ctx, func(r kv.Reader) error { return eachRow(r, kind, a.id, id, some, held.add) })
+		for i := 0; i < len(held.rows) && err == nil; i++ {
+			err = fn(held.rows[i].uid, held.at(i))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// heldRows are copies of rows, one after the other.
+type heldRows struct {
+	buf  []byte
+	rows []heldRow
+	read int // how many next has passed
+}
+
 type heldRow struct {
 	uid UID
 	end int
 }
 
-// fetchApart calls fn outside of any View, which holds one of few connections of
-// a shared engine. Rows of messages never change, so that reading them at several
-// moments makes no difference.
-func (a *Account) fetchApart(ctx context.Context, id MailboxID, uids []UID, fn func(m *Meta) error) error {
-	var m Meta
-	var buf []byte
-	var rows []heldRow
-	for some := range slices.Chunk(sorted(uids), fetchChunk) {
-		buf, rows = buf[:0], rows[:0]
-		err := a.read(ctx, func(r kv.Reader) error {
-			return eachRow(r, keyMeta, a.id, id, some, func(u UID, val []byte) error {
-				buf = append(buf, val...)
-				rows = append(rows, heldRow{u, len(buf)})
-				return nil
-			})
-		})
-		from := 0
-		for _, row := range rows {
-			if err == nil {
-				err = m.decode(row.uid, buf[from:row.end:row.end])
-			}
-			if err == nil {
-				err = fn(&m)
-			}
-			from = row.end
-		}
-		if err != nil {
-			return err
+func (h *heldRows) clear() { h.buf, h.rows, h.read = h.buf[:0], h.rows[:0], 0 }
+
+func (h *heldRows) add(u UID, row []byte) error {
+	h.buf = append(h.buf, row...)
+	h.rows = append(h.rows, heldRow{u, len(h.buf)})
+	return nil
+}
+
+func (h *heldRows) at(i int) []byte {
+	from := 0
+	if i > 0 {
+		from = h.rows[i-1].end
+	}
+	return h.buf[from:h.rows[i].end:h.rows[i].end]
+}
+
+// next is the row of a UID, nil if there is none; UIDs ascend from call to call.
+func (h *heldRows) next(u UID) []byte {
+	for ; h.read < len(h.rows) && h.rows[h.read].uid <= u; h.read++ {
+		if h.rows[h.read].uid == u {
+			return h.at(h.read)
 		}
 	}
 	return nil

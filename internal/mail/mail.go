@@ -157,6 +157,7 @@ type Meta struct {
 	hashes  []uint64 // of the Message-IDs it is known by, for threading
 	subject uint64   // hash of the base subject
 	links   links    // its place among messages that answer each other
+	fields  []byte   // what is kept of the header, of a message that is being stored; nil if nothing is
 }
 
 // FlagOp says how StoreFlags combines.

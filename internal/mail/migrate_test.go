@@ -85,6 +85,7 @@ func (f *former) instance(b *kv.Batch, box *Mailbox, m Meta, flags Flags) {
 	box.count(flags, m.Size, 1)
 	f.state.quota.add(m.Size, 1)
 	at := appendInstance(nil, box.ID, m.UID)
+	m.Shape = 0 // format 1 had none
 	b.Set(f.id, messageKey(keyMeta, box.ID, m.UID), m.append(nil))
 	b.Set(f.id, messageKey(keyFlags, box.ID, m.UID), Item{UID: m.UID, Flags: flags, ModSeq: f.state.modseq}.append(nil)[:oldItemSize])
 	b.Set(f.id, emailKey(m.Email, box.ID, m.UID), nil)

@@ -89,6 +89,41 @@ func (p *player) checkBodies(t *rapid.T, ctx context.Context, box *modelBox, id 
 			t.Fatalf("uid %d, email %d: %.60q, want email %d: %.60q", m.UID, m.Email, got, msg.email, msg.text)
 		}
 	}
+	p.checkText(t, ctx, box, id, uids)
+	p.checkFields(t, ctx, box, id, uids)
+}
+
+// checkText reads what lies beside the rows in one pass.
+func (p *player) checkText(t *rapid.T, ctx context.Context, box *modelBox, id MailboxID, uids []UID) {
+	n := 0
+	err := p.a.FetchText(ctx, id, uids, func(m *Meta, text []byte) (bool, error) {
+		if want := box.msgs[m.UID].text; m.UID != uids[n] || text != nil && string(text) != want {
+			t.Fatalf("uid %d: %.60q, want %.60q", m.UID, text, want)
+		}
+		n++
+		return true, nil
+	})
+	if err != nil || n != len(uids) {
+		t.Fatalf("the text of %d of %d: %v", n, len(uids), err)
+	}
+}
+
+// checkFields compares what is kept of headers with the headers.
+func (p *player) checkFields(t *rapid.T, ctx context.Context, box *modelBox, id MailboxID, uids []UID) {
+	names, n := []string{"subject", "message-id", "x-none"}, 0
+	set := NewFieldSet(names)
+	err := p.a.FetchFields(ctx, id, uids, len(uids)%2 == 0, func(m *Meta, f Fields) (bool, error) {
+		msg := box.msgs[m.UID]
+		got, known, err := f.Append(nil, set)
+		if want := string(picked([]byte(msg.text), names)); !known || string(got) != want || m.UID != uids[n] || m.Size != msg.size {
+			t.Fatalf("uid %d, %d octets: %v, %q, want %q", m.UID, m.Size, known, got, want)
+		}
+		n++
+		return true, err
+	})
+	if err != nil || n != len(uids) {
+		t.Fatalf("the fields of %d of %d: %v", n, len(uids), err)
+	}
 }
 
 // checkLabels: the other mailboxes that the email of each message is in.

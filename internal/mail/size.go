@@ -17,6 +17,7 @@ const (
 	ShapeKnown   Shape = 2 << iota // else it is from before there were shapes, and nothing is known
 	ShapeUnended                   // the last octets are not CRLF
 	ShapeUTF8                      // a header, its own or of a part, has octets above 127 (RFC 6532)
+	ShapeFields                    // it has a row of header fields
 )
 
 // shapeOf looks at a body whose index is x.

@@ -31,7 +31,7 @@ func TestLetters(t *testing.T) {
 	}
 	for _, l := range list {
 		want := texts[l.UID-1]
-		if l.Size != int64(len(want)) || l.Shape != shapes[l.UID-1]|ShapeKnown {
+		if l.Size != int64(len(want)) || l.Shape != shapes[l.UID-1]|ShapeKnown|ShapeFields {
 			t.Errorf("%q is %+v", want[:min(len(want), 40)], l)
 		}
 		text, large, err := a.Text(t.Context(), inbox.ID, l.UID, []byte("before "))

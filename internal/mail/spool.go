@@ -37,6 +37,14 @@ func (s *Store) NewSpool(ctx context.Context) *Spool {
 	return &Spool{s: s, ctx: ctx, id: blob.NewID(s.Now()), sum: sha256.New()}
 }
 
+// NewSpool starts a body that goes to this account, among others: bodies of
+// one account lie beside each other, so that reading many is reading on.
+func (a *Account) NewSpool(ctx context.Context) *Spool {
+	sp := a.s.NewSpool(ctx)
+	sp.id[len(sp.id)-1] = byte(a.id) // see bodyPart
+	return sp
+}
+
 // ID is the id the body will have.
 func (sp *Spool) ID() blob.ID { return sp.id }
 
@@ -176,8 +184,11 @@ func (b *Body) index(ctx context.Context) error {
 		Parts: x.Root.AppendBinary(nil), Preview: preview(r, x.Root), Attached: x.HasAttachment, subject: hashOf(x.BaseSubject),
 	}
 	b.meta.hashes, b.thread = threadHashes(x)
+	b.meta.fields = keepFields(x.Header)
 	b.meta.links = newLinks(x.MessageID, x.References, x.InReplyTo)
-	b.meta.Shape, err = shapeOf(r, x)
+	if b.meta.Shape, err = shapeOf(r, x); b.meta.fields != nil {
+		b.meta.Shape |= ShapeFields
+	}
 	return err
 }
 

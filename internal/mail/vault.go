@@ -155,6 +155,14 @@ func (e *edit) restore(ctx context.Context, b *Buried, threads map[ThreadID]Thre
 	}
 	e.known(&m)
 	e.exhume(vaultKey(b.Removed, b.Email), b)
+	if m.Shape&ShapeFields != 0 {
+		if m.fields, err = e.s.readFields(ctx, &m); ctx.Err() != nil {
+			return Placed{}, ctx.Err()
+		}
+		if m.fields == nil { // the body can't be read: the rest comes back
+			m.Shape &^= ShapeFields
+		}
+	}
 	err = e.link(box, &m, flags)
 	return Placed{e.a.id, box.ID, box.UIDValidity, m.UID, m.Email}, err
 }
