@@ -20,8 +20,8 @@ import (
 // ErrNotFound says that no body has that id.
 var ErrNotFound = errors.New("blob: no such body")
 
-// ID names one body for ever: 48 bits of milliseconds, then 80 random bits, so
-// that ids made later sort later. Its text form is the queue id that a sender
+// ID names one body for ever: 48 bits of milliseconds, then 80 random bits, of
+// which a caller may set the last 8, so that ids made later sort later. Its text form is the queue id that a sender
 // is told, the id in the Received line and the one in the log.
 type ID [16]byte
 

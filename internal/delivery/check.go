@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ var (
 // yet) could be accepted for one recipient now: 250 or 251, else the refusal:
 // 550 5.1.1 unknown user, 551 5.7.1 user elsewhere and no relaying, 450 4.2.1
 // account disabled, 452 4.2.2 mailbox full, 552 5.2.2 larger than the mailbox may be.
+// It notes in e an account that the message goes to.
 // A group can be written to while one of its members can.
 func (d *Delivery) Check(ctx context.Context, e *Envelope, rcpt address.Address, size int64) dsn.Status {
 	found, status, err := d.resolve(ctx, e, rcpt)
@@ -46,6 +48,7 @@ func (d *Delivery) Check(ctx context.Context, e *Envelope, rcpt address.Address,
 			return d.trouble(fmt.Errorf("quota of %s: %w", a.Address, err))
 		}
 		if status = room(quotas, size); status.OK() {
+			e.Near = cmp.Or(e.Near, a.ID)
 			return accepted
 		}
 	}

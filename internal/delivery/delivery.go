@@ -8,6 +8,7 @@
 package delivery
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -48,4 +49,14 @@ type Envelope struct {
 	EightBit  bool
 	// Skip: octets of the body that belong to local delivery only (the Return-Path line).
 	Skip int64
+	// Near: an account that it goes to, as Check found; 0: none that is known.
+	Near mail.AccountID
+}
+
+// Spool starts the body of the message, among those of an account that it goes to.
+func (d *Delivery) Spool(ctx context.Context, e *Envelope) *mail.Spool {
+	if e.Near == 0 {
+		return d.o.Mail.NewSpool(ctx)
+	}
+	return d.o.Mail.Account(e.Near).NewSpool(ctx)
 }

@@ -81,7 +81,7 @@ func (in *intake) next(ctx context.Context) (letter mail.Letter, more bool, err 
 
 // spool takes the parts of one message.
 func (in *intake) spool(ctx context.Context) (*mail.Body, error) {
-	sp := in.o.Mail.NewSpool(ctx)
+	sp := in.to.account.NewSpool(ctx)
 	in.size = 0
 	err := in.parts(ctx, &content{w: sp, mayUTF8: in.enabled.utf8Headers()})
 	if err == nil && in.size == 0 {

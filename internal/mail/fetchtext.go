@@ -19,20 +19,35 @@ func (a *Account) FetchText(ctx context.Context, id MailboxID, uids []UID, fn fu
 			return err
 		})
 	}
-	var m Meta
+	t := textReader{fn: fn}
 	return a.read(ctx, func(r kv.Reader) error {
-		return eachRow(r, keyMeta, a.id, id, uids, func(u UID, val []byte) error {
-			if !more {
-				return kv.ErrStop
-			}
-			if err := m.decode(u, val); err != nil {
-				return err
-			}
-			text, _, err := r.Get(bodyPart(m.Body), bodyKey(m.Body))
-			if err == nil {
-				more, err = fn(&m, text)
-			}
-			return err
-		})
+		t.r = r
+		return eachRow(r, keyMeta, a.id, id, uids, t.next)
 	})
+}
+
+// textReader reads the text of one message after the other in a View.
+type textReader struct {
+	r    kv.Reader
+	fn   func(m *Meta, text []byte) (more bool, err error)
+	m    Meta
+	key  [1][]byte
+	more bool
+}
+
+func (t *textReader) next(u UID, row []byte) error {
+	if err := t.m.decode(u, row); err != nil {
+		return err
+	}
+	found := false
+	t.key[0] = append(append(t.key[0][:0], keyBody), t.m.Body[:]...)
+	err := t.r.GetMulti(bodyPart(t.m.Body), t.key[:], func(_ int, text []byte) (err error) {
+		found = true
+		t.more, err = t.fn(&t.m, text)
+		return err
+	})
+	if err == nil && !found {
+		t.more, err = t.fn(&t.m, nil)
+	}
+	return stopUnless(t.more, err)
 }

@@ -26,7 +26,7 @@ func (x *session) data(ctx context.Context, _ *smtp.Command) {
 	// What has begun is ended even while the server shuts down: a client that
 	// gets no answer would send the message again.
 	ctx = context.WithoutCancel(ctx)
-	spool := x.o.Mail.NewSpool(ctx)
+	spool := x.o.Delivery.Spool(ctx, &x.mail.envelope)
 	in := &intake{x: x, spool: spool}
 	err := in.receive(x.c.DotReader(true))
 	if err == nil {

@@ -1,6 +1,7 @@
 package pebble
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -74,9 +75,15 @@ type reader struct {
 	snap *snapshot
 	buf  []byte
 	held []io.Closer // values handed out by Get
+
+	asked int              // keys that GetMulti was asked for
+	seeks *pebble.Iterator // of GetMulti, once they are many
 }
 
 func (r *reader) close() {
+	if r.seeks != nil {
+		r.seeks.Close()
+	}
 	for _, c := range r.held {
 		c.Close()
 	}
@@ -114,9 +121,20 @@ func (r *reader) Get(p kv.Part, key []byte) ([]byte, bool, error) {
 	return val, true, nil
 }
 
+// fewKeys is how many single reads of a View cost less than making an iterator.
+const fewKeys = 4
+
+// GetMulti reads keys one by one or, where a View asks for many, in one call or
+// several, with an iterator that it keeps: it knows where it is, so that the next
+// key is near, holds the files that it reads, and reads ahead in them.
 func (r *reader) GetMulti(p kv.Part, keys [][]byte, fn func(i int, val []byte) error) error {
+	r.asked += len(keys)
+	one := r.getOne
+	if r.asked >= fewKeys {
+		one = r.seekOne
+	}
 	for i, key := range keys {
-		if err := r.getOne(p, key, i, fn); err != nil {
+		if err := one(p, key, i, fn); err != nil {
 			return kv.Stopped(err)
 		}
 	}
@@ -129,6 +147,29 @@ func (r *reader) getOne(p kv.Part, key []byte, i int, fn func(i int, val []byte)
 		return err
 	}
 	defer closer.Close()
+	return fn(i, val)
+}
+
+func (r *reader) seekOne(p kv.Part, key []byte, i int, fn func(i int, val []byte) error) (err error) {
+	if r.seeks == nil {
+		if r.seeks, err = r.snap.NewIter(nil); err != nil {
+			return fmt.Errorf("read keys: %w", err)
+		}
+	}
+	it := r.seeks
+	r.buf = appendKey(r.buf[:0], p, key)
+	wanted := len(r.buf)
+	r.buf = append(r.buf, 0) // the limit: an absent key is not looked for behind it
+	if it.SeekGEWithLimit(r.buf[:wanted], r.buf) != pebble.IterValid || !bytes.Equal(it.Key(), r.buf[:wanted]) {
+		if err := it.Error(); err != nil {
+			return fmt.Errorf("read a key: %w", err)
+		}
+		return nil
+	}
+	val, err := it.ValueAndErr()
+	if err != nil {
+		return fmt.Errorf("read a key: %w", err)
+	}
 	return fn(i, val)
 }
 

@@ -88,7 +88,7 @@ func (b *bench) settle(root string) error {
 // deliver makes a letter of size octets and delivers it; p is the caller's own.
 func (d *bed) deliver(p *bufio.Writer, size int, to ...mail.Target) error {
 	ctx, l := d.bench.ctx, d.bench.letters
-	sp := d.NewSpool(ctx)
+	sp := d.Account(to[0].Account).NewSpool(ctx)
 	if err := l.write(sp, p, int(d.bench.serial.Add(1)), size); err != nil {
 		sp.Abort()
 		return err
