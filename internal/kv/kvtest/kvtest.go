@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -32,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) kv.Engine) {
 		{"DeleteRange", testDeleteRange},
 		{"Partitions", testPartitions},
 		{"GetMulti", testGetMulti},
+		{"GetMany", testGetMany},
 		{"Concurrent", testConcurrent},
 		{"LargeBatch", testLargeBatch},
 		{"SubmitOrder", testSubmitOrder},
@@ -340,6 +343,40 @@ func testGetMulti(t *testing.T, e kv.Engine) {
 		stop := func(int, []byte) error { return kv.ErrStop }
 		if err := r.GetMulti(part, ask, stop); err != nil {
 			t.Errorf("ErrStop: %v", err)
+		}
+		return nil
+	})
+}
+
+// testGetMany reads many keys in one snapshot: in no order, again, absent and
+// deleted ones, from several partitions, and within each other's callbacks.
+func testGetMany(t *testing.T, e kv.Engine) {
+	const n = 300
+	b, gone := new(kv.Batch), new(kv.Batch)
+	for i := range n {
+		key := fmt.Appendf(nil, "%03d", i)
+		b.Set(part+kv.Part(i%3), key, fmt.Appendf(nil, "%03d %s", i, strings.Repeat("value", i*7%1000)))
+		if i%5 == 0 {
+			gone.Delete(part+kv.Part(i%3), key)
+		}
+	}
+	commit(t, e, b)
+	commit(t, e, gone)
+	view(t, e, func(r kv.Reader) error {
+		for _, i := range append(rand.New(rand.NewPCG(1, 2)).Perm(n), 7, 7, 5, 8, n-1) {
+			got, p := "", part+kv.Part(i%3)
+			err := r.GetMulti(p, [][]byte{fmt.Appendf(nil, "%03d", i)}, func(_ int, val []byte) error {
+				within := r.GetMulti(part+1, [][]byte{[]byte("001"), []byte("000"), []byte("007")}, func(int, []byte) error { return nil })
+				got = string(val)
+				return within
+			})
+			want := ""
+			if i%5 != 0 {
+				want = fmt.Sprintf("%03d %s", i, strings.Repeat("value", i*7%1000))
+			}
+			if got != want || err != nil {
+				t.Errorf("%d: %.20q, %v; want %.20q", i, got, err, want)
+			}
 		}
 		return nil
 	})

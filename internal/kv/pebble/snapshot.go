@@ -76,13 +76,14 @@ type reader struct {
 	buf  []byte
 	held []io.Closer // values handed out by Get
 
-	asked int              // keys that GetMulti was asked for
-	seeks *pebble.Iterator // of GetMulti, once they are many
+	asked int                // keys that GetMulti was asked for
+	depth int                // of calls of GetMulti, each from the callback of the one before
+	seeks []*pebble.Iterator // of GetMulti, once they are many, by depth
 }
 
 func (r *reader) close() {
-	if r.seeks != nil {
-		r.seeks.Close()
+	for _, it := range r.seeks {
+		it.Close()
 	}
 	for _, c := range r.held {
 		c.Close()
@@ -129,6 +130,8 @@ const fewKeys = 4
 // key is near, holds the files that it reads, and reads ahead in them.
 func (r *reader) GetMulti(p kv.Part, keys [][]byte, fn func(i int, val []byte) error) error {
 	r.asked += len(keys)
+	r.depth++
+	defer func() { r.depth-- }()
 	one := r.getOne
 	if r.asked >= fewKeys {
 		one = r.seekOne
@@ -150,13 +153,11 @@ func (r *reader) getOne(p kv.Part, key []byte, i int, fn func(i int, val []byte)
 	return fn(i, val)
 }
 
-func (r *reader) seekOne(p kv.Part, key []byte, i int, fn func(i int, val []byte) error) (err error) {
-	if r.seeks == nil {
-		if r.seeks, err = r.snap.NewIter(nil); err != nil {
-			return fmt.Errorf("read keys: %w", err)
-		}
+func (r *reader) seekOne(p kv.Part, key []byte, i int, fn func(i int, val []byte) error) error {
+	it, err := r.seeker()
+	if err != nil {
+		return err
 	}
-	it := r.seeks
 	r.buf = appendKey(r.buf[:0], p, key)
 	wanted := len(r.buf)
 	r.buf = append(r.buf, 0) // the limit: an absent key is not looked for behind it
@@ -171,6 +172,19 @@ func (r *reader) seekOne(p kv.Part, key []byte, i int, fn func(i int, val []byte
 		return fmt.Errorf("read a key: %w", err)
 	}
 	return fn(i, val)
+}
+
+// seeker is the iterator of the present call of GetMulti: those of the calls
+// that it is in stay where they are.
+func (r *reader) seeker() (*pebble.Iterator, error) {
+	for len(r.seeks) < r.depth {
+		it, err := r.snap.NewIter(nil)
+		if err != nil {
+			return nil, fmt.Errorf("read keys: %w", err)
+		}
+		r.seeks = append(r.seeks, it)
+	}
+	return r.seeks[r.depth-1], nil
 }
 
 func (r *reader) Scan(p kv.Part, lo, hi []byte, o kv.ScanOptions, fn func(key, val []byte) error) error {
