@@ -44,6 +44,7 @@ type Store struct {
 	accounts map[kv.Part]*account
 	idle     *list.List // *account that nobody uses, the latest used first
 	pools    pools
+	ids      bodyIDs
 	chunks   chunks
 	old      atomic.Bool // the store is on its way from format 1: bodies may be where that had them
 	indexer

@@ -34,7 +34,7 @@ var errSpoolEnded = errors.New("mail: the spool has ended")
 
 // NewSpool starts a body with a fresh id.
 func (s *Store) NewSpool(ctx context.Context) *Spool {
-	return &Spool{s: s, ctx: ctx, id: blob.NewID(s.Now()), sum: sha256.New()}
+	return &Spool{s: s, ctx: ctx, id: s.ids.next(s.Now()), sum: sha256.New()}
 }
 
 // NewSpool starts a body that goes to this account, among others: bodies of

@@ -159,9 +159,7 @@ func (r *reader) seekOne(p kv.Part, key []byte, i int, fn func(i int, val []byte
 		return err
 	}
 	r.buf = appendKey(r.buf[:0], p, key)
-	wanted := len(r.buf)
-	r.buf = append(r.buf, 0) // the limit: an absent key is not looked for behind it
-	if it.SeekGEWithLimit(r.buf[:wanted], r.buf) != pebble.IterValid || !bytes.Equal(it.Key(), r.buf[:wanted]) {
+	if !r.isNext(it) && !r.seek(it) {
 		if err := it.Error(); err != nil {
 			return fmt.Errorf("read a key: %w", err)
 		}
@@ -172,6 +170,25 @@ func (r *reader) seekOne(p kv.Part, key []byte, i int, fn func(i int, val []byte
 		return fmt.Errorf("read a key: %w", err)
 	}
 	return fn(i, val)
+}
+
+// isNext steps to the key in buf if it is the one behind the present key, as far
+// as that is likely: both begin with the same octets.
+func (r *reader) isNext(it *pebble.Iterator) bool {
+	const alike = 9 // the partition and the kind of row
+	if !it.Valid() || len(r.buf) < alike || !bytes.HasPrefix(it.Key(), r.buf[:alike]) || bytes.Compare(it.Key(), r.buf) >= 0 {
+		return false
+	}
+	return it.Next() && bytes.Equal(it.Key(), r.buf)
+}
+
+// seek goes to the key in buf, if it is there. It does not look behind it.
+func (r *reader) seek(it *pebble.Iterator) bool {
+	n := len(r.buf)
+	r.buf = append(r.buf, 0)
+	found := it.SeekGEWithLimit(r.buf[:n], r.buf) == pebble.IterValid && bytes.Equal(it.Key(), r.buf[:n])
+	r.buf = r.buf[:n]
+	return found
 }
 
 // seeker is the iterator of the present call of GetMulti: those of the calls
