@@ -10,14 +10,8 @@ import (
 // text is nil where the body has to be opened. Both are valid only during the
 // call, which ends the reading if it returns false.
 func (a *Account) FetchText(ctx context.Context, id MailboxID, uids []UID, fn func(m *Meta, text []byte) (more bool, err error)) error {
-	more := true
 	if a.s.Shared { // a body at a time is as good as all of them there
-		return a.Fetch(ctx, id, uids, func(m *Meta) (err error) {
-			if more {
-				more, err = fn(m, nil)
-			}
-			return err
-		})
+		return a.Fetch(ctx, id, uids, func(m *Meta) error { return stopUnless(fn(m, nil)) })
 	}
 	t := textReader{fn: fn}
 	return a.read(ctx, func(r kv.Reader) error {
