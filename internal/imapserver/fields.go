@@ -34,7 +34,7 @@ func fieldsOf(items []imap.Item) (list []fields) {
 func isBrief(items []imap.Item) bool {
 	for i := range items {
 		switch items[i].Kind {
-		case imap.UID, imap.Flags, imap.ItemModSeq, imap.Size, imap.InternalDate, imap.Section:
+		case imap.UID, imap.Flags, imap.ItemModSeq, imap.Size, imap.InternalDate, imap.SaveDate, imap.ItemGmailLabels, imap.Section:
 		default:
 			return false
 		}

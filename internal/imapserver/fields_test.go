@@ -30,7 +30,7 @@ func TestFieldsAgree(t *testing.T) {
 	p := selectedPeer(t, s)
 	for _, names := range []string{"From", "to subject", "X-TUID MESSAGE-ID", "x-own", "Received From", "Cc", "From To Cc X-None"} {
 		for _, c := range []struct{ before, after string }{
-			{"UID FLAGS RFC822.SIZE ", ""}, {"ENVELOPE ", ""}, {"INTERNALDATE BODYSTRUCTURE ", "<5.20>"}, {"", "<0.3>"},
+			{"UID FLAGS RFC822.SIZE ", ""}, {"ENVELOPE ", ""}, {"INTERNALDATE SAVEDATE X-GM-LABELS ", ""}, {"INTERNALDATE BODYSTRUCTURE ", "<5.20>"}, {"", "<0.3>"},
 		} {
 			item := c.before + "BODY.PEEK[HEADER.FIELDS (" + names + ")]" + c.after
 			fields, read := p.do("FETCH 1:* ("+item+")"), p.do("FETCH 1:* ("+item+" BODY.PEEK[TEXT]<1.1>)")
