@@ -1,6 +1,9 @@
 package imapserver
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestSilentStoreHidesNobodyElse(t *testing.T) {
 	t.Parallel()
@@ -57,4 +60,57 @@ func TestMailboxDeletedElsewhere(t *testing.T) {
 	a.do("SELECT Archive")
 	b.want("DELETE Archive", "x OK")
 	a.want("STORE 1 +FLAGS (\\Seen)", "* BYE", "x NO [NONEXISTENT]")
+}
+
+// A body that is read is seen, whatever this session was told of its flags last.
+func TestSeenThoughAnotherUnsetIt(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, 1)
+	a, b := selectedPeer(t, s), selectedPeer(t, s)
+	a.do(`STORE 1 +FLAGS.SILENT (\Seen)`)
+	b.do(`STORE 1 -FLAGS.SILENT (\Seen)`)
+	a.want("FETCH 1 BODY[TEXT]<0.5>", `* 1 FETCH (UID 1 FLAGS (\Recent))`, `* 1 FETCH (FLAGS (\Recent \Seen) BODY[TEXT]<0> {5}`, "Hello)", "x OK")
+	b.want("FETCH 1 FLAGS", `* 1 FETCH (FLAGS ())`, `* 1 FETCH (UID 1 FLAGS (\Seen))`, "x OK")
+}
+
+// A FETCH shows no keyword that FLAGS has not named, and leaves none out.
+func TestKeywordsOfAnotherAreNamed(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, 1)
+	a, b := selectedPeer(t, s), selectedPeer(t, s)
+	b.do(`STORE 1 +FLAGS.SILENT (Later)`)
+	a.want(`STORE 1 +FLAGS (\Deleted)`, `* FLAGS (\Answered \Flagged \Deleted \Seen \Draft Later)`, "* OK [PERMANENTFLAGS", `* 1 FETCH (FLAGS (\Recent \Deleted Later))`, "x OK")
+}
+
+// MODIFIED names a message at least (RFC 7162 §3.1.3).
+func TestModifiedMessagesAreGone(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, 1)
+	a, b := selectedPeer(t, s), selectedPeer(t, s)
+	b.do(`STORE 1 +FLAGS.SILENT (\Deleted)`)
+	b.do("EXPUNGE")
+	a.want(`UID STORE 1 (UNCHANGEDSINCE 0) +FLAGS (\Seen)`, "* OK [HIGHESTMODSEQ", "* 1 EXPUNGE", "x OK UID STORE done")
+}
+
+// A client that was told a modseq but not yet of an earlier EXPUNGE is told from
+// where to resynchronise (RFC 7162 §6).
+func TestHighestModSeqWhileVanishedWaits(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, 3)
+	a, b := connect(t, s, s.Options(), nil), selectedPeer(t, s)
+	a.do(`LOGIN a@x.example "pass word"`)
+	a.do("ENABLE QRESYNC")
+	a.do("SELECT INBOX")
+	b.do(`STORE 2 +FLAGS.SILENT (\Deleted)`)
+	a.do("NOOP")
+	b.do("EXPUNGE")
+	a.want(`STORE 1 +FLAGS.SILENT (\Seen)`, "* 1 FETCH (UID 1 MODSEQ (6))", "* OK [HIGHESTMODSEQ 4]", "x OK")
+	a.do("UNSELECT")
+	a.send("x SELECT INBOX (QRESYNC (" + s.validity(t) + " 4))\r\n")
+	got := a.until("x ")
+	for _, want := range []string{"* VANISHED (EARLIER) 2", `* 1 FETCH (UID 1 FLAGS (\Seen) MODSEQ (6))`} {
+		if !slices.Contains(got, want) {
+			t.Errorf("%s is missing in %q", want, got)
+		}
+	}
 }

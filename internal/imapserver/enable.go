@@ -68,5 +68,5 @@ func (t *turn) wantModSeq() {
 }
 
 func (s *session) sayHighestModSeq() {
-	s.say("* OK [HIGHESTMODSEQ %d] highest", s.view.box.HighestModSeq)
+	s.say("* OK [HIGHESTMODSEQ %d] highest", s.view.whole)
 }

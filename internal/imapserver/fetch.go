@@ -30,6 +30,11 @@ func (t *turn) Fetch(ctx context.Context, c *imap.Fetch) error {
 	if f.modseq {
 		t.wantModSeq()
 	}
+	if f.sees || f.flags && t.view.vague {
+		if err := t.upToDate(ctx); err != nil {
+			return err
+		}
+	}
 	if c.Vanished {
 		if err := t.tellVanished(ctx, c.Set, mail.ModSeq(*c.ChangedSince), 0); err != nil {
 			return err
@@ -157,8 +162,12 @@ func (f *fetcher) run(ctx context.Context, picked []int) error {
 	case f.meta:
 		return f.runMetas(ctx, picked)
 	}
-	t := f.t
+	t, isGone := f.t, f.t.view.goneAt()
 	for _, i := range picked {
+		if isGone(i) {
+			f.gone()
+			continue
+		}
 		t.out = append(f.appendItems(t.out, i, nil), ")\r\n"...)
 	}
 	return t.write()
@@ -261,6 +270,9 @@ func (f *fetcher) see(ctx context.Context, picked []int) error {
 		return nil
 	}
 	changed, _, err := v.account.Store(ctx, v.box.ID, unseen, mail.AddFlags, mail.Seen, nil, 0)
+	if err == nil {
+		err = f.t.learnKeywords(ctx, nil, changed)
+	}
 	for _, item := range changed {
 		if i, known := v.find(item.UID); known {
 			v.items[i] = item

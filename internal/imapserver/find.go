@@ -39,6 +39,7 @@ func (t *turn) newFinder(ctx context.Context, v *view, charset string, key *imap
 		}
 	}
 	if f.modseq {
+		t.wantModSeq()
 		return f, t.upToDate(ctx)
 	}
 	return f, nil
@@ -49,9 +50,9 @@ func has(key *imap.Key, op imap.Op) bool {
 	return key.Contains(func(k *imap.Key) bool { return k.Op == op })
 }
 
-// upToDate lets the client know every modseq that a search by modseqs can find.
+// upToDate tells of what others have changed, so that the view has the flags and
+// modseqs that there are; numbers stay as they are.
 func (t *turn) upToDate(ctx context.Context) error {
-	t.wantModSeq()
 	if t.view == nil {
 		return nil
 	}

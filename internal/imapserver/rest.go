@@ -149,16 +149,22 @@ func (s *session) unfold(ctx context.Context) error {
 			for len(now) > 0 && now[0].UID < uid {
 				now = now[1:]
 			}
-			item := mail.Item{UID: uid}
-			if len(now) > 0 && now[0].UID == uid {
-				item = now[0]
-			}
-			if item.ModSeq > v.box.HighestModSeq {
-				item.Flags = unknownFlags
-			}
-			v.items = append(v.items, item)
+			v.items = append(v.items, v.recall(uid, now))
 		}
 	}
 	v.folded = nil
 	return nil
+}
+
+// recall is the message with that UID, which is the first there is now or gone.
+func (v *view) recall(uid mail.UID, now []mail.Item) mail.Item {
+	if len(now) == 0 || now[0].UID != uid {
+		v.gone = appendRange(v.gone, uid)
+		return mail.Item{UID: uid}
+	}
+	item := now[0]
+	if item.ModSeq > v.box.HighestModSeq {
+		item.Flags, v.vague = unknownFlags, true
+	}
+	return item
 }

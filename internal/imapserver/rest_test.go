@@ -44,6 +44,31 @@ func TestRestedSessionTellsWhatChanged(t *testing.T) {
 	}
 }
 
+// What a session that has rested does not know any more is never shown.
+func TestRestedSessionShowsTrueFlags(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t, 3)
+		a, b := connect(t, s, s.Options(), nil), selectedPeer(t, s)
+		a.do(`LOGIN a@x.example "pass word"`)
+		a.do("SELECT INBOX (CONDSTORE)")
+		rest := func(changes ...string) {
+			time.Sleep(restAfter + time.Second)
+			for _, c := range changes {
+				b.do(c)
+			}
+		}
+		rest(`STORE 2 FLAGS.SILENT (\Draft)`)
+		a.want("FETCH 1:2 FLAGS", `* 2 FETCH (UID 2 FLAGS (\Draft) MODSEQ (4))`, "* 1 FETCH (FLAGS ())", `* 2 FETCH (FLAGS (\Draft))`, "x OK")
+		rest(`STORE 2 +FLAGS.SILENT (\Seen)`)
+		a.want(`STORE 2 +FLAGS.SILENT (\Flagged)`, "* 2 FETCH (UID 2 MODSEQ (6))", `* 2 FETCH (UID 2 FLAGS (\Flagged \Seen \Draft) MODSEQ (6))`, "x OK")
+		rest(`STORE 1 +FLAGS.SILENT (\Deleted)`, "EXPUNGE")
+		a.want("FETCH 1:2 (FLAGS MODSEQ)", `* 2 FETCH (FLAGS (\Flagged \Seen \Draft) MODSEQ (6))`, "x NO [EXPUNGEISSUED]")
+		rest(`STORE 2 +FLAGS.SILENT (\Deleted)`)
+		a.want(`UID STORE 1:3 +FLAGS (\Seen)`, `* 3 FETCH (UID 3 FLAGS (\Deleted) MODSEQ (9))`, `* 2 FETCH (UID 2 FLAGS`, `* 3 FETCH (UID 3 FLAGS (\Deleted \Seen) MODSEQ (10))`, "* 1 EXPUNGE", "x OK")
+	})
+}
+
 // after ends IDLE, if it was begun, once the line was read, or asks.
 func (p *peer) after(begin, line string) []string {
 	p.t.Helper()

@@ -26,6 +26,7 @@ func (t *turn) Select(ctx context.Context, c *imap.Select) error {
 	if v.box, v.items, err = v.account.List(ctx, v.box.ID); err != nil {
 		return err
 	}
+	v.whole = v.box.HighestModSeq
 	t.view, t.state = v, imap.Selected
 	t.enabled.condstore = t.enabled.condstore || c.CondStore
 	t.claimRecent()

@@ -72,7 +72,8 @@ func (s *session) next(ctx context.Context) error {
 	if s.ended {
 		return s.newTurn(cmd).answer(errNoRight)
 	}
-	if kind(cmd) != alone && s.r.Ready() {
+	vague := s.view != nil && s.view.vague // then a FETCH begins with sync
+	if kind(cmd) != alone && !vague && s.r.Ready() {
 		return s.group(ctx, cmd)
 	}
 	return s.newTurn(cmd).do(ctx)

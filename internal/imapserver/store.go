@@ -32,12 +32,17 @@ func (t *turn) Store(ctx context.Context, c *imap.Store) error {
 	if err != nil || len(picked) == 0 {
 		return err
 	}
+	if v.vague && !c.Silent { // flags that stay as they are will be shown
+		if err := t.upToDate(ctx); err != nil {
+			return err
+		}
+	}
 	op := flagOps[c.Op]
 	changed, modified, err := v.store(ctx, c, v.uids(picked), op, system, keywords)
 	if err != nil {
 		return err
 	}
-	if err := t.learnKeywords(ctx, keywords); err != nil {
+	if err := t.learnKeywords(ctx, keywords, changed); err != nil {
 		return err
 	}
 	v.believe(changed, op, system|v.keywordBits(keywords), c.Silent)
@@ -80,8 +85,9 @@ const storing = mail.RightSeen | mail.RightWrite | mail.RightDeleteMessage
 // modseq if that is all the client does not know.
 func (t *turn) tellStored(c *imap.Store, picked []int, changed []mail.Item, modified []mail.UID) {
 	if !c.Silent {
+		isGone := t.view.goneAt()
 		for _, i := range picked {
-			if _, left := slices.BinarySearch(modified, t.view.items[i].UID); !left {
+			if _, left := slices.BinarySearch(modified, t.view.items[i].UID); !left && !isGone(i) {
 				t.sayItemFlags(i, c.UID)
 			}
 		}
@@ -111,9 +117,10 @@ func (v *view) modSeqs(uids []mail.UID) []mail.ModSeq {
 // what they are like: those whose modseq is as before were not told by sync.
 func (t *turn) tellModified(c *imap.Store, modified []mail.UID, before []mail.ModSeq, failed error) error {
 	var list []uint32
+	isGone := t.view.goneAt()
 	for n, uid := range modified {
 		i, known := t.view.find(uid)
-		if !known {
+		if !known || isGone(i) {
 			continue
 		}
 		if t.view.items[i].ModSeq == before[n] {
@@ -124,6 +131,9 @@ func (t *turn) tellModified(c *imap.Store, modified []mail.UID, before []mail.Mo
 		} else {
 			list = append(list, uint32(i+1))
 		}
+	}
+	if len(list) == 0 { // all are gone, and were told so
+		return failed
 	}
 	code := string(imap.AppendNumbers([]byte("MODIFIED "), list))
 	if failed != nil {
@@ -140,6 +150,8 @@ func (v *view) believe(changed []mail.Item, op mail.FlagOp, asked mail.Flags, si
 		i, known := v.find(item.UID)
 		switch {
 		case !known:
+		case silent && v.items[i].Flags == unknownFlags: // sync will tell
+			v.items[i].ModSeq = item.ModSeq
 		case silent:
 			v.items[i].Flags, v.items[i].ModSeq = combine(op, v.items[i].Flags, asked, v.kept()), item.ModSeq
 		default:
@@ -165,12 +177,13 @@ func combine(op mail.FlagOp, old, asked, kept mail.Flags) mail.Flags {
 // to messages that another session has expunged (RFC 2180 §4.2.1, RFC 9051
 // §7.1); UIDs that are gone are passed over (RFC 9051 §6.4.9).
 func (t *turn) missing(ctx context.Context, picked []int, uid bool) error {
-	err := t.sync(ctx, uid)
+	err := t.sync(ctx, t.mayExpunge())
 	if err != nil || uid || t.view == nil { // nil: the mailbox is gone too
 		return err
 	}
+	isGone := t.view.goneAt()
 	for _, i := range picked {
-		if t.view.isGone(t.view.items[i].UID) {
+		if isGone(i) {
 			return errGone
 		}
 	}
@@ -179,16 +192,24 @@ func (t *turn) missing(ctx context.Context, picked []int, uid bool) error {
 
 var errGone = &reply{"NO", "EXPUNGEISSUED", "some of these messages are gone"}
 
-// learnKeywords tells of keywords that are new to the mailbox, before a FETCH shows them.
-func (t *turn) learnKeywords(ctx context.Context, used []string) error {
-	if len(used) == 0 {
+// learnKeywords tells of keywords that are new to the mailbox, before a FETCH
+// shows them: those that the command has used, and those that another session
+// has given messages which it changed.
+func (t *turn) learnKeywords(ctx context.Context, used []string, changed []mail.Item) error {
+	v := t.view
+	if len(used) == 0 && !slices.ContainsFunc(changed, v.hasUnknown) {
 		return nil
 	}
-	box, err := t.view.account.MailboxByID(ctx, t.view.box.ID)
-	if err != nil || len(box.Keywords) == len(t.view.box.Keywords) {
+	box, err := v.account.MailboxByID(ctx, v.box.ID)
+	if err != nil || len(box.Keywords) == len(v.box.Keywords) {
 		return err
 	}
-	t.view.box.Keywords = box.Keywords
+	v.box.Keywords = box.Keywords
 	t.sayFlags()
 	return nil
+}
+
+// hasUnknown reports a message with keywords that the view has no names for.
+func (v *view) hasUnknown(item mail.Item) bool {
+	return item.Flags>>(mail.FirstKeyword+len(v.box.Keywords)) != 0
 }

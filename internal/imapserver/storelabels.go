@@ -28,6 +28,7 @@ func (t *turn) storeLabels(ctx context.Context, c *imap.Store) error {
 		return errNoRight
 	}
 	if c.UnchangedSince != nil {
+		t.wantModSeq()
 		if err := t.upToDate(ctx); err != nil {
 			return err
 		}
@@ -183,7 +184,7 @@ func (t *turn) mark(ctx context.Context, l *labelling, uid bool, uids []mail.UID
 	if err != nil {
 		return err
 	}
-	if err := t.learnKeywords(ctx, keywords); err != nil {
+	if err := t.learnKeywords(ctx, keywords, changed); err != nil {
 		return err
 	}
 	v.believe(changed, op, flags|v.keywordBits(keywords), l.silent)

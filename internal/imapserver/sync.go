@@ -40,7 +40,18 @@ func (s *session) sync(ctx context.Context, expunges bool) error {
 		s.tellGone()
 	}
 	s.tellChanged(d.Changed)
+	if v.vague = false; len(v.gone) == 0 {
+		v.whole = v.box.HighestModSeq
+	}
 	return s.updateChanged(ctx, d.Changed)
+}
+
+// tellWhole says that a client which resynchronises must begin before what it was
+// not told to be gone, whatever modseqs it was told since (RFC 7162 §6).
+func (s *session) tellWhole() {
+	if s.enabled.qresync && s.view != nil && len(s.view.gone) > 0 {
+		s.sayHighestModSeq()
+	}
 }
 
 // tellGone says EXPUNGE for what is gone, highest number first.

@@ -75,6 +75,7 @@ func (t *turn) update(ctx context.Context, err error, expunges bool) error {
 	if e := t.sync(ctx, expunges); e != nil && err == nil {
 		return e
 	}
+	t.tellWhole()
 	return err
 }
 

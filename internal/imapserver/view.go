@@ -17,7 +17,9 @@ type view struct {
 	readOnly bool // nothing can be changed
 	items    []mail.Item
 	folded   []mail.UIDRange // in place of items while the session rests; else nil
+	vague    bool            // some flags are unknownFlags, until sync has told
 	gone     []mail.UIDRange // expunged, but the client has not been told yet
+	whole    mail.ModSeq     // up to here the client was told all
 	saved    []mail.UIDRange // "$" (RFC 5182), in order
 	recent   []mail.UIDRange
 	updated  []*updated // searches that are kept up to date (RFC 5267)
@@ -31,6 +33,15 @@ func (v *view) find(uid mail.UID) (int, bool) {
 // isGone reports a message that the client has not been told is gone.
 func (v *view) isGone(uid mail.UID) bool {
 	return slices.ContainsFunc(v.gone, func(r mail.UIDRange) bool { return r.From <= uid && uid <= r.To })
+}
+
+// goneAt reports the same of the message at an index, for many of them.
+func (v *view) goneAt() func(i int) bool {
+	if len(v.gone) == 0 {
+		return func(int) bool { return false }
+	}
+	marks := v.marked(v.gone)
+	return func(i int) bool { return marks[i] }
 }
 
 // pick returns the indexes of a set, ascending and each once. Sequence numbers
