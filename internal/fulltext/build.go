@@ -26,8 +26,9 @@ type Builder struct {
 	begin   int      // of the current document in found
 	partly  []uint32 // relative to base
 	base    uint32
-	folded  []byte
-	kept    []byte
+	text    text // the current one
+	places  []place
+	common  uint32 // terms of fewer documents have no places
 }
 
 // entry is one term.
@@ -38,23 +39,27 @@ type entry struct {
 	class  Class
 	last   uint32 // the number of the latest document that has it, counted from 1
 	count  uint32 // of documents
+	places uint32
 }
 
-// builtDoc is a document and where its terms end in found.
+// builtDoc is a document, and where its terms and their places end.
 type builtDoc struct {
-	doc uint32 // relative to base
-	end int
+	doc       uint32 // relative to base
+	end       int    // in found
+	placesEnd int
+	placeless bool // nothing is known of its places
 }
 
 // NewBuilder returns an empty one.
 func NewBuilder() *Builder {
-	return &Builder{seed: maphash.MakeSeed(), slots: make([]uint32, 1<<14)}
+	return &Builder{seed: maphash.MakeSeed(), slots: make([]uint32, 1<<14), common: minDocuments}
 }
 
 // Reset makes it empty.
 func (b *Builder) Reset() {
 	clear(b.slots)
 	b.entries, b.terms, b.found, b.docs, b.partly = b.entries[:0], b.terms[:0], b.found[:0], b.docs[:0], b.partly[:0]
+	b.places = b.places[:0]
 }
 
 // Len is how many documents it holds.
@@ -66,7 +71,9 @@ func (b *Builder) Begin(doc uint32) {
 		b.base = doc &^ 63
 	}
 	b.begin = len(b.found)
-	b.docs = append(b.docs, builtDoc{doc - b.base, b.begin})
+	b.docs = append(b.docs, builtDoc{doc: doc - b.base, end: b.begin, placesEnd: len(b.places)})
+	b.text.begin(classCount)
+	b.text.at = 0
 }
 
 // MarkPartly says that the texts of the current document are not all indexed.
@@ -78,39 +85,66 @@ func (b *Builder) MarkPartly() {
 }
 
 // Add indexes a text of the current document, which need not be folded. Terms
-// with marks are indexed both ways.
-func (b *Builder) Add(class Class, text []byte) {
-	b.folded = fold.Plain(b.folded[:0], text)
-	for start, end, k := nextRun(b.folded, 0); k != apart; start, end, k = nextRun(b.folded, end) {
-		b.run(class, b.folded[start:end], k, false)
+// with marks are indexed both ways. Texts of one class that come one after the
+// other are pieces of one, as fold.Windows cuts it.
+func (b *Builder) Add(class Class, piece []byte) {
+	t := &b.text
+	if t.class != class {
+		t.begin(class)
 	}
-	if !fold.IsASCII(text) {
-		b.addMarked(class, text)
+	folded := t.fold.Plain(piece)
+	before := t.separation
+	if t.goesOn(folded) {
+		b.MarkPartly()
 	}
-	b.docs[len(b.docs)-1].end = len(b.found)
+	t.words = t.words[:0]
+	t.runs(folded, nil, func(run []byte, k kind, at uint32) {
+		if at > 0 {
+			t.words = append(t.words, placedWord{run, at})
+		}
+		b.run(class, run, k, false, at)
+	})
+	if !fold.IsASCII(piece) {
+		b.addMarked(folded, t.fold.Kept(piece), before)
+	}
+	d := &b.docs[len(b.docs)-1]
+	d.end = len(b.found)
+	b.endPlaces(d)
 }
 
-func (b *Builder) addMarked(class Class, text []byte) {
-	b.kept = fold.Kept(b.kept[:0], text)
-	if bytes.Equal(b.kept, b.folded) {
+// addMarked indexes the terms of the kept form that have marks. They stand where
+// the same words of the plain form do; where the forms are too different for
+// that, nothing is known of the document's places.
+func (b *Builder) addMarked(folded, kept []byte, before separation) {
+	if bytes.Equal(kept, folded) {
 		return
 	}
-	for start, end, k := nextRun(b.kept, 0); k != apart; start, end, k = nextRun(b.kept, end) {
-		if run := b.kept[start:end]; fold.Marked(run) {
-			b.run(class, run, k, true)
+	t := &b.text
+	same, words := true, t.words
+	after := before
+	after.runs(kept, t.bare, func(run []byte, k kind, at uint32) {
+		if at > 0 {
+			same = same && len(words) > 0 && words[0].at == at && bytes.Equal(words[0].run, t.bare(run))
+			words = words[min(1, len(words)):]
 		}
+		if fold.Marked(run) {
+			b.run(t.class, run, k, true, at)
+		}
+	})
+	if !same || len(words) > 0 || after.at != t.at || after.kind != t.kind {
+		b.docs[len(b.docs)-1].placeless = true
 	}
 }
 
-// run indexes the terms of a run, all or those with marks only.
-func (b *Builder) run(class Class, run []byte, k kind, marked bool) {
+// run indexes the terms of a run, all or those with marks only; at is its place.
+func (b *Builder) run(class Class, run []byte, k kind, marked bool, at uint32) {
 	switch {
 	case k == dense:
 		for term := range pairs(run) {
 			b.maybe(class, term, marked)
 		}
 	case len(run) <= maxTerm:
-		b.term(class, run)
+		b.term(class, run, at)
 	case len(run) > maxWord:
 		b.MarkPartly()
 	default:
@@ -124,26 +158,26 @@ func (b *Builder) run(class Class, run []byte, k kind, marked bool) {
 
 func (b *Builder) maybe(class Class, term []byte, marked bool) {
 	if !marked || fold.Marked(term) {
-		b.term(class, term)
+		b.term(class, term, 0)
 	}
 }
 
 // term notes that the current document has a term.
-func (b *Builder) term(class Class, term []byte) {
+func (b *Builder) term(class Class, term []byte, at uint32) {
 	h := uint32(maphash.Bytes(b.seed, term)) ^ uint32(class)*0x9e3779b1
 	mask := uint32(len(b.slots) - 1)
-	at := h & mask
-	for ; b.slots[at] != 0; at = (at + 1) & mask {
-		e := &b.entries[b.slots[at]-1]
+	slot := h & mask
+	for ; b.slots[slot] != 0; slot = (slot + 1) & mask {
+		e := &b.entries[b.slots[slot]-1]
 		if e.hash == h && e.class == class && int(e.length) == len(term) && string(b.bytesOf(e)) == string(term) {
-			b.note(b.slots[at] - 1)
+			b.note(b.slots[slot]-1, at)
 			return
 		}
 	}
 	b.entries = append(b.entries, entry{hash: h, start: uint32(len(b.terms)), length: uint8(len(term)), class: class})
 	b.terms = append(b.terms, term...)
-	b.slots[at] = uint32(len(b.entries))
-	b.note(uint32(len(b.entries) - 1))
+	b.slots[slot] = uint32(len(b.entries))
+	b.note(uint32(len(b.entries)-1), at)
 	if len(b.entries) > len(b.slots)/2 {
 		b.grow()
 	}
@@ -151,19 +185,22 @@ func (b *Builder) term(class Class, term []byte) {
 
 func (b *Builder) bytesOf(e *entry) []byte { return b.terms[e.start : e.start+uint32(e.length)] }
 
-// note adds a term to the current document, unless it has it already.
-func (b *Builder) note(number uint32) {
+// note adds a term to the current document, unless it has it already, and where it stands.
+func (b *Builder) note(number, at uint32) {
 	e, doc := &b.entries[number], uint32(len(b.docs))
-	if e.last == doc {
-		return
+	if e.last != doc {
+		if len(b.found)-b.begin >= maxDistinct {
+			b.MarkPartly()
+			return
+		}
+		e.last = doc
+		e.count++
+		b.found = append(b.found, number)
 	}
-	if len(b.found)-b.begin >= maxDistinct {
-		b.MarkPartly()
-		return
+	if at > 0 && e.class.hasPlaces() {
+		e.places++
+		b.places = append(b.places, place{number, at})
 	}
-	e.last = doc
-	e.count++
-	b.found = append(b.found, number)
 }
 
 func (b *Builder) grow() {
@@ -224,13 +261,15 @@ func (b *Builder) lists() [][]uint32 {
 
 // write gives the terms in order to a segment.
 func (b *Builder) write(w *segmentWriter) error {
-	lists := b.lists()
+	lists, places := b.lists(), b.placesOf(b.common)
+	var written []byte
 	for _, n := range b.ordered() {
 		e := &b.entries[n]
 		if e.count == 0 {
 			continue
 		}
-		if err := w.add(e.class, b.bytesOf(e), lists[n]); err != nil {
+		written = appendPlaces(written[:0], lists[n], places[n])
+		if err := w.add(e.class, b.bytesOf(e), lists[n], written); err != nil {
 			return err
 		}
 	}

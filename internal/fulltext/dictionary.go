@@ -27,6 +27,7 @@ type chunk struct {
 // posting is where a term's documents stand.
 type posting struct {
 	chunk      uint32
+	nth        uint32 // term of the chunk
 	start, end uint32 // in the row of lists
 	bits       bool
 }
@@ -138,7 +139,7 @@ func (d *dictionary) chunkOf(at, last uint32, term []byte) uint32 {
 
 // posting is where the documents of a term of a chunk are.
 func (d *dictionary) posting(chunk, number uint32) posting {
-	p := posting{chunk: chunk, end: d.lists[number] >> 1, bits: d.lists[number]&1 != 0}
+	p := posting{chunk: chunk, nth: number - d.chunks[chunk].first, end: d.lists[number] >> 1, bits: d.lists[number]&1 != 0}
 	if number > d.chunks[chunk].first {
 		p.start = d.lists[number-1] >> 1
 	}

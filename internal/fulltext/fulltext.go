@@ -5,7 +5,8 @@
 // are the terms of a text's plain form (package fold): runs of letters and
 // digits, and pairs of characters where words are not written apart; and those
 // terms of its kept form that have marks, so that "hà" is found at once among
-// all the words that are "ha" without. The terms
+// all the words that are "ha" without. With the words of bodies, subjects and
+// names it is kept where they stand, so that a phrase is found at once. The terms
 // of a range of documents make a segment, which never changes; when there are
 // many small ones they are merged into a larger.
 //
@@ -81,6 +82,7 @@ var stateKey = []byte{KeyState}
 const (
 	rowTerms  = 'd' // the terms of a chunk, in order, and the lengths of their lists
 	rowLists  = 'l' // the documents of each term of a chunk
+	rowPlaces = 'o' // where in the documents the terms of a chunk stand
 	rowPartly = 'p' // the documents that are not wholly indexed
 )
 

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"tem/internal/fold"
 )
 
 func FuzzState(f *testing.F) {
@@ -71,34 +69,39 @@ func FuzzList(f *testing.F) {
 	})
 }
 
-// FuzzTerms holds the terms of a text to what a query looks for.
+// FuzzTerms holds what the index finds to what the text contains.
 func FuzzTerms(f *testing.F) {
 	f.Add("ha noi", "Thủ đô Hà Nội")
+	f.Add("thủ đô hà", "Thủ đô Hà Nội")
+	f.Add("bar baz", "foo ❤\ufe0f bar baz, q \u0303 x")
 	f.Add("人民", "中华人民")
+	f.Add("人 foo", "中华人\ufe0f foo")
 	f.Add(strings.Repeat("ab", 17), strings.Repeat("ab", 300))
 	f.Fuzz(func(t *testing.T, query, text string) {
-		p := fold.Compile(query)
-		q, b := NewQuery(p), NewBuilder()
-		b.Begin(0)
-		b.Add(Body, []byte(text))
-		if len(b.partly) > 0 {
-			return
-		}
-		all := bytes.Join([][]byte{nil, joined(b), nil}, []byte{0})
-		found := true
-		for _, n := range q.needles {
-			found = found && bytes.Contains(all, n)
-		}
-		if want := p.MatchString(text); want && !found || q.Exact() && found != want {
-			t.Errorf("%q in %q: %v, want %v (exact %v)", query, text, found, want, q.Exact())
-		}
+		w := newWorld(t)
+		w.texts[0], w.texts[1] = [2]string{text, query}, [2]string{query, text}
+		w.index(1)
+		w.index(2)
+		w.check(query)
 	})
 }
 
-func joined(b *Builder) []byte {
-	var terms [][]byte
-	for i := range b.entries {
-		terms = append(terms, b.bytesOf(&b.entries[i]))
-	}
-	return bytes.Join(terms, []byte{0})
+func FuzzPlaces(f *testing.F) {
+	f.Add([]byte{5, 2, 0, 0x81, 1, 4})
+	f.Fuzz(func(t *testing.T, row []byte) {
+		r := placesReader{rest: row}
+		var docs []uint32
+		var places []uint64
+		for doc := uint32(0); len(r.rest) > 0 && r.err == nil; doc++ {
+			docs = append(docs, doc)
+			r.next(func(at uint32) { places = append(places, uint64(doc)<<32|uint64(at)) })
+		}
+		if r.err != nil || len(places) == 0 {
+			return
+		}
+		again := appendPlaces(nil, docs, places)
+		if len(again) > len(row) || !bytes.Equal(again, row) && len(again) == len(row) {
+			t.Errorf("%x is written as %x", row, again)
+		}
+	})
 }

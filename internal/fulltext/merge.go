@@ -74,6 +74,8 @@ type merger struct {
 	out    *segmentWriter
 	partly []uint32
 	docs   []uint32 // of the current term
+	places []byte
+	known  bool // some of the places are
 	term   []byte
 }
 
@@ -81,10 +83,12 @@ type merger struct {
 type cursor struct {
 	segment
 	chunkReader
-	chunk uint32 // the next one
-	lists []byte // of the current chunk, from the current term's on
-	buf   []uint32
-	done  bool
+	chunk  uint32 // the next one
+	lists  []byte // of the current chunk, from the current term's on
+	places []byte // of the current term
+	later  []byte // of the terms after it
+	buf    []uint32
+	done   bool
 }
 
 func (m *merger) run(segments []segment) error {
@@ -130,7 +134,7 @@ func (c *cursor) compare(class Class, term []byte) int {
 // merge writes the term that least is at, with the documents of all that have it.
 func (m *merger) merge(cursors []cursor, least *cursor) error {
 	class := least.class
-	m.term, m.docs = append(m.term[:0], least.term...), m.docs[:0]
+	m.term, m.docs, m.places, m.known = append(m.term[:0], least.term...), m.docs[:0], m.places[:0], false
 	for i := range cursors {
 		c := &cursors[i]
 		if c.done || c.compare(class, m.term) != 0 {
@@ -146,18 +150,35 @@ func (m *merger) merge(cursors []cursor, least *cursor) error {
 	if len(m.docs) == 0 {
 		return nil
 	}
-	return m.out.add(class, m.term, m.docs)
+	if !m.known {
+		m.places = m.places[:0]
+	}
+	return m.out.add(class, m.term, m.docs, m.places)
 }
 
-// take adds the living documents of the cursor's term.
+// take adds the living documents of the cursor's term, and its places in them.
 func (m *merger) take(c *cursor) (err error) {
 	c.buf, err = appendDocs(c.buf[:0], c.lists[:c.list], c.bits)
+	if err != nil {
+		return err
+	}
+	known := len(c.places) > 0
+	p := placesReader{rest: c.places}
 	for _, d := range c.buf {
+		row, here := []byte{0}, false
+		if known {
+			row = p.rest
+			here = p.next(nil)
+			row = row[:len(row)-len(p.rest)]
+		}
 		if d += c.base(); m.live.Has(d) {
-			m.docs = append(m.docs, d-m.base)
+			m.docs, m.places, m.known = append(m.docs, d-m.base), append(m.places, row...), m.known || here
 		}
 	}
-	return err
+	if len(p.rest) > 0 {
+		p.err = ErrDamaged
+	}
+	return p.err
 }
 
 // next goes to the cursor's next term, in the next chunk if need be.
@@ -180,7 +201,11 @@ func (m *merger) next(c *cursor) error {
 	if c.list > uint64(len(c.lists)) {
 		return ErrDamaged
 	}
-	return nil
+	var err error
+	if c.class.hasPlaces() {
+		c.places, c.later, err = termPlaces(c.later)
+	}
+	return err
 }
 
 func (m *merger) load(c *cursor) error {
@@ -188,12 +213,26 @@ func (m *merger) load(c *cursor) error {
 	if err != nil {
 		return err
 	}
-	c.chunk++
 	if c.chunkReader, err = readChunk(rows[0]); err != nil {
 		return err
 	}
+	c.places, c.later = nil, nil
+	if c.class.hasPlaces() {
+		if c.later, err = m.readPlaces(c); err != nil {
+			return err
+		}
+	}
+	c.chunk++
 	c.lists, err = unseal(rows[1])
 	return err
+}
+
+func (m *merger) readPlaces(c *cursor) ([]byte, error) {
+	rows, err := m.read(rowKey(c.number, rowPlaces, c.chunk))
+	if err != nil {
+		return nil, err
+	}
+	return unseal(rows[0])
 }
 
 // read copies rows; segments don't change, so no snapshot is held.

@@ -10,12 +10,14 @@ import (
 // one before, how many follow, those, and the length of its list times two,
 // plus one if the list is a bit set. The row of lists has these, one after the
 // other: distances between documents minus one, or bits. Documents are counted
-// from the segment's base.
+// from the segment's base. A row of places has, for each term, how many octets
+// and these; see places.go.
 
-// A chunk is closed when it has so many octets of terms or of lists.
+// A chunk is closed when it has so many octets of terms, of lists or of places.
 const (
-	chunkTerms = 4 << 10
-	chunkLists = 32 << 10
+	chunkTerms  = 4 << 10
+	chunkLists  = 32 << 10
+	chunkPlaces = 64 << 10
 )
 
 // segmentWriter makes the rows of a segment from terms in order.
@@ -27,11 +29,13 @@ type segmentWriter struct {
 	class  Class
 	terms  []byte // of the current chunk
 	lists  []byte
+	places []byte
 	last   []byte // the latest term
 }
 
-func (w *segmentWriter) add(class Class, term []byte, docs []uint32) error {
-	if len(w.terms) > 0 && (class != w.class || len(w.terms) >= chunkTerms || len(w.lists) >= chunkLists) {
+// add adds a term; places is as appendPlaces writes it.
+func (w *segmentWriter) add(class Class, term []byte, docs []uint32, places []byte) error {
+	if len(w.terms) > 0 && (class != w.class || len(w.terms) >= chunkTerms || len(w.lists) >= chunkLists || len(w.places) >= chunkPlaces) {
 		if err := w.flush(); err != nil {
 			return err
 		}
@@ -49,6 +53,12 @@ func (w *segmentWriter) add(class Class, term []byte, docs []uint32) error {
 	w.terms = append(w.terms, term[shared:]...)
 	w.terms = binary.AppendUvarint(w.terms, uint64(len(w.lists)-before)<<1|isBits)
 	w.last = append(w.last[:0], term...)
+	if class.hasPlaces() {
+		if len(places) > maxTermPlaces {
+			places = nil
+		}
+		w.places = append(binary.AppendUvarint(w.places, uint64(len(places))), places...)
+	}
 	return nil
 }
 
@@ -61,8 +71,11 @@ func (w *segmentWriter) flush() error {
 	if err == nil {
 		err = w.set(rowKey(w.number, rowLists, w.chunks), seal(w.lists))
 	}
+	if err == nil && w.class.hasPlaces() {
+		err = w.set(rowKey(w.number, rowPlaces, w.chunks), seal(w.places))
+	}
 	w.chunks++
-	w.terms, w.lists = nil, make([]byte, 0, len(w.lists))
+	w.terms, w.lists, w.places = nil, make([]byte, 0, len(w.lists)), make([]byte, 0, len(w.places))
 	return err
 }
 

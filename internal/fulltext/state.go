@@ -11,7 +11,7 @@ import (
 )
 
 // stateVersion is the layout of the rows; another one is dropped and made again.
-const stateVersion = 1
+const stateVersion = 2 // 1 had no places
 
 // State is an account's index at one moment.
 type State struct {
@@ -40,7 +40,10 @@ func (s *segment) words() int { return int((s.hi-s.base())/64 + 1) }
 // Next is the first document that is not indexed.
 func (s *State) Next() uint32 { return s.next }
 
-// Load reads an account's state. With ErrDamaged the state is good for Drop only.
+// errOtherFormat says that the index was written by another version of this package.
+var errOtherFormat = errors.New("fulltext: the index has another format")
+
+// Load reads an account's state. With an error for IsDamaged the state is good for Drop only.
 func Load(r kv.Reader, part kv.Part) (*State, error) {
 	row, ok, err := r.Get(part, stateKey)
 	if err != nil {
@@ -72,8 +75,11 @@ func (s *State) append(dst []byte) []byte {
 
 func (s *State) decode(row []byte) error {
 	row, err := unseal(row)
-	if err != nil || len(row) < 9 || row[0] != stateVersion {
+	if err != nil || len(row) < 9 {
 		return ErrDamaged
+	}
+	if row[0] != stateVersion {
+		return errOtherFormat
 	}
 	s.epoch = binary.BigEndian.Uint64(row[1:])
 	row = row[9:]
@@ -125,4 +131,4 @@ func uint32Of(row []byte, v *uint32) ([]byte, error) {
 }
 
 // IsDamaged reports an error that a new index mends.
-func IsDamaged(err error) bool { return errors.Is(err, ErrDamaged) }
+func IsDamaged(err error) bool { return errors.Is(err, ErrDamaged) || errors.Is(err, errOtherFormat) }

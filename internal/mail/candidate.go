@@ -22,24 +22,33 @@ type candidate struct {
 	item    Item
 	doc     uint32
 
-	m            Meta // valid if r is not nil
-	reader       blob.Reader
-	text         message.SearchText
-	header       message.Header
-	body, heads  fold.Text // the text of the body and of all headers
-	field        fold.Text
-	buf          [3][]byte // memory of these
-	hasBody, has bool      // body and heads are of this message
+	m         Meta // valid if r is not nil
+	reader    blob.Reader
+	text      message.SearchText
+	header    message.Header
+	hasHeader bool
+	heads     soughtText // all headers
+	body      soughtText
+	field     fold.Text
+	buf, room []byte // memory of headers, and of the whole message if it is small
+}
+
+// newCandidate tries the conditions of a plan that look for some texts.
+func (a *Account) newCandidate(ctx context.Context, box *Mailbox, p *soughtTexts) *candidate {
+	return &candidate{
+		ctx: ctx, s: a.s, account: a.id, box: box, text: message.SearchText{Room: message.NewTextRoom()},
+		heads: soughtText{search: fold.NewSearch(p.heads)}, body: soughtText{search: fold.NewSearch(p.body)},
+	}
 }
 
 func (c *candidate) close() {
 	if c.reader != nil {
 		c.reader.Close()
 	}
-	c.reader, c.hasBody, c.has = nil, false, false
+	c.reader, c.hasHeader, c.heads.read, c.body.read = nil, false, false, false
 }
 
-// open opens the message and reads its header.
+// open opens the message.
 func (c *candidate) open() error {
 	if c.r == nil {
 		return errNeedsMessage
@@ -51,23 +60,35 @@ func (c *candidate) open() error {
 	if err != nil {
 		return err
 	}
-	if c.reader, err = c.s.openIn(c.ctx, c.r, c.m.Body); err != nil {
+	if c.reader, err = c.s.openIn(c.ctx, c.r, c.m.Body, &c.room); err != nil {
 		return err
 	}
-	c.text = message.SearchText{R: c.reader, Root: root}
-	c.header, err = c.text.Header()
+	c.text.R, c.text.Root = c.reader, root
+	return nil
+}
+
+// readHeader reads the header of the message, which is open.
+func (c *candidate) readHeader() (err error) {
+	if !c.hasHeader {
+		c.header, err = c.text.Header()
+		c.hasHeader = err == nil
+	}
 	return err
 }
 
-// openIn is OpenBody within a snapshot, without a copy: what it gives is valid
-// as long as that.
-func (s *Store) openIn(ctx context.Context, r kv.Reader, id blob.ID) (blob.Reader, error) {
-	val, ok, err := r.Get(bodyPart(id), bodyKey(id))
+// openIn is OpenBody within a snapshot. A body that lies beside the rows is
+// copied into room, for which many are read with one iterator.
+func (s *Store) openIn(ctx context.Context, r kv.Reader, id blob.ID, room *[]byte) (blob.Reader, error) {
+	found := false
+	err := r.GetMulti(bodyPart(id), [][]byte{bodyKey(id)}, func(_ int, val []byte) error {
+		*room, found = append((*room)[:0], val...), true
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	if ok {
-		return valueReader(val), nil
+	if found {
+		return valueReader(*room), nil
 	}
 	return s.OpenBody(ctx, id)
 }

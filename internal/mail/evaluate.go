@@ -24,6 +24,7 @@ func (a *Account) Search(ctx context.Context, id MailboxID, q Query) ([]UID, err
 func (a *Account) SearchWith(ctx context.Context, id MailboxID, q Query, o SearchOptions) ([]UID, error) {
 	var box Mailbox
 	var p plan
+	var sought soughtTexts
 	var list []entry
 	err := a.read(ctx, func(r kv.Reader) (err error) {
 		if box, err = readMailbox(r, a.id, id); err != nil {
@@ -33,13 +34,17 @@ func (a *Account) SearchWith(ctx context.Context, id MailboxID, q Query, o Searc
 		if p, err = pl.plan(q); err != nil {
 			return err
 		}
+		sought = pl.sought
 		if list, err = a.entries(r, &box, &p, spanOf(q)); err != nil {
 			return err
 		}
 		return decideCheaply(ctx, &box, &p, list)
 	})
 	if err == nil {
-		err = a.decide(ctx, &box, &p, list, o.Progress)
+		err = a.decide(ctx, &box, &p, &sought, list, o.Progress)
+	}
+	if p.behind { // only now, so as not to stand in the way of the reading
+		a.s.noteTail(a.id)
 	}
 	return matching(list), err
 }
@@ -199,7 +204,7 @@ const chunkSize = 64
 
 // decide reads the messages that are still undecided, on all processors. One that
 // has gone meanwhile does not match.
-func (a *Account) decide(ctx context.Context, box *Mailbox, p *plan, list []entry, tell func(done, total int)) error {
+func (a *Account) decide(ctx context.Context, box *Mailbox, p *plan, sought *soughtTexts, list []entry, tell func(done, total int)) error {
 	var left []*entry
 	for i := range list {
 		if list[i].verdict == undecided {
@@ -214,7 +219,7 @@ func (a *Account) decide(ctx context.Context, box *Mailbox, p *plan, list []entr
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(chunks)) {
 		wg.Go(func() {
-			c := &candidate{ctx: ctx, s: a.s, account: a.id, box: box}
+			c := a.newCandidate(ctx, box, sought)
 			for i := next.Add(1); i <= int64(len(chunks)); i = next.Add(1) {
 				if err := c.decide(p, chunks[i-1]); err != nil {
 					cancel(err)

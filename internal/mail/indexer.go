@@ -59,7 +59,7 @@ func (ix *indexer) note(account kv.Part) { ix.enqueue(account, task{}) }
 
 // reportDamage has an index made again.
 func (ix *indexer) reportDamage(account kv.Part, err error) {
-	ix.log.Warn("the text index is damaged and will be made again", "account", account, "err", err)
+	ix.log.Warn("the text index can't be used and will be made again", "account", account, "err", err)
 	ix.enqueue(account, task{rebuild: true})
 }
 

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 
 	"tem/internal/blob"
+	"tem/internal/fold"
 	"tem/internal/fulltext"
 	"tem/internal/kv"
 	"tem/internal/message"
@@ -87,8 +89,9 @@ type indexBatch struct {
 	guard kv.Condition // the account is the one that was read
 
 	r     kv.Reader
-	texts [fulltext.Bcc + 1][]byte
+	texts [fulltext.Bcc + 1][]byte // of the header
 	bytes int64
+	room  []byte // memory of one message
 }
 
 // maxBatch is how many octets of messages make a batch full, so that none is
@@ -134,7 +137,7 @@ func (t *indexBatch) read(r kv.Reader) (err error) {
 func (t *indexBatch) add(m *Meta) error {
 	t.b.Begin(uint32(m.Email))
 	t.bytes += m.Size
-	body, err := t.s.openIn(t.ctx, t.r, m.Body)
+	body, err := t.s.openIn(t.ctx, t.r, m.Body, &t.room)
 	if errors.Is(err, blob.ErrNotFound) {
 		t.b.MarkPartly()
 		return nil
@@ -162,16 +165,25 @@ func (t *indexBatch) addTexts(text message.SearchText) error {
 		t.addField(name, value)
 		return true
 	})
-	if t.texts[fulltext.Header], err = text.AppendPartHeaders(t.texts[fulltext.Header]); err != nil {
-		return err
-	}
-	if t.texts[fulltext.Body], err = text.AppendBody(t.texts[fulltext.Body]); err != nil {
-		return err
-	}
 	for class, text := range t.texts {
 		t.b.Add(fulltext.Class(class), text)
 	}
-	return nil
+	if err := t.addPieces(fulltext.Header, text.WritePartHeaders); err != nil {
+		return err
+	}
+	return t.addPieces(fulltext.Body, text.WriteBody)
+}
+
+// addPieces adds a text of which little is in memory at a time.
+func (t *indexBatch) addPieces(class fulltext.Class, write func(io.Writer) error) error {
+	windows := fold.NewWindows(func(piece []byte) error {
+		t.b.Add(class, piece)
+		return t.ctx.Err()
+	})
+	if err := write(windows); err != nil {
+		return err
+	}
+	return windows.End()
 }
 
 // addField adds a field's name to the header, and its value to its class unless it is noise.

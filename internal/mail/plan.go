@@ -23,6 +23,8 @@ type plan struct {
 	flags bool // the flags row is needed
 	match func(c *candidate) (bool, error)
 	bound func(v *textView) (bounds, error) // nil: the text index says nothing
+
+	behind bool // the text index lacks much of what it was asked about
 }
 
 // bounds are what the text index says of a condition: these messages match for
@@ -36,6 +38,7 @@ type planner struct {
 	box     *Mailbox
 	shared  map[MailboxID]UIDs // for InMailbox: the messages whose emails are there, too, joined; nil: not looked for yet
 	texts   int                // how many texts are looked for
+	sought  soughtTexts
 }
 
 func (p *planner) plan(q Query) (plan, error) {

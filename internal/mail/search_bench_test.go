@@ -239,3 +239,32 @@ func BenchmarkTextIndex(b *testing.B) {
 	}
 	b.ReportMetric(float64(threadCPU()-before)/1e3/float64(b.N)/n, "cpu-µs/message")
 }
+
+// BenchmarkSearchUnindexed reads 10,000 messages for each search.
+func BenchmarkSearchUnindexed(b *testing.B) {
+	const n = 10000
+	s := diskStore(b)
+	newCorpus().fill(b, s, n)
+	m, err := s.Account(alice).Mailbox(b.Context(), inbox)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, q := range []Query{BodyText("xyzzyx"), BodyText("garbage collector"), BodyText("nghìn năm"), AnyText("xyzzyx")} {
+		b.Run(fmt.Sprint(q), func(b *testing.B) {
+			before := processCPU()
+			for b.Loop() {
+				if _, err := s.Account(alice).Search(b.Context(), m.ID, q); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(processCPU()-before)/1e3/float64(b.N)/n, "cpu-µs/message")
+		})
+	}
+}
+
+// processCPU is the processor time of the whole process, in nanoseconds.
+func processCPU() int64 {
+	var u unix.Rusage
+	unix.Getrusage(unix.RUSAGE_SELF, &u)
+	return u.Utime.Nano() + u.Stime.Nano()
+}

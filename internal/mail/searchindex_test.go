@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"mime/quotedprintable"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -170,15 +171,15 @@ func (l *library) read(raw string) readText {
 		l.t.Fatal(err)
 	}
 	text := message.SearchText{R: strings.NewReader(raw), Root: ix.Root}
-	h, err := text.AppendPartHeaders(message.AppendHeader(nil, ix.Header))
-	if err != nil {
+	var head, body strings.Builder
+	head.Write(message.AppendHeader(nil, ix.Header))
+	if err := text.WritePartHeaders(&head); err != nil {
 		l.t.Fatal(err)
 	}
-	b, err := text.AppendBody(nil)
-	if err != nil {
+	if err := text.WriteBody(&body); err != nil {
 		l.t.Fatal(err)
 	}
-	l.seen[raw] = readText{string(h), string(b), ix.Header}
+	l.seen[raw] = readText{head.String(), body.String(), ix.Header}
 	return l.seen[raw]
 }
 
@@ -243,6 +244,18 @@ func (l *library) checkIndex() {
 		l.t.Errorf("email %d is not found by all of its words", e)
 		return nil
 	})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// repair makes an index anew whose damage no search has come across.
+func (l *library) repair() {
+	l.t.Helper()
+	err := l.s.CheckIndex(l.t.Context(), alice, func(EmailID) error { return nil })
+	if fulltext.IsDamaged(err) {
+		err = l.s.RebuildIndex(l.t.Context(), alice)
+	}
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -325,6 +338,7 @@ func TestSearchIndex(t *testing.T) {
 			l.check("damaged")
 			l.work()
 			l.check("mended")
+			l.repair()
 			l.checkIndex()
 			if err := l.s.DropIndex(t.Context(), alice); err != nil {
 				t.Fatal(err)
@@ -437,6 +451,39 @@ func TestLargeMessages(t *testing.T) {
 	}
 	if err := l.s.updateIndex(t.Context(), alice); err != nil || l.indexed() != 7 {
 		t.Errorf("indexed up to %d, %v", l.indexed(), err)
+	}
+	l.checkIndex()
+}
+
+// TestSearchLargeLetter searches a letter that is much larger than what a search
+// may have in memory, while no other test runs.
+func TestSearchLargeLetter(t *testing.T) {
+	l := newLibrary(t, 1)
+	const size = 24 << 20
+	line := strings.Repeat("tea ", 19) + "\r\n"
+	raw := "Subject: x\r\nContent-Transfer-Encoding: base64\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" +
+		base64.StdEncoding.EncodeToString([]byte(strings.Repeat(line, size/len(line))+"the very last thủ đô"))
+	deliver(t, l.s, raw, Target{Account: alice})
+	m, _ := listed(t, l.a, inbox)
+	find := func(text string) (found int, allocated uint64) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		uids, err := l.a.Search(t.Context(), m.ID, BodyText(text))
+		runtime.ReadMemStats(&after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(uids), after.TotalAlloc - before.TotalAlloc
+	}
+	for _, indexed := range []bool{false, true} {
+		for text, want := range map[string]int{"tea tea very": 0, "tea the very": 1, "last THỦ đô": 1, "last thù": 0} {
+			if found, allocated := find(text); found != want || allocated > 4<<20 {
+				t.Errorf("indexed %v: %q is found %d times, want %d; %d octets allocated", indexed, text, found, want, allocated)
+			}
+		}
+		if err := l.s.RebuildIndex(t.Context(), alice); err != nil {
+			t.Fatal(err)
+		}
 	}
 	l.checkIndex()
 }

@@ -1,6 +1,8 @@
 package mail
 
 import (
+	"context"
+	"io"
 	"math"
 	"strings"
 
@@ -26,9 +28,7 @@ func (a *Account) bounds(r kv.Reader, p *plan) (b bounds, ok bool, err error) {
 	ix := a.s.textIndex()
 	v, err := ix.viewOf(r, a.id)
 	if err == nil && v != nil {
-		if int(v.size-v.Next()) >= ix.batch {
-			ix.note(a.id)
-		}
+		p.behind = int(v.size-v.Next()) >= ix.batch
 		b, err = p.bound(v)
 	}
 	if fulltext.IsDamaged(err) {
@@ -79,13 +79,13 @@ func (v *textView) complement(set fulltext.Docs) fulltext.Docs {
 // ask asks for a pattern in texts of some classes.
 func (v *textView) ask(p *fold.Pattern, classes fulltext.Classes) (b bounds, err error) {
 	q := fulltext.NewQuery(p)
-	found, err := v.Find(q, classes)
+	may, sure, err := v.Find(q, classes)
 	if err != nil {
 		return b, err
 	}
-	b.may = v.grow(found)
+	b.may = v.grow(may)
 	if q.Exact() {
-		b.must = v.grow(found)
+		b.must = v.grow(sure)
 	}
 	b.may.Or(v.unsure)
 	return b, nil
@@ -98,7 +98,7 @@ const knownMost = 1 << 29
 
 // textPlan looks for a text. What the index has said is known when messages are tried.
 func (p *planner) textPlan(q Query) plan {
-	c := newTextCondition(q)
+	c := p.textCondition(q)
 	if c.class == nil && c.pattern.Empty() {
 		return p.flagsPlan(All{})
 	}
@@ -128,23 +128,31 @@ func (p *planner) textPlan(q Query) plan {
 	}
 }
 
+// soughtTexts are the patterns that a search looks for in bodies and in headers.
+type soughtTexts struct{ body, heads []*fold.Pattern }
+
 // textCondition is Field, BodyText or AnyText.
 type textCondition struct {
 	pattern *fold.Pattern
 	name    string          // of a Field
 	class   *fulltext.Class // of a Field
-	body    bool            // BodyText
+	inBody  int             // number among the patterns looked for in bodies
+	inHeads int             // in headers; -1: not there
 }
 
-func newTextCondition(q Query) textCondition {
+func (p *planner) textCondition(q Query) textCondition {
 	switch q := q.(type) {
 	case Field:
 		class := classOf(q.Name)
 		return textCondition{pattern: fold.Compile(q.Value), name: q.Name, class: &class}
 	case BodyText:
-		return textCondition{pattern: fold.Compile(string(q)), body: true}
+		c := textCondition{pattern: fold.Compile(string(q)), inBody: len(p.sought.body), inHeads: -1}
+		p.sought.body = append(p.sought.body, c.pattern)
+		return c
 	default:
-		return textCondition{pattern: fold.Compile(string(q.(AnyText)))}
+		c := textCondition{pattern: fold.Compile(string(q.(AnyText))), inBody: len(p.sought.body), inHeads: len(p.sought.heads)}
+		p.sought.body, p.sought.heads = append(p.sought.body, c.pattern), append(p.sought.heads, c.pattern)
+		return c
 	}
 }
 
@@ -167,7 +175,7 @@ func classOf(name string) fulltext.Class {
 
 func (c *textCondition) bound(v *textView) (bounds, error) {
 	switch {
-	case c.body:
+	case c.class == nil && c.inHeads < 0:
 		return v.ask(c.pattern, fulltext.Body.In())
 	case c.class == nil:
 		return v.ask(c.pattern, fulltext.AllClasses)
@@ -186,52 +194,80 @@ func (c *textCondition) bound(v *textView) (bounds, error) {
 }
 
 func (c *textCondition) match(m *candidate) (bool, error) {
-	switch {
-	case c.class != nil:
-		return m.fieldContains(c.name, c.pattern), nil
-	case c.body:
-		return m.bodyContains(c.pattern)
+	if c.class != nil {
+		return m.fieldContains(c.name, c.pattern)
 	}
-	if ok, err := m.headersContain(c.pattern); ok || err != nil {
-		return ok, err
+	if c.inHeads >= 0 {
+		if ok, err := m.headersContain(c.inHeads); ok || err != nil {
+			return ok, err
+		}
 	}
-	return m.bodyContains(c.pattern)
+	return m.bodyContains(c.inBody)
 }
 
-func (c *candidate) fieldContains(name string, p *fold.Pattern) (found bool) {
-	c.buf[0] = c.buf[0][:0]
+func (c *candidate) fieldContains(name string, p *fold.Pattern) (found bool, err error) {
+	if err := c.readHeader(); err != nil {
+		return false, err
+	}
+	c.buf = c.buf[:0]
 	c.header.Fields(func(n string, value, _ []byte) bool {
 		if strings.EqualFold(n, name) {
 			found = true
-			c.buf[0] = append(message.AppendValue(c.buf[0], value), 0)
+			c.buf = append(message.AppendValue(c.buf, value), 0)
 		}
 		return true
 	})
-	c.field.Reset(c.buf[0])
-	return found && p.Match(&c.field)
+	c.field.Reset(c.buf)
+	return found && p.Match(&c.field), nil
+}
+
+// soughtText is the headers or the body of a candidate, which is read once for
+// all that is looked for in it.
+type soughtText struct {
+	search *fold.Search
+	read   bool
 }
 
 // headersContain looks at the fields of the message and of its parts.
-func (c *candidate) headersContain(p *fold.Pattern) (_ bool, err error) {
-	if !c.has {
-		c.buf[1], err = c.text.AppendPartHeaders(message.AppendHeader(c.buf[1][:0], c.header))
-		if err != nil {
-			return false, err
+func (c *candidate) headersContain(pattern int) (bool, error) {
+	return c.heads.contains(c.ctx, pattern, func(w io.Writer) error {
+		if err := c.readHeader(); err != nil {
+			return err
 		}
-		c.heads.Reset(c.buf[1])
-		c.has = true
-	}
-	return p.Match(&c.heads), nil
+		c.buf = message.AppendHeader(c.buf[:0], c.header)
+		if _, err := w.Write(c.buf); err != nil {
+			return err
+		}
+		return c.text.WritePartHeaders(w)
+	})
 }
 
 // bodyContains looks at the text of the body.
-func (c *candidate) bodyContains(p *fold.Pattern) (_ bool, err error) {
-	if !c.hasBody {
-		if c.buf[2], err = c.text.AppendBody(c.buf[2][:0]); err != nil {
+func (c *candidate) bodyContains(pattern int) (bool, error) {
+	return c.body.contains(c.ctx, pattern, c.text.WriteBody)
+}
+
+func (t *soughtText) contains(ctx context.Context, pattern int, write func(io.Writer) error) (bool, error) {
+	if !t.read {
+		t.search.Reset()
+		if err := t.search.End(write(whileWanted{ctx, t.search})); err != nil {
 			return false, err
 		}
-		c.body.Reset(c.buf[2])
-		c.hasBody = true
+		t.read = true
 	}
-	return p.Match(&c.body), nil
+	return t.search.Found(pattern), nil
+}
+
+// whileWanted ends the reading of a text, which may be long, with ctx.
+type whileWanted struct {
+	ctx context.Context
+	io.Writer
+}
+
+// Write implements io.Writer.
+func (w whileWanted) Write(p []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return w.Writer.Write(p)
 }

@@ -100,7 +100,8 @@ func (s *Store) readLinks(ctx context.Context, r kv.Reader, m *Meta) error {
 	if err != nil {
 		return err
 	}
-	body, err := s.openIn(ctx, r, m.Body)
+	var room []byte
+	body, err := s.openIn(ctx, r, m.Body, &room)
 	if e := (*Error)(nil); errors.As(err, &e) && e.Kind == NotFound {
 		return nil
 	}

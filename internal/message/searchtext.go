@@ -11,14 +11,18 @@ import (
 // verifies its answers read the same text. Texts that don't belong together are
 // NUL apart, which no query contains, so that nothing is found across them.
 
-// maxSearchText bounds how much text of one message is searched, in octets.
-const maxSearchText = 16 << 20
-
 // SearchText is one message as a search sees it.
 type SearchText struct {
 	R    io.ReaderAt
 	Root *Part
+	Room []byte // memory to read text into, textRoom octets of it; nil: it is made
 }
+
+// textRoom is how many octets of a text are read at a time.
+const textRoom = 32 << 10
+
+// NewTextRoom is memory for one SearchText after the other.
+func NewTextRoom() []byte { return make([]byte, textRoom) }
 
 // noise are fields whose values say nothing to a reader: signatures and states
 // in base64, in which any short word is found by chance.
@@ -82,117 +86,130 @@ func AppendHeader(dst []byte, h Header) []byte {
 	return dst
 }
 
-// AppendPartHeaders appends the fields of the message's parts, without those of
-// the message itself and of messages inside it.
-func (t SearchText) AppendPartHeaders(dst []byte) ([]byte, error) {
-	return t.appendPartHeaders(dst, t.Root)
+// WritePartHeaders writes the fields of the message's parts, without those of
+// the message itself and of messages inside it. An error of w ends it.
+func (t SearchText) WritePartHeaders(w io.Writer) error {
+	return t.writePartHeaders(w, t.Root)
 }
 
-func (t SearchText) appendPartHeaders(dst []byte, p *Part) (_ []byte, err error) {
+func (t SearchText) writePartHeaders(w io.Writer, p *Part) error {
 	for _, child := range p.Parts {
 		h, err := readHeader(t.R, child)
 		if err != nil {
-			return dst, err
+			return err
 		}
-		if dst, err = t.appendPartHeaders(AppendHeader(dst, h), child); err != nil {
-			return dst, err
+		if _, err := w.Write(AppendHeader(nil, h)); err != nil {
+			return err
+		}
+		if err := t.writePartHeaders(w, child); err != nil {
+			return err
 		}
 	}
 	if p.Message != nil {
-		return t.appendPartHeaders(dst, p.Message)
+		return t.writePartHeaders(w, p.Message)
 	}
-	return dst, nil
+	return nil
 }
 
-// AppendBody appends the text of the body: of text parts, HTML as it is seen
+// WriteBody writes the text of the body: of text parts, HTML as it is seen
 // with the targets of its links, the names of files, and of messages inside it
-// who wrote to whom about what.
-func (t SearchText) AppendBody(dst []byte) ([]byte, error) {
-	b := searchBody{r: t.R, out: dst, limit: len(dst) + maxSearchText}
-	b.part(t.Root)
-	return b.out, b.err
+// who wrote to whom about what. However large it is, little of it is in memory
+// at a time. An error of w ends it.
+func (t SearchText) WriteBody(w io.Writer) error {
+	b := searchBody{r: t.R, w: w, room: t.Room}
+	if b.room == nil {
+		b.room = NewTextRoom()
+	}
+	return b.part(t.Root)
 }
 
-// searchBody collects the texts of a body in order.
+// searchBody writes the texts of a body in order.
 type searchBody struct {
-	r     io.ReaderAt
-	out   []byte
-	limit int // of out
-	err   error
+	r    io.ReaderAt
+	w    io.Writer
+	room []byte
 }
 
-func (b *searchBody) part(p *Part) {
-	if b.err != nil || len(b.out) >= b.limit {
-		return
-	}
+// apart is what separates texts.
+var apart = []byte{0}
+
+func (b *searchBody) part(p *Part) error {
 	if name := p.Filename(); name != "" {
-		b.out = append(append(b.out, name...), 0)
+		if _, err := b.w.Write(append([]byte(name), 0)); err != nil {
+			return err
+		}
 	}
-	switch {
-	case p.Message != nil:
-		b.message(p.Message)
-	case p.is("text", "html"):
-		b.html(p)
-	case p.Type == "text" || p.isDeliveryStatus():
-		b.text(p)
-		b.out = append(b.out, 0)
+	if err := b.content(p); err != nil {
+		return err
 	}
 	for _, child := range p.Parts {
-		b.part(child)
+		if err := b.part(child); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
-func (b *searchBody) message(p *Part) {
+func (b *searchBody) content(p *Part) error {
+	switch {
+	case p.Message != nil:
+		return b.message(p.Message)
+	case p.is("text", "html"):
+		if err := writeHTML(b.w, Text(b.r, p)); err != nil {
+			return err
+		}
+	case p.Type == "text" || p.isDeliveryStatus():
+		if err := b.text(p); err != nil {
+			return err
+		}
+	default:
+		return nil
+	}
+	_, err := b.w.Write(apart)
+	return err
+}
+
+func (b *searchBody) message(p *Part) error {
 	h, err := readHeader(b.r, p)
 	if err != nil {
-		b.err = err
-		return
+		return err
 	}
+	var out []byte
 	for name, raw := range h.RawFields {
 		switch strings.ToLower(string(name)) {
 		case "subject", "from", "to", "cc":
-			b.out = append(AppendValue(b.out, fieldValue(name, raw)), 0)
+			out = append(AppendValue(out, fieldValue(name, raw)), 0)
 		}
 	}
-	b.part(p)
+	if _, err := b.w.Write(out); err != nil {
+		return err
+	}
+	return b.part(p)
 }
 
-// text appends a text part as UTF-8.
-func (b *searchBody) text(p *Part) {
-	at, room := len(b.out), int64(b.limit-len(b.out))
-	if p.Encoding == "base64" || p.Encoding == "quoted-printable" || charset(param(p.Params, "charset")) != nil {
-		b.out, b.err = appendAll(b.out, io.LimitReader(Text(b.r, p), room))
-		return
+// text writes a text part as UTF-8.
+func (b *searchBody) text(p *Part) error {
+	if p.isEncoded() || p.End-p.Body > int64(len(b.room)) {
+		_, err := io.CopyBuffer(writerOnly{b.w}, Text(b.r, p), b.room)
+		return err
 	}
-	// Nothing to decode, as most text is.
-	b.out, b.err = appendAll(b.out, io.NewSectionReader(b.r, p.Body, min(p.End-p.Body, room)))
-	if !utf8.Valid(b.out[at:]) {
-		b.out = append(b.out[:at], toUTF8(string(b.out[at:]))...)
+	// Nothing to decode and not long, as most text is.
+	n, err := b.r.ReadAt(b.room[:p.End-p.Body], p.Body)
+	if err != nil && err != io.EOF {
+		return err
 	}
+	if text := b.room[:n]; utf8.Valid(text) {
+		_, err = b.w.Write(text)
+	} else {
+		_, err = io.WriteString(b.w, toUTF8(string(text)))
+	}
+	return err
 }
 
-// html appends an HTML part as text.
-func (b *searchBody) html(p *Part) {
-	at := len(b.out)
-	if b.text(p); b.err == nil {
-		source := bytes.Clone(b.out[at:])
-		b.out = append(appendHTML(b.out[:at], source), 0)
-	}
-}
+// writerOnly hides what else a writer can do.
+type writerOnly struct{ io.Writer }
 
-// appendAll appends all that r gives.
-func appendAll(dst []byte, r io.Reader) ([]byte, error) {
-	for {
-		if len(dst) == cap(dst) {
-			dst = append(dst, 0)[:len(dst)]
-		}
-		n, err := r.Read(dst[len(dst):cap(dst)])
-		dst = dst[:len(dst)+n]
-		if err == io.EOF {
-			return dst, nil
-		}
-		if err != nil {
-			return dst, err
-		}
-	}
+// isEncoded reports a text part that is not stored as UTF-8.
+func (p *Part) isEncoded() bool {
+	return p.Encoding == "base64" || p.Encoding == "quoted-printable" || charset(param(p.Params, "charset")) != nil
 }

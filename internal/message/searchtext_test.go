@@ -2,8 +2,11 @@ package message
 
 import (
 	"bytes"
+	"encoding/base64"
+	"runtime"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 func searchText(t *testing.T, raw string) (body, parts string) {
@@ -12,16 +15,15 @@ func searchText(t *testing.T, raw string) (body, parts string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := SearchText{strings.NewReader(raw), ix.Root}
-	b, err := text.AppendBody(nil)
-	if err != nil {
+	text := SearchText{R: strings.NewReader(raw), Root: ix.Root}
+	var b, p strings.Builder
+	if err := text.WriteBody(&b); err != nil {
 		t.Fatal(err)
 	}
-	p, err := text.AppendPartHeaders(nil)
-	if err != nil {
+	if err := text.WritePartHeaders(&p); err != nil {
 		t.Fatal(err)
 	}
-	return string(b), string(p)
+	return b.String(), p.String()
 }
 
 func TestSearchBody(t *testing.T) {
@@ -62,11 +64,89 @@ func TestSearchPartHeaders(t *testing.T) {
 	}
 }
 
-func TestSearchTextIsBounded(t *testing.T) {
+// TestSearchTextOfLargeParts holds text that is read in pieces to what it is made of.
+func TestSearchTextOfLargeParts(t *testing.T) {
 	t.Parallel()
-	raw := "Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\n\n"+strings.Repeat("0123456789abcde\n", 1<<16)+"\n", 20)
-	if got, _ := searchText(t, raw); len(got) > maxSearchText+1 {
-		t.Errorf("%d octets", len(got))
+	want := strings.Repeat("Thủ đô của Việt Nam, nghìn năm\r\n", 5000)
+	for _, tt := range []struct{ name, head, body string }{
+		{"8bit", "8bit", want},
+		{"base64", "base64", base64.StdEncoding.EncodeToString([]byte(want))},
+		{"invalid", "8bit", strings.Repeat("\xe0 la \xff\r\n", 10000)},
+	} {
+		got, _ := searchText(t, "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: "+tt.head+"\r\n\r\n"+tt.body)
+		if tt.name == "invalid" {
+			tt.body = strings.Repeat("à la ÿ\r\n", 10000)
+		} else {
+			tt.body = want
+		}
+		if got != tt.body+"\x00" {
+			t.Errorf("%s: %d octets, want %d", tt.name, len(got), len(tt.body)+1)
+		}
+	}
+}
+
+// TestSearchTextInLittleMemory reads large texts, while no other test runs.
+func TestSearchTextInLittleMemory(t *testing.T) {
+	for _, tt := range []struct {
+		kind, encoding, piece string
+		size                  int
+	}{
+		{"plain", "base64", "aGVsbG8gd29ybGQgaGVs\r\n", 64 << 20},
+		{"plain", "7bit", "hello world\r\n", 16 << 20},
+		{"html", "7bit", "<p>hello <a href='http://a.example/?q=1'>world</a>\r\n", 16 << 20},
+		{"html", "7bit", "hello &amp; world ", 16 << 20},
+	} {
+		raw := "Content-Type: text/" + tt.kind + "\r\nContent-Transfer-Encoding: " + tt.encoding + "\r\n\r\n" + strings.Repeat(tt.piece, tt.size/len(tt.piece))
+		ix, err := Parse(strings.NewReader(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := highWater{}
+		if err := (SearchText{R: strings.NewReader(raw), Root: ix.Root}).WriteBody(&w); err != nil || w.octets < tt.size/4 {
+			t.Errorf("%s, %s: %d octets of text, %v", tt.kind, tt.encoding, w.octets, err)
+		}
+		if w.heap > 4<<20 {
+			t.Errorf("%s, %s: %d octets of memory", tt.kind, tt.encoding, w.heap)
+		}
+	}
+}
+
+// highWater is how much memory was in use at most while it was written to,
+// beside what was when that began.
+type highWater struct{ octets, first, heap, next int }
+
+func (w *highWater) Write(p []byte) (int, error) {
+	if w.octets += len(p); w.octets >= w.next {
+		w.next = w.octets + 4<<20
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		if w.first == 0 {
+			w.first = int(m.HeapAlloc)
+		}
+		w.heap = max(w.heap, int(m.HeapAlloc)-w.first)
+	}
+	return len(p), nil
+}
+
+// TestSearchLongTokens reads HTML with less room for each token than it takes.
+func TestSearchLongTokens(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, html, want string }{
+		{"text", "one &amp; two &lt; three &amp; four &amp; five<b>six</b>", "one & two < three & four & fivesix"},
+		{"tag", "one<img src='" + strings.Repeat("x", 200) + "' alt=y>two", "onetwo"},
+		{"comment", "one<!-- " + strings.Repeat("x", 200) + " -->two", "onetwo"},
+		{"script", "one<script>" + strings.Repeat("a<b ", 100) + "</script>two", "one\n\ntwo"},
+		{"end in a tag", "one<img src='" + strings.Repeat("x", 200), "one"},
+		{"end in a script", "one<script>" + strings.Repeat("a<b ", 100), "one\n"},
+	} {
+		for limit := 50; limit < 90; limit++ {
+			var out strings.Builder
+			s := searchHTML{w: &out, max: limit}
+			if err := s.all(iotest.OneByteReader(strings.NewReader(tt.html))); err != nil || out.String() != tt.want {
+				t.Errorf("%s, with %d octets: %q, %v; want %q", tt.name, limit, out.String(), err, tt.want)
+			}
+		}
 	}
 }
 
@@ -75,7 +155,7 @@ func FuzzSearchText(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw string) {
 		body, parts := searchText(t, raw)
 		again, _ := searchText(t, raw)
-		if body != again || len(body) > 3*maxSearchText || len(parts) > 100*maxHeaders {
+		if body != again || len(body) > 20*len(raw)+100 || len(parts) > 100*maxHeaders {
 			t.Errorf("%d octets of body, %d of headers", len(body), len(parts))
 		}
 	})
