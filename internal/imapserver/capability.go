@@ -22,7 +22,7 @@ func (s *session) capabilities() string {
 		return strings.Join(append(words, s.waysIn()...), " ")
 	}
 	words = append(words, "IDLE", "NAMESPACE", "UNSELECT")
-	words = append(words, "UIDPLUS", "MOVE", "BINARY", "CONDSTORE", "QRESYNC", "UIDONLY")
+	words = append(words, "UIDPLUS", "MOVE", "BINARY", "CONDSTORE", "QRESYNC", "UIDONLY", "UIDBATCHES")
 	words = append(words, "CHILDREN", "LIST-EXTENDED", "LIST-STATUS", "STATUS=SIZE", "SPECIAL-USE", "CREATE-SPECIAL-USE")
 	words = append(words, "OBJECTID", "PREVIEW", "SAVEDATE", "X-GM-EXT-1")
 	words = append(words, "ACL", "RIGHTS=texk", "LIST-MYRIGHTS", "QUOTA", "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE")

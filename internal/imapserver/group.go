@@ -55,6 +55,8 @@ func kind(cmd *imap.Command) kindOf {
 		return kindOfSearch(nil, &c.Key, threads)
 	case *imap.ESearch:
 		return kindOfSearch(c.Return, &c.Key, tagged)
+	case *imap.UIDBatches:
+		return tagged
 	}
 	return alone
 }

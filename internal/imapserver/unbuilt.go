@@ -30,5 +30,4 @@ func unbuilt(args any) error {
 
 func unbuiltReturn(r *imap.Return) bool { return r != nil && r.UpdateItems != nil }
 
-func (t *turn) UIDBatches(context.Context, *imap.UIDBatches) error { return errUnbuilt }
-func (t *turn) Notify(context.Context, *imap.Notify) error         { return errUnbuilt }
+func (t *turn) Notify(context.Context, *imap.Notify) error { return errUnbuilt }
