@@ -135,7 +135,7 @@ func (s *Server) wire() {
 		Hostname: s.config.Hostname, TLS: s.cert.PeopleConfig(), Auth: s.auth(), Guard: s.guard, InsecureAuth: s.insecureAuth(),
 		Mail: s.stores.Mail, Directory: s.stores.Directory, MaxMessage: int64(s.config.Limits.Message), Room: s.hasRoom,
 		Version: s.options.Version, Unauthenticate: s.config.Relogin,
-		IdleTimeout: time.Duration(s.config.Limits.IMAPTimeout), Log: s.log,
+		IdleTimeout: time.Duration(s.config.Limits.IMAPTimeout), MessageLimit: s.config.Limits.IMAPMessages, Log: s.log,
 	})
 	engines := map[string]engine{
 		"smtp": smtp, "submission": submission, "submissions": submission,

@@ -95,6 +95,7 @@ type Limits struct {
 	POP3Timeout           Duration `toml:"pop3_timeout" doc:"Longest silence of a POP3 client (RFC 1939 §3: at least 10m)."`
 	POP3LoginDelay        Duration `toml:"pop3_login_delay" doc:"Shortest time between two POP3 logins to one account (RFC 2449 §6.5), on each server; 0s for none."`
 	IMAPTimeout           Duration `toml:"imap_timeout" doc:"Longest silence of an IMAP client (RFC 9051 §5.4: at least 30m)."`
+	IMAPMessages          int      `toml:"imap_messages" doc:"Messages that one IMAP command may work on (RFC 9738); few mail programs know of such a limit; 0 for none."`
 	Drain                 Duration `toml:"drain" doc:"How long a stopping server waits for sessions to end."`
 }
 
@@ -230,6 +231,7 @@ func (c *Config) checkBounds() error {
 	}{
 		{"limits.connections", int64(c.Limits.Connections), 1},
 		{"limits.connections_per_address", int64(c.Limits.ConnectionsPerAddress), 0},
+		{"limits.imap_messages", int64(c.Limits.IMAPMessages), 0},
 		{"outbound.workers", int64(c.Outbound.Workers), 1},
 	} {
 		if b.value < b.least {

@@ -55,6 +55,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		"kind":          {"data = 5\n", "tem.toml:1:8: data can't be a value of the kind integer"},
 		"workers":       {six + "[outbound]\nworkers = 0\n", "outbound.workers = 0: it must be at least 1"},
 		"connections":   {six + "[limits]\nconnections = -1\n", "limits.connections = -1"},
+		"messages":      {six + "[limits]\nimap_messages = -1\n", "limits.imap_messages = -1"},
 		"no time":       {six + "[limits]\nsmtp_timeout = \"0s\"\n", `limits.smtp_timeout = "0s": it must be above 0`},
 		"no port":       {six + "[listen]\nsmtp = [\"127.0.0.1\"]\n", `listen.smtp = "127.0.0.1": write address:port`},
 		"high port":     {six + "[listen]\nimap = [\":99999\"]\n", `listen.imap = ":99999"`},

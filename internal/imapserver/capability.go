@@ -37,6 +37,9 @@ func (s *session) capabilities() string {
 	if s.o.Unauthenticate && !s.c.Compressed() {
 		words = append(words, "UNAUTHENTICATE")
 	}
+	if s.o.MessageLimit > 0 {
+		words = append(words, fmt.Sprint("MESSAGELIMIT=", s.o.MessageLimit))
+	}
 	return strings.Join(words, " ")
 }
 

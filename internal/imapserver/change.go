@@ -27,7 +27,7 @@ func (t *turn) Expunge(ctx context.Context, c *imap.Expunge) error {
 	}
 	var uids []mail.UID
 	if c.UIDs != nil {
-		picked, err := t.view.pick(*c.UIDs, true)
+		picked, err := t.pick(*c.UIDs, true)
 		if err != nil || len(picked) == 0 {
 			return err
 		}
@@ -60,7 +60,9 @@ func (t *turn) Copy(ctx context.Context, c *imap.Copy) error {
 		if err := t.may(mail.RightDeleteMessage | mail.RightExpunge); err != nil { // RFC 6851 §4.1: it is COPY, STORE and EXPUNGE
 			return err
 		}
-		do = t.view.account.MoveTo
+		do, picked = t.view.account.MoveTo, t.within(picked)
+	} else if err := t.notTooMany(len(picked)); err != nil {
+		return err
 	}
 	at, err := t.place(ctx, c.Mailbox, mail.RightInsert)
 	if err != nil {

@@ -40,7 +40,7 @@ func (t *turn) Fetch(ctx context.Context, c *imap.Fetch) error {
 			return err
 		}
 	}
-	return f.all(ctx, t.view.narrow(picked, c))
+	return f.all(ctx, t.within(t.view.narrow(picked, c)))
 }
 
 // fetcher answers one FETCH.

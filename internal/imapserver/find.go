@@ -20,6 +20,8 @@ type finder struct {
 	how     closeness             // of what is inside
 	boxes   []mail.Mailbox        // what labels are looked for among, if a key asks for any
 	tell    func(done, total int) // nil: nobody wants to know how far it is
+	whole   bool                  // an answer for some of the messages is none (messagelimit.go)
+	asked   mail.Query            // what find looked for
 }
 
 // newFinder refuses what can't be looked for anywhere. A MODSEQ key turns
@@ -69,10 +71,13 @@ func (t *turn) upToDate(ctx context.Context) error {
 // indexes in the view, ascending.
 func (f *finder) find(ctx context.Context) ([]int, error) {
 	q, err := f.query(f.key)
+	if err == nil {
+		f.asked, err = f.limited(q)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return f.run(ctx, q)
+	return f.run(ctx, f.asked)
 }
 
 // run looks at what is at hand if that is how the store has it, else in the store.

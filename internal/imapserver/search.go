@@ -82,6 +82,7 @@ func (t *turn) found(ctx context.Context, v *view, s search) (*finder, result, e
 	if s.many {
 		f.tell = nil
 	}
+	f.whole = s.by != nil || s.many || v != t.view
 	scored := s.want != nil && s.want.Relevancy || byRelevancy(s.by)
 	if scored && !f.fuzzy { // RFC 6203 §4, §6
 		return nil, result{}, bad("RELEVANCY goes with FUZZY only")

@@ -43,6 +43,7 @@ type Options struct {
 	Room           func(octets int64) bool // whether the disk can take so much more; nil: always
 	IdleTimeout    time.Duration           // 0: 30 minutes (RFC 9051 §5.4)
 	LoginTimeout   time.Duration           // 0: 1 minute
+	MessageLimit   int                     // messages that one command may work on (RFC 9738); 0: any number
 	MaxErrors      int                     // bad commands and logins in one session; 0: 20
 	Log            *slog.Logger
 	Now            func() time.Time

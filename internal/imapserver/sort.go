@@ -67,6 +67,7 @@ func (t *turn) Thread(ctx context.Context, c *imap.Thread) error {
 	if err != nil {
 		return err
 	}
+	f.whole = true
 	at, err := f.find(ctx)
 	if err != nil {
 		return err

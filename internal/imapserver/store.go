@@ -28,7 +28,7 @@ func (t *turn) Store(ctx context.Context, c *imap.Store) error {
 		t.wantModSeq()
 	}
 	v := t.view
-	picked, err := v.pick(c.Set, c.UID)
+	picked, err := t.pick(c.Set, c.UID)
 	if err != nil || len(picked) == 0 {
 		return err
 	}

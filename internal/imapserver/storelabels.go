@@ -33,7 +33,7 @@ func (t *turn) storeLabels(ctx context.Context, c *imap.Store) error {
 			return err
 		}
 	}
-	picked, err := v.pick(c.Set, c.UID)
+	picked, err := t.pick(c.Set, c.UID)
 	if err != nil || len(picked) == 0 {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync/atomic"
 
+	"tem/internal/mail"
 	"tem/internal/wire/imap"
 )
 
@@ -17,6 +18,8 @@ type turn struct {
 	literals    []span       // those in out
 	streaming   bool         // literals go out at once rather than into out
 	done, total atomic.Int64 // how far it is; total 0: not known
+	cut         mail.UID     // below it nothing was worked on (messagelimit.go); 0: all was
+	looked      int          // messages looked at by searches, if there is a limit
 }
 
 var _ imap.Handler = (*turn)(nil)
@@ -103,6 +106,7 @@ func (t *turn) answer(err error) error {
 		return nil
 	}
 	r := t.replyFor(err)
+	t.sayCut(&r)
 	if r.text == "" {
 		r.text = t.cmd.Row.Name + " done"
 	}

@@ -42,11 +42,7 @@ func (t *turn) keepUpdated(to imap.Correlator, s search, f *finder, r result) er
 	if len(v.updated) >= maxUpdates || len(r.at) > most || byRelevancy(s.by) {
 		return t.noUpdate("too many searches, or too much found, to be kept up to date")
 	}
-	q, err := f.query(f.key)
-	if err != nil {
-		return err
-	}
-	v.updated = append(v.updated, &updated{to, s.uid, q, storeKeys(s.by), v.uids(r.at)})
+	v.updated = append(v.updated, &updated{to, s.uid, f.asked, storeKeys(s.by), v.uids(r.at)})
 	return nil
 }
 

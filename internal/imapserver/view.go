@@ -60,15 +60,19 @@ func (v *view) pick(set imap.Set, uid bool) ([]int, error) {
 		}
 		spans = append(spans, span)
 	}
+	return flat(spans), nil
+}
+
+// flat are the indexes in spans, To excluded, ascending and each once.
+func flat(spans []imap.Range) (picked []int) {
 	sort.Slice(spans, func(i, j int) bool { return spans[i].From < spans[j].From })
-	var picked []int
 	next := 0
 	for _, r := range spans {
 		for next = max(next, int(r.From)); next < int(r.To); next++ {
 			picked = append(picked, next)
 		}
 	}
-	return picked, nil
+	return picked
 }
 
 func (v *view) span(r imap.Range, uid bool) (imap.Range, error) {
