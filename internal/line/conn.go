@@ -18,6 +18,7 @@ import (
 const (
 	defaultTimeout = 5 * time.Minute
 	defaultMaxLine = 2048
+	acceptTimeout  = time.Minute            // for a client's part of a TLS handshake
 	closeTimeout   = time.Second            // for the last flush
 	lingerTimeout  = 200 * time.Millisecond // for the peer to read it
 )
@@ -211,7 +212,7 @@ func (c *Conn) StartTLS(ctx context.Context, cfg *tls.Config) error {
 }
 
 func (c *Conn) handshake(ctx context.Context, t *tls.Conn, cfg *tls.Config) error {
-	by := time.Now().Add(c.o.ReadTimeout)
+	by := time.Now().Add(c.patience())
 	if err := c.expect(by); err != nil {
 		return err
 	}
@@ -227,6 +228,15 @@ func (c *Conn) handshake(ctx context.Context, t *tls.Conn, cfg *tls.Config) erro
 	c.mu.Unlock()
 	c.Note("%s", TLSInfo(&state))
 	return nil
+}
+
+// patience is how long a handshake may take. A client that is allowed long
+// silences afterwards, such as one of IMAP, is not yet known to be one.
+func (c *Conn) patience() time.Duration {
+	if c.side == Server {
+		return min(c.o.ReadTimeout, acceptTimeout)
+	}
+	return c.o.ReadTimeout
 }
 
 // patiently lets do read from the network as from any connection.

@@ -2,7 +2,9 @@ package line
 
 import (
 	"context"
+	"io"
 	"net"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -101,4 +103,53 @@ func TestSlowReader(t *testing.T) {
 		}
 		<-gone
 	})
+}
+
+// TestHandshakesThatNeverFinish are over after a minute, however long the
+// silences are that a session allows, and whether or not octets trickle in.
+func TestHandshakesThatNeverFinish(t *testing.T) {
+	t.Parallel()
+	cfg := testTLS()
+	synctest.Test(t, func(t *testing.T) {
+		nl := make(pipes)
+		l := &Listener{Net: nl, TLS: cfg, Options: func() Options { return Options{ReadTimeout: 30 * time.Minute} },
+			Handle: func(context.Context, *Conn) { t.Error("a session without a handshake") }}
+		ctx, stop := context.WithCancel(t.Context())
+		ran := make(chan error)
+		go func() { ran <- l.Run(ctx) }()
+		began := time.Now()
+		var all sync.WaitGroup
+		for i := range 200 {
+			near, far := net.Pipe()
+			nl <- far
+			if i%2 == 0 {
+				all.Go(func() { trickle(near) })
+			}
+			all.Go(func() {
+				defer near.Close()
+				io.Copy(io.Discard, near)
+				if took := time.Since(began); took != time.Minute {
+					t.Errorf("connection %d was held for %v", i, took)
+				}
+			})
+		}
+		all.Wait()
+		synctest.Wait()
+		if l.held.all != 0 || len(l.held.conns) != 0 {
+			t.Errorf("%d are still held", l.held.all)
+		}
+		stop()
+		<-ran
+	})
+}
+
+// trickle begins a handshake, an octet every second, and never gets far.
+func trickle(nc net.Conn) {
+	record := append([]byte{22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3}, make([]byte, 505)...) // a ClientHello of 512 octets
+	for i := range record {
+		if _, err := nc.Write(record[i : i+1]); err != nil {
+			return
+		}
+		time.Sleep(time.Second)
+	}
 }
