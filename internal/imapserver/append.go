@@ -74,6 +74,9 @@ func (in *intake) next(ctx context.Context) (letter mail.Letter, more bool, err 
 	if in.messages++; in.messages > mail.MaxLetters {
 		return letter, false, no("LIMIT", "at most %d messages in one APPEND", mail.MaxLetters)
 	}
+	if err := in.notTooMany(in.messages); err != nil {
+		return letter, false, err
+	}
 	in.catenate = m.Catenate
 	body, err := in.spool(ctx)
 	return mail.Letter{Body: body, To: []mail.Target{target}}, true, err

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"slices"
-	"sort"
 	"strconv"
 
 	"tem/internal/mail"
@@ -52,6 +51,7 @@ type fetcher struct {
 	seen                            map[mail.UID]bool // whose \Seen this command sets
 	failed                          error             // why some message could not be shown; the others are
 	parts                           bool              // where the parts of the message lie matters
+	bodies                          int               // items made of the octets of the message
 	size, form                      bool              // RFC822.SIZE, or envelope or structure, is wanted
 	small                           bytes.Reader      // over a message in memory
 	labelled                        bool              // X-GM-LABELS are asked for
@@ -62,10 +62,10 @@ type fetcher struct {
 }
 
 func newFetcher(t *turn, c *imap.Fetch) *fetcher {
-	f := &fetcher{t: t, items: c.Items, uid: c.UID}
+	f := &fetcher{t: t, items: once(c.Items), uid: c.UID}
 	hasUID := false
-	for i := range c.Items {
-		switch it := &c.Items[i]; it.Kind {
+	for i := range f.items {
+		switch it := &f.items[i]; it.Kind {
 		case imap.UID:
 			hasUID = true
 		case imap.Flags:
@@ -77,6 +77,7 @@ func newFetcher(t *turn, c *imap.Fetch) *fetcher {
 			f.meta, f.labelled = true, true
 		case imap.Section, imap.Binary, imap.BinarySize:
 			f.meta, f.body = true, true
+			f.bodies++
 			f.parts = f.parts || it.Kind != imap.Section || it.Text != "" || len(it.Path) > 0
 			f.sees = f.sees || !it.Peek && t.view.seeable()
 		case imap.Size:
@@ -95,6 +96,23 @@ func newFetcher(t *turn, c *imap.Fetch) *fetcher {
 	}
 	f.fields, f.brief = fieldsOf(f.items), isBrief(f.items)
 	return f
+}
+
+// once leaves out what is asked for again. Sections may differ where their
+// labels don't, in how long a part of them is.
+func once(items []imap.Item) []imap.Item {
+	list := make([]imap.Item, 0, len(items))
+	var labels []string
+	for _, it := range items {
+		if !ofBody(&it) {
+			if slices.Contains(labels, it.Label) {
+				continue
+			}
+			labels = append(labels, it.Label)
+		}
+		list = append(list, it)
+	}
+	return list
 }
 
 // all answers for all that was picked; labels are read once for all of it.
@@ -139,9 +157,6 @@ func (f *fetcher) gone() {
 	}
 }
 
-// gatherMost is how many octets of answers are gathered before they are written.
-const gatherMost = 256 << 10
-
 func (f *fetcher) run(ctx context.Context, picked []int) error {
 	if f.labels == nil { // called by itself
 		defer func() { f.labels = nil }()
@@ -171,89 +186,6 @@ func (f *fetcher) run(ctx context.Context, picked []int) error {
 		t.out = append(f.appendItems(t.out, i, nil), ")\r\n"...)
 	}
 	return t.write()
-}
-
-// runMetas answers with what is kept beside the octets of messages.
-func (f *fetcher) runMetas(ctx context.Context, picked []int) error {
-	t, n := f.t, 0
-	var others []mail.Meta // which the client sees in another form
-	err := t.view.account.Fetch(ctx, t.view.box.ID, t.view.uids(picked), func(m *mail.Meta) error {
-		n++
-		if f.differs(m) {
-			others = append(others, clone(m))
-		} else if i, known := t.view.find(m.UID); known {
-			t.out = append(f.appendItems(t.out, i, m), ")\r\n"...)
-		}
-		return nil
-	})
-	if n < len(picked) {
-		f.gone()
-	}
-	if err == nil {
-		err = t.write()
-	}
-	for i := range others {
-		if err == nil {
-			err = f.writeLarge(ctx, &others[i])
-		}
-	}
-	return err
-}
-
-// runBodies alternates between gathering small messages and writing; a large
-// message goes from its body to the network.
-func (f *fetcher) runBodies(ctx context.Context, picked []int) error {
-	for len(picked) > 0 {
-		n, large, err := f.gather(ctx, picked)
-		if err == nil {
-			err = f.t.write()
-		}
-		if err == nil && large != nil {
-			err = f.writeLarge(ctx, large)
-		}
-		if err != nil {
-			return err
-		}
-		picked = picked[n:]
-	}
-	return nil
-}
-
-// gather answers for the first n of picked, as many as should be held in
-// memory. It ends with a message whose body has to be opened: large, which is
-// not answered yet. Nothing is written meanwhile, for the store holds a snapshot.
-func (f *fetcher) gather(ctx context.Context, picked []int) (n int, large *mail.Meta, err error) {
-	t, found := f.t, 0
-	end := mail.UID(0) // of the last message that was read, if not all were
-	err = t.view.account.FetchText(ctx, t.view.box.ID, t.view.uids(picked), func(m *mail.Meta, text []byte) (more bool, err error) {
-		found++
-		if text == nil {
-			c := clone(m)
-			large, end = &c, m.UID
-			return false, nil
-		}
-		f.small.Reset(text)
-		if err := f.answer(m, &f.small); err != nil || len(t.out) < gatherMost {
-			return true, err
-		}
-		end = m.UID
-		return false, nil
-	})
-	if n = len(picked); end != 0 {
-		n = sort.Search(n, func(k int) bool { return t.view.items[picked[k]].UID > end })
-	}
-	if found < n {
-		f.gone()
-	}
-	return n, large, err
-}
-
-// clone keeps what is valid only during Fetch's call.
-func clone(m *mail.Meta) mail.Meta {
-	c := *m
-	c.Envelope, c.Structure = bytes.Clone(m.Envelope), bytes.Clone(m.Structure)
-	c.BasicBody, c.Parts, c.Preview = bytes.Clone(m.BasicBody), bytes.Clone(m.Parts), bytes.Clone(m.Preview)
-	return c
 }
 
 // see sets \Seen on a chunk in one step (RFC 9051 §6.4.5).

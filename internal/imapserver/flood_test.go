@@ -38,7 +38,7 @@ func TestFloodIsHeldBack(t *testing.T) {
 		before := heap()
 		near, sent, ended := flooded(t, s)
 		defer near.Close()
-		synctest.Wait() // until nothing goes on any more
+		synctest.Wait()                              // until nothing goes on any more
 		if grown := heap() - before; grown > 2<<20 { // the commands themselves are 800 kB
 			t.Errorf("%d octets are held for a client that does not read", grown)
 		}
