@@ -22,7 +22,7 @@ func advertised(t *testing.T) map[string]bool {
 			t.Fatal(said)
 		}
 		for _, w := range strings.Fields(said) {
-			for _, prefix := range []string{"AUTH=", "MESSAGELIMIT="} {
+			for _, prefix := range []string{"AUTH=", "APPENDLIMIT=", "MESSAGELIMIT="} {
 				if strings.HasPrefix(w, prefix) {
 					w = prefix + "…"
 				}
