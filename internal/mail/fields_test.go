@@ -192,6 +192,34 @@ func TestFieldsOfOthers(t *testing.T) {
 	}
 }
 
+// TestLargeRowsApart: on a shared engine large rows are read some at a time, all of them once.
+func TestLargeRowsApart(t *testing.T) {
+	t.Parallel()
+	s := testStore(t)
+	text := "Content-Type: multipart/mixed; boundary=b\r\n\r\n" + strings.Repeat("--b\r\n\r\n", 5_000) + "--b--\r\n"
+	var want []UID
+	for i := range 20 {
+		deliver(t, s, text, Target{Account: alice})
+		if i != 7 {
+			want = append(want, UID(i+1))
+		}
+	}
+	s.Shared = true
+	var got []UID
+	octets := 0
+	err := s.Account(alice).Fetch(t.Context(), 1, want, func(m *Meta) error {
+		got = append(got, m.UID)
+		octets += len(m.Structure)
+		return nil
+	})
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v", got, err)
+	}
+	if octets < 1<<20 {
+		t.Errorf("the rows are only %d octets, which does not try it", octets)
+	}
+}
+
 // TestCheckFields: a check finds what is kept of a header wrong, and mends it.
 func TestCheckFields(t *testing.T) {
 	t.Parallel()

@@ -117,23 +117,38 @@ func (a *Account) eachOf(ctx context.Context, kind byte, id MailboxID, uids []UI
 	return a.read(ctx, func(r kv.Reader) error { return eachRow(r, kind, a.id, id, uids, fn) })
 }
 
-// apartChunk is how many rows eachApart holds.
-const apartChunk = 500
+// The bounds of what eachApart holds: rows, and octets of all but the last.
+const (
+	apartRows   = 500
+	apartOctets = 2 << 20
+)
 
 // eachApart calls fn outside of any View, which holds one of few connections of
 // a shared engine. Rows of messages never change, so that reading them at several
 // moments makes no difference.
 func (a *Account) eachApart(ctx context.Context, kind byte, id MailboxID, uids []UID, fn func(u UID, row []byte) error) error {
 	var held heldRows
-	for some := range slices.Chunk(sorted(uids), apartChunk) {
+	for uids = sorted(uids); len(uids) > 0; {
 		held.clear()
-		err := a.read(ctx, func(r kv.Reader) error { return eachRow(r, kind, a.id, id, some, held.add) })
+		some := uids[:min(len(uids), apartRows)]
+		err := a.read(ctx, func(r kv.Reader) error {
+			return kv.Stopped(eachRow(r, kind, a.id, id, some, func(u UID, row []byte) error {
+				held.add(u, row)
+				if len(held.buf) < apartOctets {
+					return nil
+				}
+				after, _ := slices.BinarySearch(some, u+1)
+				some = some[:after]
+				return kv.ErrStop
+			}))
+		})
 		for i := 0; i < len(held.rows) && err == nil; i++ {
 			err = fn(held.rows[i].uid, held.at(i))
 		}
 		if err != nil {
 			return err
 		}
+		uids = uids[len(some):]
 	}
 	return nil
 }
