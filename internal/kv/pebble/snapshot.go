@@ -218,7 +218,7 @@ func (r *reader) Scan(p kv.Part, lo, hi []byte, o kv.ScanOptions, fn func(key, v
 
 // walk visits the keys within the iterator's bounds.
 func (r *reader) walk(it *pebble.Iterator, o kv.ScanOptions, fn func(key, val []byte) error) error {
-	first, next := it.First, it.Next
+	first, next := it.First, (&stepper{it: it}).next
 	if o.Reverse {
 		first, next = it.Last, it.Prev
 	}
@@ -239,4 +239,34 @@ func (r *reader) walk(it *pebble.Iterator, o kv.ScanOptions, fn func(key, val []
 		}
 	}
 	return it.Error()
+}
+
+// stepper goes on to the next key. A step passes over each version of a key that
+// is in memory, of which there are thousands where a row is written again and
+// again; after such a one it seeks, which costs as much as some dozens of
+// versions do.
+type stepper struct {
+	it          *pebble.Iterator
+	keys, steps int // gone on to, and entries passed over for that
+	seek        bool
+	key         []byte
+}
+
+const (
+	manyVersions = 32
+	lookEvery    = 8 // keys
+)
+
+func (s *stepper) next() bool {
+	if s.seek {
+		s.key = append(append(s.key[:0], s.it.Key()...), 0)
+		return s.it.SeekGE(s.key)
+	}
+	ok := s.it.Next()
+	if s.keys++; s.keys%lookEvery == 1 {
+		stats := s.it.Stats()
+		steps := stats.ForwardStepCount[pebble.InternalIterCall]
+		s.seek, s.steps = steps-s.steps > manyVersions*lookEvery, steps
+	}
+	return ok
 }
