@@ -38,7 +38,10 @@ func (a *Account) carry(ctx context.Context, from MailboxID, uids []UID, to Dest
 			return err
 		}
 		x := carried{to: dst, box: dst.box(id), without: to.Without, emails: make(map[EmailID]Meta)}
-		if err := x.takeAll(ctx, box, victims, &c); err != nil || !move {
+		if err := x.takeAll(ctx, box, victims, &c); err != nil {
+			return err
+		}
+		if err := src.copyFields(ctx, from, x.copies, dst); err != nil || !move {
 			return err
 		}
 		return src.removeAll(ctx, removal{src.box(from), victims})
@@ -76,6 +79,7 @@ type carried struct {
 	box     *Mailbox
 	without Flags
 	emails  map[EmailID]Meta // as they are there, by what they are here
+	copies  []transferred
 }
 
 func (x *carried) takeAll(ctx context.Context, src *Mailbox, victims []victim, c *Copied) error {
@@ -85,6 +89,7 @@ func (x *carried) takeAll(ctx context.Context, src *Mailbox, victims []victim, c
 			return err
 		}
 		c.From, c.To = append(c.From, victims[i].meta.UID), append(c.To, uid)
+		x.copies = append(x.copies, transferred{victims[i].meta.UID, Instance{x.box.ID, uid}})
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package mail
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -36,6 +37,9 @@ func TestCarry(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if kept := fieldsIn(t, b, "Archive"); !strings.HasSuffix(kept[1], "Subject: Re: tea\r\n\r\n") || len(kept) != 2 {
+		t.Errorf("header fields %q", kept[1])
 	}
 	if q := must[Quota](t)(b.Quota(t.Context())); q.Messages != 3 {
 		t.Errorf("quota %+v", q)

@@ -269,7 +269,7 @@ func (e *edit) transfer(ctx context.Context, src, dst *Mailbox, uids []UID, move
 	if err != nil {
 		return c, err
 	}
-	return c, e.copyFields(ctx, src.ID, copies)
+	return c, e.copyFields(ctx, src.ID, copies, e)
 }
 
 // arriving are the flags, by the bits of m, of a message that comes from src.

@@ -75,9 +75,9 @@ type transferred struct {
 	to   Instance
 }
 
-// copyFields gives copies the rows of fields that the messages of a mailbox
-// have; list is in the order of from.
-func (e *edit) copyFields(ctx context.Context, id MailboxID, list []transferred) error {
+// copyFields gives copies, in the account of to, the rows of fields that the
+// messages of a mailbox have; list is in the order of from.
+func (e *edit) copyFields(ctx context.Context, id MailboxID, list []transferred, to *edit) error {
 	uids := make([]UID, len(list))
 	for n := range list {
 		uids[n] = list[n].from
@@ -87,7 +87,7 @@ func (e *edit) copyFields(ctx context.Context, id MailboxID, list []transferred)
 			row = bytes.Clone(row)
 			for ; len(list) > 0 && list[0].from <= u; list = list[1:] {
 				if list[0].from == u {
-					e.b.Set(e.a.id, messageKey(keyFields, list[0].to.Mailbox, list[0].to.UID), row)
+					to.b.Set(to.a.id, messageKey(keyFields, list[0].to.Mailbox, list[0].to.UID), row)
 				}
 			}
 			return nil

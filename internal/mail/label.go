@@ -53,7 +53,7 @@ func (a *Account) labelChunk(ctx context.Context, id MailboxID, uids []UID, op F
 				changed = append(changed, m.UID)
 			}
 		}
-		if err := e.copyFields(ctx, id, l.copies); err != nil {
+		if err := e.copyFields(ctx, id, l.copies, e); err != nil {
 			return err
 		}
 		return l.remove(ctx)
