@@ -75,6 +75,21 @@ func BenchmarkFetch(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/many, "ns/message")
 }
 
+// BenchmarkFields lists it as a client does that wants fields of headers, alone
+// and beside what takes the metadata as well.
+func BenchmarkFields(b *testing.B) {
+	for _, items := range []string{"UID FLAGS RFC822.SIZE", "BODYSTRUCTURE"} {
+		b.Run(items, func(b *testing.B) {
+			c := listen(b, newServer(b, many))
+			b.ReportAllocs()
+			for b.Loop() {
+				c.do("FETCH 1:* (" + items + " BODY.PEEK[HEADER.FIELDS (From To Cc Subject Date Message-ID References X-Priority)])")
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/many, "ns/message")
+		})
+	}
+}
+
 // BenchmarkBodies reads 2,000 letters of 4 KiB from a store on the disk.
 func BenchmarkBodies(b *testing.B) {
 	const letters = 2000

@@ -44,7 +44,8 @@ func (a *Account) FetchFields(ctx context.Context, id MailboxID, uids []UID, bri
 // fetchWithFields reads one kind of rows and then the other. It holds those of
 // the fields: the caller asks for so many messages as it wants held.
 func (a *Account) fetchWithFields(ctx context.Context, id MailboxID, uids []UID, fn func(m *Meta, f Fields) (more bool, err error)) error {
-	var held heldRows
+	const usual = 400 // octets of a row, more than most have
+	held := heldRows{buf: make([]byte, 0, usual*len(uids)), rows: make([]heldRow, 0, len(uids))}
 	if err := a.eachOf(ctx, keyFields, id, uids, held.add); err != nil {
 		return err
 	}
