@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"runtime"
 	"time"
 
 	"tem/internal/line"
@@ -59,6 +60,7 @@ var errQuiet = errors.New("quiet")
 // errQuiet ends the session.
 func (s *session) step(ctx context.Context) error {
 	if s.behind != nil || s.c.Buffered() > 0 {
+		runtime.Gosched() // so that a client with very many commands does not keep others waiting for its whole share of time
 		return s.heed(ctx)
 	}
 	err := s.c.Wait(s.quiet.Add(min(restAfter, s.o.IdleTimeout)))
