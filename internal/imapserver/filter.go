@@ -69,6 +69,17 @@ func (e *expansion) filter(ctx context.Context, name string, depth int) (k imap.
 	return e.key(ctx, k, depth-1)
 }
 
+// checkFilter refuses to keep a named search that is none (RFC 5466 §3.2).
+func checkFilter(m imap.Metadata) error {
+	if !strings.HasPrefix(m.Name, "/private/filters/values/") || m.Value == nil {
+		return nil
+	}
+	if _, err := imap.ParseProgram(string(m.Value), imap.Mode{UTF8: true}); err != nil {
+		return no("CANNOT", "%s is no search: %s", m.Name, err)
+	}
+	return nil
+}
+
 // filterText is what a name stands for: a filter of the person's own before one
 // that is shared (RFC 5466 §3.1); "" if there is neither.
 func (t *turn) filterText(ctx context.Context, name string) (string, error) {

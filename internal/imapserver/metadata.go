@@ -161,6 +161,9 @@ func (t *turn) SetMetadata(ctx context.Context, c *imap.SetMetadata) error {
 		if err := at.mayAnnotate(m); err != nil {
 			return err
 		}
+		if err := checkFilter(m); err != nil && at.box.ID == 0 {
+			return err
+		}
 		if m.Name == specialUseEntry && at.box.ID != 0 {
 			text := string(m.Value)
 			use = &text
