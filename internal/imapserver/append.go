@@ -159,12 +159,16 @@ func (in *intake) room(octets int64) error {
 // appendUID is the response code that names the new messages, in the order in
 // which they came (RFC 4315 §3, RFC 3502); "" for who may not read them (RFC 9051 §6.3.12).
 func (in *intake) appendUID(placed [][]mail.Placed) string {
-	if in.to.rights&mail.RightRead == 0 || len(placed) == 0 {
+	if len(placed) == 0 {
 		return ""
 	}
 	var uids []mail.UID
 	for _, p := range placed {
 		uids = append(uids, p[0].UID)
+	}
+	in.arrived(in.to.owner, placed[0][0].UIDValidity, uids)
+	if in.to.rights&mail.RightRead == 0 {
+		return ""
 	}
 	code := fmt.Appendf(nil, "APPENDUID %d ", placed[0][0].UIDValidity)
 	return string(imap.AppendNumbers(code, uids))

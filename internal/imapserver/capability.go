@@ -29,7 +29,7 @@ func (s *session) capabilities() string {
 	words = append(words, "METADATA", "METADATA-SERVER", "LIST-METADATA", "FILTERS")
 	words = append(words, "ESEARCH", "SEARCHRES", "PARTIAL", "WITHIN", "SEARCH=FUZZY")
 	words = append(words, "SORT", "SORT=DISPLAY", "ESORT", "THREAD=ORDEREDSUBJECT", "THREAD=REFERENCES", "THREAD=REFS", "I18NLEVEL=1")
-	words = append(words, "CONTEXT=SEARCH", "CONTEXT=SORT", "MULTISEARCH", "INPROGRESS")
+	words = append(words, "CONTEXT=SEARCH", "CONTEXT=SORT", "MULTISEARCH", "INPROGRESS", "NOTIFY")
 	words = append(words, "MULTIAPPEND", "CATENATE", "URL-PARTIAL", "REPLACE", "UTF8=ACCEPT", fmt.Sprint("APPENDLIMIT=", s.o.MaxMessage))
 	if !s.c.Compressed() {
 		words = append(words, "COMPRESS=DEFLATE")

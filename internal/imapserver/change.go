@@ -46,7 +46,7 @@ func (t *turn) upTo(ctx context.Context) error {
 	if err := t.sync(ctx, true); err != nil || t.view == nil {
 		return err
 	}
-	return ok(fmt.Sprintf("HIGHESTMODSEQ %d", t.view.box.HighestModSeq), "")
+	return ok(fmt.Sprintf("HIGHESTMODSEQ %d", t.view.whole), "")
 }
 
 // Copy does COPY and MOVE (RFC 9051 §6.4.7, §6.4.8).
@@ -72,6 +72,7 @@ func (t *turn) Copy(ctx context.Context, c *imap.Copy) error {
 	if err != nil || len(copied.From) == 0 {
 		return tryCreate(err)
 	}
+	t.arrived(at.owner, copied.UIDValidity, copied.To)
 	code := fmt.Appendf(nil, "COPYUID %d ", copied.UIDValidity)
 	code = append(imap.AppendNumbers(code, copied.From), ' ')
 	code = imap.AppendNumbers(code, copied.To)

@@ -2,8 +2,10 @@ package imapserver
 
 import (
 	"context"
+	"slices"
 	"strings"
 
+	"tem/internal/mail"
 	"tem/internal/wire/imap"
 )
 
@@ -33,23 +35,33 @@ func (s *session) done(ctx context.Context) error {
 	return t.end(ctx, nil)
 }
 
-// listen asks for news of the account while they are wanted.
+// ear is where news of an account come from, until stop.
+type ear struct {
+	owner mail.AccountID
+	stop  func()
+}
+
+// listen asks for news of the accounts of which they are wanted. Its caller
+// looks afterwards.
 func (s *session) listen() {
-	switch wanted := s.idling != nil; {
-	case wanted && s.unlisten == nil:
-		account := s.account
-		if s.view != nil {
-			account = s.view.account
-		}
-		s.unlisten = account.Notify(s.c.Nudge)
-	case !wanted:
-		s.deaf()
+	s.deaf()
+	if s.view != nil && (s.idling != nil || s.watch != nil && s.watch.selected != 0) {
+		s.hearOf(s.view.account, s.view.owner)
+	}
+	if s.watch != nil && len(s.watch.groups) > 0 {
+		s.hearOf(s.account, s.person.ID)
+	}
+}
+
+func (s *session) hearOf(account *mail.Account, owner mail.AccountID) {
+	if !slices.ContainsFunc(s.ears, func(e ear) bool { return e.owner == owner }) {
+		s.ears = append(s.ears, ear{owner, account.Notify(s.c.Nudge)})
 	}
 }
 
 func (s *session) deaf() {
-	if s.unlisten != nil {
-		s.unlisten()
-		s.unlisten = nil
+	for _, e := range s.ears {
+		e.stop()
 	}
+	s.ears = nil
 }

@@ -29,6 +29,11 @@ func isBad(err error) bool {
 	return errors.As(err, &r) && r.status == "BAD"
 }
 
+func endsWell(err error) bool {
+	var r *reply
+	return err == nil || errors.As(err, &r) && r.status == "OK"
+}
+
 // errAnswered: the handler has written the tagged response itself.
 var errAnswered = &reply{status: "-"}
 

@@ -9,6 +9,7 @@ import (
 
 	"tem/internal/line"
 	"tem/internal/mail"
+	"tem/internal/wire/imap"
 )
 
 // A session that waits holds no buffers, and after a while no list of messages
@@ -89,15 +90,24 @@ func (s *session) heed(ctx context.Context) error {
 	if s.idling != nil {
 		return s.done(ctx)
 	}
-	return s.next(ctx)
+	if err := s.next(ctx); err != nil {
+		return err
+	}
+	s.catchUp()
+	return nil
 }
 
 // hear tells what happened, if the client wants to know without asking.
 func (s *session) hear(ctx context.Context) error {
-	if s.idling == nil || s.view == nil {
+	if s.idling == nil && s.watch == nil {
 		return nil
 	}
-	return s.sync(ctx, true)
+	if s.view != nil && s.wants(imap.MessageEvents) { // RFC 5465 §4: the same in IDLE
+		if err := s.sync(ctx, s.idling != nil || s.immediate()); err != nil || s.ended {
+			return err
+		}
+	}
+	return s.newTurn(nil).lookAround(ctx, nil)
 }
 
 // rest lets go of what can be had again.

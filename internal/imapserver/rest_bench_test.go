@@ -1,6 +1,7 @@
 package imapserver
 
 import (
+	"bytes"
 	"net"
 	"runtime"
 	"testing"
@@ -9,9 +10,17 @@ import (
 	"tem/internal/line"
 )
 
-// BenchmarkIdle reports what one session costs that waits in IDLE with a
-// mailbox of 600 messages open, the client's socket included.
+// BenchmarkIdle reports what one session costs that waits in IDLE, or after
+// NOTIFY for all its mailboxes, with a mailbox of 600 messages open, the
+// client's socket included.
 func BenchmarkIdle(b *testing.B) {
+	b.Run("IDLE", func(b *testing.B) { benchRest(b, "IDLE", "+ idling\r\n") })
+	b.Run("NOTIFY", func(b *testing.B) {
+		benchRest(b, "NOTIFY SET (selected (MessageNew MessageExpunge)) (personal (MessageNew MessageExpunge MailboxName))", "c OK NOTIFY done\r\n")
+	})
+}
+
+func benchRest(b *testing.B, command, answer string) {
 	const sessions = 1000
 	for b.Loop() {
 		s := newServer(b, 600)
@@ -29,8 +38,8 @@ func BenchmarkIdle(b *testing.B) {
 			if conns[i], err = net.Dial("tcp", l.Addr().String()); err != nil {
 				b.Fatal(err)
 			}
-			conns[i].Write([]byte("a LOGIN a@x.example \"pass word\"\r\nb SELECT INBOX\r\nc IDLE\r\n"))
-			for n := 0; n < 4 || string(buf[n-4:n]) != "ng\r\n"; {
+			conns[i].Write([]byte("a LOGIN a@x.example \"pass word\"\r\nb SELECT INBOX\r\nc " + command + "\r\n"))
+			for n := 0; !bytes.HasSuffix(buf[:n], []byte(answer)); {
 				k, err := conns[i].Read(buf[n:])
 				if err != nil {
 					b.Fatal(err)

@@ -80,7 +80,7 @@ func (f *finder) simple(k *imap.Key) (mail.Query, error) {
 	case imap.UIDBefore:
 		return mail.UIDs{{From: 1, To: mail.UID(k.N - 1)}}, nil
 	}
-	return nil, errUnbuilt
+	return nil, bad("there is no such search key here")
 }
 
 // none matches nothing.

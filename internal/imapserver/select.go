@@ -28,6 +28,7 @@ func (t *turn) Select(ctx context.Context, c *imap.Select) error {
 	}
 	v.whole = v.box.HighestModSeq
 	t.view, t.state = v, imap.Selected
+	t.listen()
 	t.enabled.condstore = t.enabled.condstore || c.CondStore
 	t.claimRecent()
 	t.sayFlags()
@@ -72,5 +73,6 @@ func (t *turn) sayFirst(ctx context.Context, asked string) error {
 func (s *session) deselect() {
 	if s.view != nil {
 		s.view, s.state = nil, imap.Authenticated
+		s.listen()
 	}
 }

@@ -37,7 +37,9 @@ type session struct {
 	ended         bool
 	behind        *imap.Command // was read with a group that it may not run beside
 	idling        *turn         // IDLE, while it lasts
-	unlisten      func()        // ends the news that listen asked for; nil: there are none
+	watch         *watch        // what NOTIFY asked for; nil: it was not used yet
+	mine          arrival       // what the command that is running has put somewhere
+	ears          []ear         // where news come from
 	active, quiet time.Time     // of the last input; of the last thing that needed the list of messages
 	out           []byte        // what is told beside a command's own answers is built here
 

@@ -3,6 +3,7 @@ package imapserver
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"tem/internal/mail"
 	"tem/internal/wire/imap"
@@ -17,8 +18,16 @@ func (t *turn) Status(ctx context.Context, c *imap.Status) error {
 	return t.sayStatus(ctx, at, c.Items)
 }
 
-// sayStatus writes a STATUS response (RFC 9051 §7.3.4).
+// sayStatus answers what a client asks for.
 func (t *turn) sayStatus(ctx context.Context, at place, items []string) error {
+	if slices.Contains(items, "HIGHESTMODSEQ") { // RFC 7162 §3.1.7
+		t.wantModSeq()
+	}
+	return t.sayCounts(ctx, at, items)
+}
+
+// sayCounts writes a STATUS response (RFC 9051 §7.3.4).
+func (t *turn) sayCounts(ctx context.Context, at place, items []string) error {
 	out := append(imap.AppendMailbox([]byte("* STATUS "), at.name(), t.r.UTF8), " ("...)
 	for i, item := range items {
 		if i > 0 {
@@ -50,8 +59,7 @@ func (t *turn) statusItem(ctx context.Context, at place, item string) (int64, er
 		return int64(box.Unseen), nil
 	case "DELETED":
 		return int64(box.DeletedCount), nil
-	case "HIGHESTMODSEQ": // RFC 7162 §3.1.7
-		t.wantModSeq()
+	case "HIGHESTMODSEQ":
 		return int64(box.HighestModSeq), nil
 	case "DELETED-STORAGE": // RFC 9208 §4.1.4
 		return t.deletedStorage(ctx, &at)

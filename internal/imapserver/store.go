@@ -123,7 +123,7 @@ func (t *turn) tellModified(c *imap.Store, modified []mail.UID, before []mail.Mo
 		if !known || isGone(i) {
 			continue
 		}
-		if t.view.items[i].ModSeq == before[n] {
+		if t.view.items[i].ModSeq == before[n] || !t.wants(imap.FlagChange) {
 			t.sayItemFlags(i, c.UID)
 		}
 		if c.UID {

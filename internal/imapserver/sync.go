@@ -29,27 +29,31 @@ func (s *session) sync(ctx context.Context, expunges bool) error {
 			return err
 		}
 	}
-	known := len(v.box.Keywords)
+	keywords := len(v.box.Keywords)
 	v.box = d.Mailbox
-	if len(v.box.Keywords) != known {
+	if len(v.box.Keywords) != keywords {
 		s.sayFlags()
 	}
-	v.gone = append(v.gone, d.Gone...)
+	v.lose(d.Gone)
 	s.updateGone(d.Gone)
 	if expunges {
 		s.tellGone()
 	}
+	n := &newcomers{from: len(v.items)}
 	s.tellChanged(d.Changed)
-	if v.vague = false; len(v.gone) == 0 {
+	if v.vague = false; len(v.gone) == 0 && !v.missing {
 		v.whole = v.box.HighestModSeq
 	}
-	return s.updateChanged(ctx, d.Changed)
+	if err := s.updateChanged(ctx, d.Changed, n); err != nil {
+		return err
+	}
+	return s.show(ctx, n) // RFC 5465 §5.2: after ADDTO
 }
 
 // tellWhole says that a client which resynchronises must begin before what it was
 // not told to be gone, whatever modseqs it was told since (RFC 7162 §6).
 func (s *session) tellWhole() {
-	if s.enabled.qresync && s.view != nil && len(s.view.gone) > 0 {
+	if s.enabled.qresync && s.view != nil && (s.view.missing || len(s.view.gone) > 0) {
 		s.sayHighestModSeq()
 	}
 }
@@ -93,18 +97,25 @@ func (s *session) sayGone(gone []bool) {
 	}
 }
 
-// tellChanged says EXISTS for new messages and FETCH for new flags.
+// tellChanged says EXISTS for new messages and FETCH for new flags, as far as
+// that is wanted.
 func (s *session) tellChanged(changed []mail.Item) {
 	v := s.view
 	before := len(v.items)
 	for _, item := range changed {
 		i, known := v.find(item.UID)
 		switch {
-		case !known && i == len(v.items):
+		case !known && i == len(v.items) && s.wants(imap.MessageNew):
 			v.items = append(v.items, item)
+		case !known && i == len(v.items):
+			v.missing = true
 		case known && (v.items[i].Flags != item.Flags || s.enabled.condstore && v.items[i].ModSeq != item.ModSeq):
 			v.items[i] = item
-			s.sayItemFlags(i, true)
+			if s.wants(imap.FlagChange) {
+				s.sayItemFlags(i, true)
+			} else {
+				v.missing = true
+			}
 		case known:
 			v.items[i] = item
 		}

@@ -61,22 +61,22 @@ func (t *turn) handle(ctx context.Context) error {
 	if t.cmd.Row.States&t.state == 0 {
 		return bad("%s is not allowed in this state", t.cmd.Row.Name)
 	}
-	if err := unbuilt(t.cmd.Args); err != nil {
-		return err
-	}
 	if !lasts(t.cmd.Args) {
 		return t.cmd.Run(ctx, t)
 	}
 	return t.lasting(ctx, func(ctx context.Context) error { return t.cmd.Run(ctx, t) })
 }
 
-// update tells what happened in the mailbox, after a command that ended with err.
+// update tells what happened, in the mailbox and where else NOTIFY wants to
+// know, after a command that ended with err.
 func (t *turn) update(ctx context.Context, err error, expunges bool) error {
-	if t.view == nil {
-		return err
+	if t.view != nil {
+		if e := t.sync(ctx, expunges); e != nil && err == nil {
+			err = e
+		}
 	}
-	if e := t.sync(ctx, expunges); e != nil && err == nil {
-		return e
+	if e := t.lookAfter(ctx, err); e != nil && err == nil {
+		err = e
 	}
 	t.tellWhole()
 	return err
@@ -94,7 +94,7 @@ func (t *turn) mayExpunge() bool {
 			return true
 		}
 	}
-	return t.cmd.Row.Traits&imap.Numbers == 0 && t.c.Buffered() == 0
+	return t.cmd.Row.Traits&imap.Numbers == 0 && t.c.Buffered() == 0 && t.wants(imap.MessageExpunge)
 }
 
 // answer writes the tagged response; it returns err if the session can't go on.

@@ -26,7 +26,7 @@ func (t *turn) Unauthenticate(context.Context, *imap.Unauthenticate) error {
 // forget makes the session as it was before the login.
 func (s *session) forget() {
 	s.deaf()
-	s.view, s.state = nil, imap.NotAuthenticated
+	s.view, s.watch, s.state = nil, nil, imap.NotAuthenticated
 	s.user, s.person, s.account = "", directory.Account{}, nil
 	s.enabled, s.r.Mode = features{}, imap.Mode{}
 	s.r.MaxLiteral = maxEarlyLiteral

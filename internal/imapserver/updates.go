@@ -25,6 +25,7 @@ type updated struct {
 	query mail.Query
 	by    []mail.SortKey // nil: the order of the mailbox
 	found []mail.UID     // in that order
+	show  []imap.Item    // what to fetch of a new message that comes to it (RFC 5465 §7)
 }
 
 // updates reports whether a search with that tag is kept up to date.
@@ -42,7 +43,7 @@ func (t *turn) keepUpdated(to imap.Correlator, s search, f *finder, r result) er
 	if len(v.updated) >= maxUpdates || len(r.at) > most || byRelevancy(s.by) {
 		return t.noUpdate("too many searches, or too much found, to be kept up to date")
 	}
-	v.updated = append(v.updated, &updated{to, s.uid, f.asked, storeKeys(s.by), v.uids(r.at)})
+	v.updated = append(v.updated, &updated{to, s.uid, f.asked, storeKeys(s.by), v.uids(r.at), peeking(s.want.UpdateItems)})
 	return nil
 }
 
@@ -84,12 +85,12 @@ func contains(list []mail.UIDRange, uid mail.UID) bool {
 
 // updateChanged tells what became of messages that came or changed, after the
 // client has been told of them (RFC 5267 §4.3.3).
-func (s *session) updateChanged(ctx context.Context, changed []mail.Item) error {
+func (s *session) updateChanged(ctx context.Context, changed []mail.Item, n *newcomers) error {
 	if len(changed) == 0 {
 		return nil
 	}
 	for _, u := range s.view.updated {
-		if err := s.refresh(ctx, u, changed); err != nil {
+		if err := s.refresh(ctx, u, changed, n); err != nil {
 			return err
 		}
 	}
@@ -97,7 +98,7 @@ func (s *session) updateChanged(ctx context.Context, changed []mail.Item) error 
 }
 
 // refresh looks again for what changed.
-func (s *session) refresh(ctx context.Context, u *updated, changed []mail.Item) error {
+func (s *session) refresh(ctx context.Context, u *updated, changed []mail.Item, n *newcomers) error {
 	fit, err := s.view.fitting(ctx, u.query, changed)
 	if err != nil {
 		return err
@@ -116,6 +117,9 @@ func (s *session) refresh(ctx context.Context, u *updated, changed []mail.Item) 
 		_, told := s.view.find(uid)
 		return is || !told
 	})
+	if err := s.showFound(ctx, u.show, n, came); err != nil { // RFC 5465 §7: before ADDTO
+		return err
+	}
 	return s.add(ctx, u, came)
 }
 

@@ -23,6 +23,7 @@ type view struct {
 	saved    []mail.UIDRange // "$" (RFC 5182), in order
 	recent   []mail.UIDRange
 	updated  []*updated // searches that are kept up to date (RFC 5267)
+	missing  bool       // NOTIFY left something out after whole
 }
 
 // find is the index of a UID, or of the next larger one.
