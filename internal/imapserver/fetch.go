@@ -205,6 +205,7 @@ func (f *fetcher) see(ctx context.Context, picked []int) error {
 	if err == nil {
 		err = f.t.learnKeywords(ctx, nil, changed)
 	}
+	v.own()
 	for _, item := range changed {
 		if i, known := v.find(item.UID); known {
 			v.items[i] = item

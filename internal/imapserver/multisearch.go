@@ -68,7 +68,7 @@ func (t *turn) viewOf(ctx context.Context, at place, open bool, key *imap.Key) (
 	if open {
 		return t.view, nil
 	}
-	v := &view{place: at, readOnly: true}
+	v := &view{place: at, readOnly: true, shared: true}
 	var err error
 	if v.box, v.items, err = at.account.List(ctx, at.box.ID); err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tem/internal/mail"
+	"tem/internal/wire/imap"
 )
 
 // A session that has rested knows what the client knows, and tells the rest.
@@ -90,5 +91,21 @@ func TestFoldKeepsTheUIDs(t *testing.T) {
 	want := []mail.UIDRange{{From: 1, To: 3}, {From: 7, To: 7}, {From: 9, To: 10}}
 	if v.items != nil || !slices.Equal(v.folded, want) {
 		t.Errorf("%v", v.folded)
+	}
+}
+
+// TestOwn: what one view changes, another with the same list does not see.
+func TestOwn(t *testing.T) {
+	t.Parallel()
+	list := []mail.Item{{UID: 1}, {UID: 5}}
+	one, two := &view{items: list, shared: true}, &view{items: list, shared: true}
+	one.believe([]mail.Item{{UID: 5, Flags: mail.Seen}}, mail.AddFlags, mail.Seen, false)
+	if one.items[1].Flags != mail.Seen || two.items[1].Flags != 0 {
+		t.Errorf("%+v, the other %+v", one.items, two.items)
+	}
+	three := &view{items: []mail.Item{{UID: 1, ModSeq: 9}}, shared: true, missing: true}
+	first := three.items
+	if three.rewind(imap.FlagChange); three.items[0].Flags != unknownFlags || first[0].Flags != 0 {
+		t.Errorf("%+v, the other %+v", three.items, first)
 	}
 }

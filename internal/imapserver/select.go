@@ -21,7 +21,7 @@ func (t *turn) Select(ctx context.Context, c *imap.Select) error {
 	if err != nil {
 		return err
 	}
-	v := &view{place: at, examined: c.ReadOnly}
+	v := &view{place: at, examined: c.ReadOnly, shared: true}
 	v.hold(at.rights)
 	if v.box, v.items, err = v.account.List(ctx, v.box.ID); err != nil {
 		return err

@@ -19,6 +19,7 @@ func (v *view) rewind(wanted imap.Events) {
 	}
 	for i := range v.items {
 		if v.items[i].ModSeq > v.whole {
+			v.own()
 			v.items[i].Flags, v.vague = unknownFlags, true
 		}
 	}

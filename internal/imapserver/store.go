@@ -146,8 +146,11 @@ func (t *turn) tellModified(c *imap.Store, modified []mail.UID, before []mail.Mo
 // only what was asked for: if another session changed more, sync finds the
 // difference and tells of it (RFC 9051 §6.4.6).
 func (v *view) believe(changed []mail.Item, op mail.FlagOp, asked mail.Flags, silent bool) {
+	v.own()
+	next := 0
 	for _, item := range changed {
-		i, known := v.find(item.UID)
+		i, known := v.findFrom(next, item.UID)
+		next = i + 1
 		switch {
 		case !known:
 		case silent && v.items[i].Flags == unknownFlags: // sync will tell

@@ -66,6 +66,7 @@ func (s *session) tellGone() {
 	}
 	gone := v.marked(v.gone)
 	s.sayGone(gone)
+	v.own()
 	kept := v.items[:0]
 	for i, item := range v.items {
 		if !gone[i] {
@@ -101,23 +102,24 @@ func (s *session) sayGone(gone []bool) {
 // that is wanted.
 func (s *session) tellChanged(changed []mail.Item) {
 	v := s.view
-	before := len(v.items)
+	before, next := len(v.items), 0
 	for _, item := range changed {
-		i, known := v.find(item.UID)
+		i, known := v.findFrom(next, item.UID)
+		next = i + 1
 		switch {
 		case !known && i == len(v.items) && s.wants(imap.MessageNew):
-			v.items = append(v.items, item)
+			v.items, v.shared = append(v.items, item), false
 		case !known && i == len(v.items):
 			v.missing = true
-		case known && (v.items[i].Flags != item.Flags || s.enabled.condstore && v.items[i].ModSeq != item.ModSeq):
+		case known && v.items[i] != item:
+			tell := v.items[i].Flags != item.Flags || s.enabled.condstore && v.items[i].ModSeq != item.ModSeq
+			v.own()
 			v.items[i] = item
-			if s.wants(imap.FlagChange) {
+			if tell && s.wants(imap.FlagChange) {
 				s.sayItemFlags(i, true)
-			} else {
+			} else if tell {
 				v.missing = true
 			}
-		case known:
-			v.items[i] = item
 		}
 	}
 	if len(v.items) > before {

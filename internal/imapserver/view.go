@@ -16,6 +16,7 @@ type view struct {
 	examined bool // by EXAMINE
 	readOnly bool // nothing can be changed
 	items    []mail.Item
+	shared   bool            // others have items too: own comes before a change
 	folded   []mail.UIDRange // in place of items while the session rests; else nil
 	vague    bool            // some flags are unknownFlags, until sync has told
 	gone     []mail.UIDRange // expunged, but the client has not been told yet
@@ -29,6 +30,21 @@ type view struct {
 // find is the index of a UID, or of the next larger one.
 func (v *view) find(uid mail.UID) (int, bool) {
 	return slices.BinarySearchFunc(v.items, uid, func(i mail.Item, u mail.UID) int { return int(int64(i.UID) - int64(u)) })
+}
+
+// findFrom is find, faster where the UID is at the index from.
+func (v *view) findFrom(from int, uid mail.UID) (int, bool) {
+	if from < len(v.items) && v.items[from].UID == uid {
+		return from, true
+	}
+	return v.find(uid)
+}
+
+// own makes items the view's own.
+func (v *view) own() {
+	if v.shared {
+		v.items, v.shared = slices.Clone(v.items), false
+	}
 }
 
 // isGone reports a message that the client has not been told is gone.
