@@ -110,24 +110,25 @@ func (v valueReader) ReadAt(p []byte, at int64) (int, error) {
 func (v valueReader) Size() int64 { return int64(len(v)) }
 func (valueReader) Close() error  { return nil }
 
-func (m *Meta) matches(q Query) bool {
+// matches tries a condition; asked is the day that it names, if it names one.
+func (m *Meta) matches(q Query, asked int) bool {
 	switch q := q.(type) {
 	case Larger:
 		return m.Size > int64(q)
 	case Smaller:
 		return m.Size < int64(q)
 	case Before:
-		return day(m.Received) < day(q.T)
+		return day(m.Received) < asked
 	case On:
-		return day(m.Received) == day(q.T)
+		return day(m.Received) == asked
 	case Since:
-		return day(m.Received) >= day(q.T)
+		return day(m.Received) >= asked
 	case SentBefore:
-		return day(m.sent()) < day(q.T)
+		return day(m.sent()) < asked
 	case SentOn:
-		return day(m.sent()) == day(q.T)
+		return day(m.sent()) == asked
 	case SentSince:
-		return day(m.sent()) >= day(q.T)
+		return day(m.sent()) >= asked
 	case ReceivedBefore:
 		return m.Received.Unix() <= q.T.Unix()
 	case ReceivedSince:
@@ -136,6 +137,25 @@ func (m *Meta) matches(q Query) bool {
 		return m.Attached == bool(q)
 	}
 	return false
+}
+
+// askedDay is the day that a condition of metaPlan names, 0 if it names none.
+func askedDay(q Query) int {
+	switch q := q.(type) {
+	case Before:
+		return day(q.T)
+	case On:
+		return day(q.T)
+	case Since:
+		return day(q.T)
+	case SentBefore:
+		return day(q.T)
+	case SentOn:
+		return day(q.T)
+	case SentSince:
+		return day(q.T)
+	}
+	return 0
 }
 
 // sent is the Date field, or the internal date where that is of no use.

@@ -277,10 +277,11 @@ func (u UIDs) has(i Item) bool {
 }
 
 func metaPlan(q Query) plan {
+	asked := askedDay(q)
 	return plan{price: priceMeta, match: func(c *candidate) (bool, error) {
 		if c.r == nil {
 			return false, errNeedsMessage
 		}
-		return c.m.matches(q), nil
+		return c.m.matches(q, asked), nil
 	}}
 }
