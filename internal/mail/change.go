@@ -2,7 +2,6 @@ package mail
 
 import (
 	"context"
-	"slices"
 
 	"tem/internal/kv"
 )
@@ -67,7 +66,12 @@ func (a *Account) changeChunk(ctx context.Context, id MailboxID, uids []UID, c F
 		if err != nil {
 			return err
 		}
-		err = e.eachItem(ctx, id, uids, func(i Item) {
+		list, err := e.sheets(ctx, id, uids)
+		if err != nil {
+			return err
+		}
+		eachPicked(list, uids, func(s *sheet, n int) {
+			i := s.items[n]
 			if c.UnchangedSince > 0 && i.ModSeq > c.UnchangedSince {
 				modified = append(modified, i.UID) // RFC 7162 §3.1.3
 				return
@@ -76,14 +80,17 @@ func (a *Account) changeChunk(ctx context.Context, id MailboxID, uids []UID, c F
 				box.countFlags(i.Flags, -1)
 				box.countFlags(f, 1)
 				i.Flags, i.ModSeq = f, e.modseq
+				s.set(n, i)
 				changed = append(changed, i)
 			}
 		})
-		if err == nil && (len(changed) > 0 || len(box.Keywords) != len(old.Keywords)) {
+		if len(changed) > 0 || len(box.Keywords) != len(old.Keywords) {
 			*e.box(id) = box
-			e.storeItems(id, changed)
+			l := e.entry(id)
+			l.changed = append(l.changed, uidsOf(changed)...)
+			e.writeSheets(id, list)
 		}
-		return err
+		return nil
 	})
 	return changed, modified, err
 }
@@ -99,34 +106,13 @@ func (op FlagOp) apply(have, f Flags) Flags {
 	}
 }
 
-// storeItems writes flag rows; keys and values share two arrays.
-func (e *edit) storeItems(id MailboxID, items []Item) {
-	l := e.entry(id)
-	buf := make([]byte, 0, (9+itemSize)*len(items))
-	e.b.Ops = slices.Grow(e.b.Ops, len(items)+3)
-	for _, i := range items {
-		k := len(buf)
-		buf = appendInstance(append(buf, keyFlags), id, i.UID)
-		v := len(buf)
-		buf = i.append(buf)
-		e.b.Set(e.a.id, buf[k:v:v], buf[v:len(buf):len(buf)])
-		l.changed = append(l.changed, i.UID)
-	}
-}
-
 // eachItem reads the flags of uids; nil means all. The account is settled.
 func (e *edit) eachItem(ctx context.Context, id MailboxID, uids []UID, fn func(Item)) error {
 	return e.s.view(ctx, func(r kv.Reader) error {
 		if uids == nil {
-			return scanItems(r, e.a.id, id, func(i Item) error { fn(i); return nil })
+			return scanItems(r, e.a.id, id, everyUID, func(i Item) error { fn(i); return nil })
 		}
-		return eachRow(r, keyFlags, e.a.id, id, uids, func(u UID, val []byte) error {
-			i, err := decodeItem(u, val)
-			if err == nil {
-				fn(i)
-			}
-			return err
-		})
+		return eachItem(r, e.a.id, id, uids, func(i Item) error { fn(i); return nil })
 	})
 }
 

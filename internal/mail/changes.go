@@ -70,10 +70,9 @@ func (d *Delta) read(r kv.Reader, account kv.Part, id MailboxID, since ModSeq) e
 		return err
 	}
 	d.Gone = rangesOf(sorted(gone))
-	return eachRow(r, keyFlags, account, id, changed, func(u UID, val []byte) error {
-		i, err := decodeItem(u, val)
+	return eachItem(r, account, id, changed, func(i Item) error {
 		d.Changed = append(d.Changed, i)
-		return err
+		return nil
 	})
 }
 
@@ -82,7 +81,7 @@ func (d *Delta) read(r kv.Reader, account kv.Part, id MailboxID, since ModSeq) e
 func (d *Delta) compare(r kv.Reader, account kv.Part, id MailboxID, since ModSeq) error {
 	d.Pruned = true
 	next := UID(1)
-	err := scanItems(r, account, id, func(i Item) error {
+	err := scanItems(r, account, id, everyUID, func(i Item) error {
 		if i.ModSeq > since {
 			d.Changed = append(d.Changed, i)
 		}

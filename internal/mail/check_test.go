@@ -24,6 +24,9 @@ func populated(t testing.TB) (*Store, *blobmemory.Store) {
 	a := s.Account(alice)
 	must[Mailbox](t)(a.Create(t.Context(), "Work", ""))
 	for n := range 6 {
+		if n == 4 { // four messages in a page, two beside it
+			gatherAll(t, a, must[Mailbox](t)(a.Mailbox(t.Context(), inbox)).ID)
+		}
 		msg := fmt.Sprintf("Message-ID: <%d@x>\r\nReferences: <0@x>\r\n", n) + text("tea", 10+n*1500)
 		deliver(t, s, msg, Target{Account: alice, Keywords: []string{"k"}}, Target{Account: bob}, Target{Account: alice, Mailbox: "Work"})
 	}

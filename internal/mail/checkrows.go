@@ -58,7 +58,7 @@ func (f *finder) full() bool { return f.most > 0 && len(f.found) >= f.most }
 func (f *finder) find(ctx context.Context, r kv.Reader) error {
 	f.counted = make(map[MailboxID]*Mailbox)
 	for _, look := range []func(kv.Reader) error{
-		f.readAccount, f.messageRows, f.emailRows, f.threadRows, f.messageIDRows, f.vaultRows, f.totals, f.logRows, f.grantRows, f.entryRows,
+		f.readAccount, f.flagRows, f.messageRows, f.fieldRows, f.emailRows, f.threadRows, f.messageIDRows, f.vaultRows, f.totals, f.logRows, f.grantRows, f.entryRows,
 	} {
 		if err := look(r); err != nil || f.most > 0 && fixable(f.found) {
 			return err
@@ -151,20 +151,18 @@ func present(r kv.Reader, p kv.Part, keys [][]byte) ([][]byte, error) {
 	return vals, err
 }
 
-// messageRows goes over both rows of every message.
+// messageRows goes over every message.
 func (f *finder) messageRows(r kv.Reader) error {
-	err := f.eachChunk(r, keyMeta, func(keys, rows [][]byte) error {
-		flagKeys, emailKeys := make([][]byte, len(keys)), make([][]byte, len(keys))
-		metas := make([]Meta, len(keys))
+	return f.eachChunk(r, keyMeta, func(keys, rows [][]byte) error {
+		emailKeys, metas := make([][]byte, len(keys)), make([]Meta, len(keys))
 		for i, key := range keys {
-			flagKeys[i] = append([]byte{keyFlags}, key[1:]...)
 			if err := metas[i].decode(uidOf(key), rows[i]); err != nil {
 				metas[i].Email = 0
-				f.dropMessage(key, "the row of a message is damaged")
+				f.dropMessage(mailboxOf(key), uidOf(key), "the row of a message is damaged")
 			}
 			emailKeys[i] = emailKey(metas[i].Email, mailboxOf(key), metas[i].UID)
 		}
-		flags, err := present(r, f.id, flagKeys)
+		items, err := f.itemsOf(r, keys)
 		if err != nil {
 			return err
 		}
@@ -174,28 +172,21 @@ func (f *finder) messageRows(r kv.Reader) error {
 		}
 		for i := range metas {
 			if m := &metas[i]; m.Email != 0 {
-				f.message(mailboxOf(keys[i]), m, flags[i], emails[i] != nil)
+				f.message(mailboxOf(keys[i]), m, items, emails[i] != nil)
 			}
 		}
 		return f.emailsOf(r, metas)
 	})
-	if err != nil {
-		return err
-	}
-	if err := f.loneFlags(r); err != nil {
-		return err
-	}
-	return f.fieldRows(r)
 }
 
 func mailboxOf(key []byte) MailboxID { return MailboxID(binary.BigEndian.Uint32(key[1:])) }
 
 // dropMessage suggests taking away a message that nothing can be known of.
-func (f *finder) dropMessage(key []byte, text string) {
-	id, uid := mailboxOf(key), uidOf(key)
+func (f *finder) dropMessage(id MailboxID, uid UID, text string) {
 	f.problem(func(e *edit) {
 		e.b.Delete(e.a.id, messageKey(keyMeta, id, uid))
-		e.b.Delete(e.a.id, messageKey(keyFlags, id, uid))
+		rows := e.flagRows(id)
+		rows.gone = append(rows.gone, uid)
 		if e.box(id) != nil {
 			l := e.entry(id)
 			l.gone = append(l.gone, tombstone{uid: uid})
@@ -205,17 +196,18 @@ func (f *finder) dropMessage(key []byte, text string) {
 }
 
 // message checks one message against its mailbox and its own other rows.
-func (f *finder) message(id MailboxID, m *Meta, flagsRow []byte, known bool) {
+func (f *finder) message(id MailboxID, m *Meta, items map[place]Item, known bool) {
 	f.messages++
-	item, err := decodeItem(m.UID, flagsRow)
-	if err != nil {
-		item = Item{UID: m.UID}
+	uid := m.UID
+	item, ok := items[place{id, uid}]
+	if !ok {
+		item = Item{UID: uid}
 		f.problem(func(e *edit) {
-			item := Item{UID: m.UID, ModSeq: e.modseq}
-			e.b.Set(e.a.id, messageKey(keyFlags, id, m.UID), item.append(nil))
+			rows := e.flagRows(id)
+			rows.lost = append(rows.lost, Item{UID: uid, ModSeq: e.modseq})
 			if e.box(id) != nil {
 				l := e.entry(id)
-				l.changed = append(l.changed, m.UID)
+				l.changed = append(l.changed, uid)
 			}
 		}, "mailbox %d, uid %d: its flags are missing", id, m.UID)
 	}
@@ -279,16 +271,6 @@ func (f *finder) emailsOf(r kv.Reader, metas []Meta) error {
 		}
 	}
 	return nil
-}
-
-// loneFlags looks for flags without a message.
-func (f *finder) loneFlags(r kv.Reader) error {
-	return f.lone(r, keyFlags, func(key, row []byte) []byte { return append([]byte{keyMeta}, key[1:]...) },
-		func(key, row, meta []byte) {
-			if meta == nil {
-				f.dropMessage(key, "there are flags and no message")
-			}
-		})
 }
 
 // fieldRows looks for what is kept of headers without a message, and for what

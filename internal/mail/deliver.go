@@ -240,11 +240,12 @@ func (e *edit) unlink(box *Mailbox, m *Meta, flags Flags) {
 	box.count(flags, m.Size, -1)
 	id, b := e.a.id, e.b
 	b.Delete(id, messageKey(keyMeta, box.ID, m.UID))
-	b.Delete(id, messageKey(keyFlags, box.ID, m.UID))
 	b.Delete(id, messageKey(keyFields, box.ID, m.UID))
 	b.Delete(id, emailKey(m.Email, box.ID, m.UID))
 	l := e.entry(box.ID)
 	l.gone = append(l.gone, tombstone{m.UID, m.Email, m.Thread})
+	f := e.flagRows(box.ID)
+	f.gone = append(f.gone, m.UID)
 }
 
 // charge counts a new email against the quotas of the account and of its pool.

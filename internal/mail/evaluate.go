@@ -137,33 +137,24 @@ func entriesIn(r kv.Reader, account kv.Part, box *Mailbox, span UIDRange) ([]ent
 		return nil, nil
 	}
 	list := make([]entry, 0, min(uint64(box.Messages), uint64(span.To-span.From)+1))
-	lo, hi := messageKey(keyFlags, box.ID, span.From), append(messageKey(keyFlags, box.ID, span.To), 0)
-	err := r.Scan(account, lo, hi, kv.ScanOptions{}, func(key, val []byte) error {
-		i, err := decodeItem(uidOf(key), val)
+	err := scanItems(r, account, box.ID, span, func(i Item) error {
 		list = append(list, entry{item: i})
-		return err
+		return nil
 	})
 	return list, err
 }
 
 // readFlags fills in the flags of what is not decided.
 func readFlags(r kv.Reader, account kv.Part, id MailboxID, list []entry) error {
-	uids, n := undecidedUIDs(list), 0
-	read := eachRow
-	if len(uids) > 0 && int(uids[len(uids)-1]-uids[0]) < flagsDense*len(uids) {
-		read = scanRows
-	}
-	return read(r, keyFlags, account, id, uids, func(u UID, val []byte) (err error) {
-		for list[n].item.UID < u {
+	n := 0
+	return eachItem(r, account, id, undecidedUIDs(list), func(i Item) error {
+		for list[n].item.UID < i.UID {
 			n++
 		}
-		list[n].item, err = decodeItem(u, val)
-		return err
+		list[n].item = i
+		return nil
 	})
 }
-
-// flagsDense is how many rows of flags a scan passes over while one is looked up.
-const flagsDense = 30
 
 func undecidedUIDs(list []entry) (uids []UID) {
 	for i := range list {
@@ -199,8 +190,12 @@ func decideCheaply(ctx context.Context, box *Mailbox, p *plan, list []entry) err
 	return nil
 }
 
-// chunkSize is how many messages are decided in one snapshot.
-const chunkSize = 64
+// chunkSize is how many messages are decided in one snapshot, headChunk how many
+// of which no more is looked at than the beginning of a row.
+const (
+	chunkSize = 64
+	headChunk = 1024
+)
 
 // decide reads the messages that are still undecided, on all processors. One that
 // has gone meanwhile does not match.
@@ -211,7 +206,11 @@ func (a *Account) decide(ctx context.Context, box *Mailbox, p *plan, sought *sou
 			left = append(left, &list[i])
 		}
 	}
-	chunks := slices.Collect(slices.Chunk(left, chunkSize))
+	size := chunkSize
+	if p.price <= priceMeta {
+		size = headChunk
+	}
+	chunks := slices.Collect(slices.Chunk(left, size))
 	told := progress{tell: tell, total: len(left)}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -268,13 +267,22 @@ func (c *candidate) decide(p *plan, list []*entry) error {
 	})
 }
 
+// read reads as much of a metadata row as the plan needs.
+func (c *candidate) read(p *plan, uid UID, row []byte) error {
+	if p.price > priceMeta {
+		return c.m.decode(uid, row)
+	}
+	d := c.m.decodeHead(uid, row)
+	return d.err
+}
+
 // try decides one message whose metadata row is valid until it returns.
 func (c *candidate) try(p *plan, e *entry, row []byte) error {
 	if err := c.ctx.Err(); err != nil {
 		return err
 	}
 	c.item, c.doc = e.item, e.doc
-	if err := c.m.decode(e.item.UID, row); err != nil {
+	if err := c.read(p, e.item.UID, row); err != nil {
 		return fmt.Errorf("mailbox %d: metadata of uid %d: %w", c.box.ID, e.item.UID, err)
 	}
 	defer c.close()

@@ -20,31 +20,57 @@ func readMailbox(r kv.Reader, account kv.Part, id MailboxID) (Mailbox, error) {
 	return decodeMailbox(key, row)
 }
 
-// List returns the mailbox and all of its messages in UID order, of one snapshot.
-func (a *Account) List(ctx context.Context, id MailboxID) (box Mailbox, items []Item, err error) {
-	err = a.read(ctx, func(r kv.Reader) error {
-		if box, err = readMailbox(r, a.id, id); err != nil {
-			return err
-		}
-		items = make([]Item, 0, box.Messages)
-		return scanItems(r, a.id, id, func(i Item) error {
-			items = append(items, i)
-			return nil
-		})
-	})
-	return box, items, err
+// List returns the mailbox and all of its messages in UID order, of one moment.
+// The messages may be shared with other callers: who changes them copies them.
+func (a *Account) List(ctx context.Context, id MailboxID) (Mailbox, []Item, error) {
+	k, err := a.lastList(ctx, id)
+	if k == nil && err == nil {
+		k, err = a.readList(ctx, id)
+	}
+	if err != nil {
+		return Mailbox{}, nil, err
+	}
+	return k.box, k.items, nil
 }
 
-// scanItems calls fn for every message of a mailbox in UID order.
-func scanItems(r kv.Reader, account kv.Part, id MailboxID, fn func(Item) error) error {
-	lo, hi := messageRange(keyFlags, id)
-	return r.Scan(account, lo, hi, kv.ScanOptions{}, func(key, val []byte) error {
-		i, err := decodeItem(uidOf(key), val)
-		if err != nil {
+// lastList brings the list that was kept up to date; nil if there is none.
+func (a *Account) lastList(ctx context.Context, id MailboxID) (*keptList, error) {
+	k := a.s.keptList(mailboxAt{a.id, id})
+	if k == nil {
+		return nil, nil
+	}
+	d, err := a.Changes(ctx, id, k.box.HighestModSeq)
+	switch {
+	case err != nil || d.Deleted || d.Mailbox.UIDValidity != k.box.UIDValidity:
+		return nil, err
+	case d.Mailbox.HighestModSeq == k.box.HighestModSeq:
+		return k, nil
+	}
+	k = k.advance(&d)
+	a.s.keepList(k)
+	return k, nil
+}
+
+// readList reads the list of a mailbox and keeps it.
+func (a *Account) readList(ctx context.Context, id MailboxID) (*keptList, error) {
+	k, lone := &keptList{at: mailboxAt{a.id, id}}, 0
+	err := a.read(ctx, func(r kv.Reader) (err error) {
+		if k.box, err = readMailbox(r, a.id, id); err != nil {
 			return err
 		}
-		return fn(i)
+		k.items, lone, err = allItems(r, a.id, &k.box)
+		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	if lone >= gatherWorth {
+		a.s.noteLone(k.at)
+	}
+	if !a.s.Shared {
+		a.s.keepList(k)
+	}
+	return k, nil
 }
 
 // dense is how many UIDs are worth a scan of the range rather than single reads.
@@ -56,7 +82,7 @@ func eachRow(r kv.Reader, kind byte, account kv.Part, id MailboxID, uids []UID, 
 	if len(uids) == 0 {
 		return nil
 	}
-	if span := uint64(uids[len(uids)-1]-uids[0]) + 1; len(uids) >= dense && span <= 8*uint64(len(uids)) {
+	if len(uids) >= dense && spanned(uids) <= 8*uint64(len(uids)) {
 		return scanRows(r, kind, account, id, uids, fn)
 	}
 	keys := make([][]byte, len(uids))
@@ -65,6 +91,9 @@ func eachRow(r kv.Reader, kind byte, account kv.Part, id MailboxID, uids []UID, 
 	}
 	return r.GetMulti(account, keys, func(i int, val []byte) error { return fn(uids[i], val) })
 }
+
+// spanned is from how many UIDs sorted uids are.
+func spanned(uids []UID) uint64 { return uint64(uids[len(uids)-1]-uids[0]) + 1 }
 
 // scanRows walks the range that sorted uids span and skips what was not asked for.
 func scanRows(r kv.Reader, kind byte, account kv.Part, id MailboxID, uids []UID, fn func(uid UID, val []byte) error) error {

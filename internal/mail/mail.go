@@ -114,7 +114,7 @@ type Mailbox struct {
 	Unseen        uint32
 	DeletedCount  uint32
 	Size          int64
-	Subscribed    bool
+	Subscribed    bool     // told by Mailboxes alone
 	SpecialUse    string   // "\\Sent", "\\Trash", …; "" for none
 	Keywords      []string // by number
 }

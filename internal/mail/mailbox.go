@@ -97,15 +97,21 @@ func (a *Account) resolve(ctx context.Context, acct *account, name string) (Mail
 	return id, nil
 }
 
-// MailboxByID returns a mailbox as it is now.
+// MailboxByID returns a mailbox. Within one process it costs no reading once the
+// mailbox has been read or changed.
 func (a *Account) MailboxByID(ctx context.Context, id MailboxID) (m Mailbox, err error) {
+	acct := a.s.acquire(a.id)
+	defer a.s.release(acct)
+	if box, ok := acct.durableMailbox(id); ok && !a.s.Shared {
+		return box, nil
+	}
 	err = a.read(ctx, func(r kv.Reader) error {
-		if m, err = readMailbox(r, a.id, id); err != nil {
-			return err
-		}
-		_, m.Subscribed, err = r.Get(a.id, subscribeKey(m.Name))
+		m, err = readMailbox(r, a.id, id)
 		return err
 	})
+	if err == nil {
+		acct.noteRead(m)
+	}
 	return m, err
 }
 
@@ -296,7 +302,7 @@ func (e *edit) firstVictims(ctx context.Context, id MailboxID) ([]victim, error)
 	}
 	var items []Item
 	err := e.s.view(ctx, func(r kv.Reader) error {
-		return scanItems(r, e.a.id, id, func(i Item) error {
+		return scanItems(r, e.a.id, id, everyUID, func(i Item) error {
 			if items = append(items, i); len(items) == e.s.chunks.remove {
 				return kv.ErrStop
 			}

@@ -118,7 +118,7 @@ func TestModel(t *testing.T) {
 				rt.Repeat(map[string]func(*rapid.T){
 					"deliver": m.deliver, "deliver again": m.deliver, "flag": m.flag, "remove": m.remove, "transfer": m.transfer, "carry": m.carry,
 					"create": m.create, "delete": m.delete, "rename": m.rename, "restore": m.restore, "subscribe": m.subscribe,
-					"replace": m.replace, "label": m.label, "annotate": m.annotate, "share": m.share, "limit": m.limit, "age": m.age, "restart": m.restart, "crash": m.lose, "sync": m.sync, "": m.check,
+					"replace": m.replace, "label": m.label, "annotate": m.annotate, "share": m.share, "limit": m.limit, "age": m.age, "restart": m.restart, "gather": m.gather, "crash": m.lose, "sync": m.sync, "": m.check,
 				})
 				m.sound(rt)
 				if !slow { // or else its engines are those of the other runs too

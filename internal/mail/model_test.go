@@ -264,6 +264,16 @@ func (m *machine) flag(t *rapid.T) {
 	}
 }
 
+// gather puts flags into pages, of which the last is not full.
+func (m *machine) gather(t *rapid.T) {
+	p := m.player(t)
+	if box, have := p.box(t, m.ctx); box != nil {
+		if err := p.a.gather(m.ctx, have.ID, every); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func (m *machine) remove(t *rapid.T) {
 	p := m.player(t)
 	box, have := p.box(t, m.ctx)

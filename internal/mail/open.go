@@ -32,7 +32,7 @@ type Options struct {
 const (
 	inlineMax     = 256 << 10
 	keepLog       = 30 * 24 * time.Hour
-	formatVersion = 3
+	formatVersion = 4
 )
 
 var formatKey = []byte("format")
@@ -48,6 +48,8 @@ type Store struct {
 	chunks   chunks
 	old      atomic.Bool // the store is on its way from format 1: bodies may be where that had them
 	indexer
+	gatherer
+	listCache
 
 	migrating sync.Mutex // held by migrate
 }
@@ -56,6 +58,7 @@ type Store struct {
 // memory and how long it keeps others waiting stay small however many there are.
 type chunks struct {
 	remove int // messages
+	gather int // rows of flags; more than there are of one page
 	bury   int // emails that leave the vault
 	prune  int // rows of a change log
 	move   int // rows of kv.OldBodies
@@ -77,7 +80,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		o.KeepLog = keepLog
 	}
 	s := &Store{Options: o, accounts: make(map[kv.Part]*account), idle: list.New()}
-	s.chunks = chunks{remove: 10000, bury: 1000, prune: 10000, move: 1000, modern: 200}
+	s.gatherer, s.listCache = newGatherer(), newListCache()
+	s.chunks = chunks{remove: 10000, gather: 10000, bury: 1000, prune: 10000, move: 1000, modern: 200}
 	s.pools = pools{s: s, m: make(map[string]*pool), flying: make(map[*edit]bool)}
 	return s, s.checkFormat(ctx)
 }
@@ -116,10 +120,11 @@ func (s *Store) checkFormat(ctx context.Context) error {
 	return nil
 }
 
-// setFormat makes a store of format 0 (empty), 1 or 2 one of today's; that of
-// format 1 is marked as being on its way, that of format 2 may be so already.
-// What format 3 added is missing in older rows and read as not known, so that
-// nothing has to be written anew.
+// setFormat makes a store of format 0 (empty) or of an older one one of today's;
+// that of format 1 is marked as being on its way, that of a later one may be so
+// already. What format 3 added is missing in older rows and read as not known, and
+// to pages, which are new in format 4, rows of single messages are always an
+// alternative, so that nothing has to be written anew.
 func (s *Store) setFormat(b *kv.Batch, version int, migrating bool) {
 	var old []byte
 	if version > 0 {

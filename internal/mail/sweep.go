@@ -18,10 +18,11 @@ const (
 )
 
 // Run keeps house until ctx ends: it brings the store to the present format,
-// indexes what has come, and every hour takes away what has had its time.
+// indexes what has come, gathers flags into pages, and every hour takes away what has had its time.
 func (s *Store) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { s.runIndexer(ctx) })
+	wg.Go(func() { s.runGatherer(ctx) })
 	defer wg.Wait()
 	if err := s.migrate(ctx); err != nil && ctx.Err() == nil {
 		s.Log.Error("mail: the store could not be brought to the present format; it works, and the next start tries again", "err", err)

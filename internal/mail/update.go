@@ -27,6 +27,7 @@ type edit struct {
 	reload  bool                   // rows were written past the cache
 	boxes   map[MailboxID]*Mailbox // as they become; nil: deleted
 	log     map[MailboxID]*logEntry
+	flags   map[MailboxID]*flagRows
 	flight  []inFlight
 	learned []uint64 // hashes of Message-IDs that this commit writes
 	pooled  pooled   // what this commit does to the account's pool
@@ -109,6 +110,9 @@ func (s *Store) submit(ctx context.Context, b *kv.Batch, accts []*account, build
 		return nil, nil, s.verdict(ctx, all, err)
 	}
 	for _, e := range all {
+		if err := e.writeFlags(ctx); err != nil {
+			return nil, nil, s.verdict(ctx, all, err)
+		}
 		e.seal()
 	}
 	if len(b.Ops) == 0 {
@@ -160,7 +164,7 @@ func (e *edit) stale(ctx context.Context) (stale bool, err error) {
 func (s *Store) edit(a *account, b *kv.Batch) *edit {
 	next := *a.cache
 	e := &edit{s: s, a: a, b: b, next: &next, modseq: a.cache.state.modseq + 1, first: a.cache.state.nextEmail,
-		boxes: make(map[MailboxID]*Mailbox), log: make(map[MailboxID]*logEntry)}
+		boxes: make(map[MailboxID]*Mailbox), log: make(map[MailboxID]*logEntry), flags: make(map[MailboxID]*flagRows)}
 	if a.cache.row == nil {
 		e.writeAll()
 	}
@@ -289,6 +293,9 @@ func (e *edit) announce() {
 		return
 	}
 	e.a.exists.Store(!e.removed)
+	if e.removed || e.reload {
+		e.s.forgetLists(e.a.id)
+	}
 	e.a.landed(e.modseq)
 	if e.removed {
 		e.a.forgetDurable()
