@@ -15,7 +15,7 @@ type accountCommand struct {
 	List     accountList     `cmd:"" help:"List the accounts."`
 	Remove   accountRemove   `cmd:"" help:"Remove an account and all of its mail."`
 	Password accountPassword `cmd:"" help:"Change an account's password."`
-	Set      accountSet      `cmd:"" help:"Change an account's name, quota or POP3, or disable it."`
+	Set      accountSet      `cmd:"" help:"Change an account's name, quota or POP3, disable it, or make it an administrator's."`
 	Import   accountImport   `cmd:"" help:"Add many accounts from a CSV file."`
 	Deleted  accountDeleted  `cmd:"" help:"List messages that were removed and can be brought back."`
 	Restore  accountRestore  `cmd:"" help:"Bring removed messages back."`
@@ -73,9 +73,9 @@ func (c *accountList) Run(ctx context.Context, env *adminEnv) error {
 		Verb: "account.list", Request: control.AccountList{Domain: c.Domain}, Response: &resp,
 	})
 	return c.show(env, err, resp, func(w io.Writer) {
-		tableRow(w, "ADDRESS", "NAME", "QUOTA", "LOGIN", "POP", "CREATED")
+		tableRow(w, "ADDRESS", "NAME", "QUOTA", "LOGIN", "POP", "ADMIN", "CREATED")
 		for _, a := range resp.Accounts {
-			tableRow(w, a.Address, orDash(a.Name), quotaOf(a), loginText(a), popText(a), timeText(a.Created))
+			tableRow(w, a.Address, orDash(a.Name), quotaOf(a), loginText(a), popText(a), adminText(a), timeText(a.Created))
 		}
 	})
 }
@@ -96,6 +96,13 @@ func loginText(a control.Account) string {
 		return "disabled"
 	}
 	return "yes"
+}
+
+func adminText(a control.Account) string {
+	if a.Admin {
+		return "yes"
+	}
+	return "-"
 }
 
 // popText is what POP3 shows and, unless it is kept, what becomes of it.
@@ -159,6 +166,7 @@ type accountSet struct {
 	Enable   bool         `xor:"login" help:"Allow logins again."`
 	POP      *string      `name:"pop" placeholder:"WHICH" help:"Mail that POP3 shows: all of INBOX; new, what comes from now on; or off."`
 	POPAfter *string      `name:"pop-after" placeholder:"WHAT" help:"What becomes of a message once POP3 has collected it: keep, read (marked so), archive or trash (moved there)."`
+	Admin    *onOff       `placeholder:"on|off" help:"Whether the person may set quotas, and annotations that everybody reads, over IMAP."`
 }
 
 func (accountSet) Help() string {
@@ -166,21 +174,44 @@ func (accountSet) Help() string {
   tem account set linh@hanoi.example --name "Nguyễn Thùy Linh" --quota 2G
   tem account set linh@hanoi.example --pop all --pop-after keep    (as it is at first)
   tem account set linh@hanoi.example --pop new --pop-after archive
-  tem account set linh@hanoi.example --pop off`
+  tem account set linh@hanoi.example --pop off
+  tem account set an@hanoi.example --admin on`
 }
 
 func (c *accountSet) Run(ctx context.Context, env *adminEnv) error {
 	req := control.AccountSet{
-		Address: c.Address, Name: c.Name, Quota: (*int64)(c.Quota), Messages: c.Messages, POP: c.POP, POPAfter: c.POPAfter,
+		Address: c.Address, Name: c.Name, Quota: (*int64)(c.Quota), Messages: c.Messages, POP: c.POP, POPAfter: c.POPAfter, Admin: (*bool)(c.Admin),
 	}
 	if c.Disable || c.Enable {
 		req.Disabled = &c.Disable
 	}
 	if req == (control.AccountSet{Address: c.Address}) {
-		return usagef("account set %s: nothing to change: give --name, --quota, --messages, --pop, --pop-after, --disable or --enable", c.Address)
+		return usagef("account set %s: nothing to change: give --name, --quota, --messages, --pop, --pop-after, --admin, --disable or --enable", c.Address)
 	}
 	var resp control.Account
 	err := c.ask(ctx, env, control.Call{Verb: "account.set", Request: req, Response: &resp})
-	return c.say(env, err, resp, "changed %s: name %s, quota %s, login %s, POP %s\n",
-		resp.Address, orDash(resp.Name), quotaOf(resp), loginText(resp), popText(resp))
+	return c.say(env, err, resp, "changed %s: name %s, quota %s, login %s, POP %s%s\n",
+		resp.Address, orDash(resp.Name), quotaOf(resp), loginText(resp), popText(resp), administrator(resp))
+}
+
+// administrator is said only of those who are.
+func administrator(a control.Account) string {
+	if a.Admin {
+		return ", administrator"
+	}
+	return ""
+}
+
+// onOff is a flag that can be set and taken back.
+type onOff bool
+
+// UnmarshalText takes on or off.
+func (o *onOff) UnmarshalText(text []byte) error {
+	switch s := string(text); s {
+	case "on", "off":
+		*o = s == "on"
+		return nil
+	default:
+		return fmt.Errorf("%q is neither on nor off", s)
+	}
 }

@@ -23,11 +23,12 @@ type Account struct {
 	Created  time.Time `json:"created"`
 	POP      string    `json:"pop"`       // all, new or off
 	POPAfter string    `json:"pop_after"` // keep, read, archive or trash
+	Admin    bool      `json:"admin,omitempty"`
 }
 
 func toAccount(a directory.Account) Account {
 	access, after := popNames(a.POP)
-	return Account{uint64(a.ID), a.Address.String(), a.Name, a.Quota, a.Messages, a.Disabled, a.Created, access, after}
+	return Account{uint64(a.ID), a.Address.String(), a.Name, a.Quota, a.Messages, a.Disabled, a.Created, access, after, a.Admin}
 }
 
 // Address names one account, alias or group.
@@ -75,6 +76,7 @@ type AccountSet struct {
 	Disabled *bool   `json:"disabled,omitempty"`
 	POP      *string `json:"pop,omitempty"`       // all, new or off
 	POPAfter *string `json:"pop_after,omitempty"` // keep, read, archive or trash
+	Admin    *bool   `json:"admin,omitempty"`
 }
 
 // AddAccount makes an account and gives its mail its quotas.
@@ -197,7 +199,8 @@ func (s *Service) SetPassword(ctx context.Context, r AccountPassword) (Nothing, 
 	return Nothing{}, s.Directory.SetPassword(ctx, a, r.Password)
 }
 
-// SetAccount changes an account's name, quotas, how POP3 reads it, or whether it is disabled.
+// SetAccount changes an account's name, quotas, how POP3 reads it, or whether it
+// is disabled or an administrator's.
 func (s *Service) SetAccount(ctx context.Context, r AccountSet) (Account, error) {
 	acc, err := s.ourAccount(ctx, r.Address)
 	if err != nil {
@@ -207,6 +210,7 @@ func (s *Service) SetAccount(ctx context.Context, r AccountSet) (Account, error)
 	assign(&acc.Quota, r.Quota)
 	assign(&acc.Messages, r.Messages)
 	assign(&acc.Disabled, r.Disabled)
+	assign(&acc.Admin, r.Admin)
 	if acc.POP, err = s.changedPOP(ctx, acc, r); err != nil {
 		return Account{}, err
 	}

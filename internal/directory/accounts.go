@@ -134,7 +134,7 @@ func (d *Directory) SetPassword(ctx context.Context, a address.Address, password
 }
 
 // SetAccount changes the name, the quotas, POP and whether the account that has
-// acc.Address is disabled; all else of acc is ignored.
+// acc.Address is disabled or an administrator's; all else of acc is ignored.
 func (d *Directory) SetAccount(ctx context.Context, acc Account) error {
 	if err := checkPerson(acc.Address, acc.Name, min(acc.Quota, acc.Messages)); err != nil {
 		return err
@@ -149,7 +149,7 @@ func (d *Directory) SetAccount(ctx context.Context, acc Account) error {
 			return err
 		}
 		old.Name, old.Quota, old.Messages, old.Disabled = acc.Name, acc.Quota, acc.Messages, acc.Disabled
-		old.POP = acc.POP
+		old.POP, old.Admin = acc.POP, acc.Admin
 		b.Set(kv.Directory, rowKey(accountRow, key(acc.Address)), encodeAccount(old))
 		return nil
 	})

@@ -56,6 +56,7 @@ type Account struct {
 	Disabled bool
 	Created  time.Time
 	POP      POP
+	Admin    bool // may set everybody's quotas and what is shared with everybody, over IMAP
 }
 
 // List is an alias or a group: an address that stands for others, local or

@@ -229,8 +229,9 @@ func TestAddAccountsAllOrNone(t *testing.T) {
 	}
 }
 
-// Rows from before there were settings of POP3 are read as those of everything.
-func TestPOPSettings(t *testing.T) {
+// Rows from before there were settings of POP3, and administrators, are read as
+// those of everything and nobody.
+func TestOldAccountRows(t *testing.T) {
 	t.Parallel()
 	old := `{"id":65536,"address":["linh","hanoi.example"],"created":"2026-11-23T00:00:00Z"}`
 	acc, err := decodeAccount([]byte(old))
@@ -241,6 +242,10 @@ func TestPOPSettings(t *testing.T) {
 	acc.POP = POP{POPNew, 7, POPArchive}
 	if again, err := decodeAccount(encodeAccount(acc)); err != nil || again.POP != acc.POP {
 		t.Errorf("read back %+v %v", again.POP, err)
+	}
+	acc.Admin = true
+	if again, err := decodeAccount(encodeAccount(acc)); err != nil || again != acc {
+		t.Errorf("read back %+v %v", again, err)
 	}
 	for _, p := range []POP{{Access: "some"}, {After: "keep"}} {
 		if err := checkPOP(acc.Address, p); !errors.Is(err, ErrInvalid) {
@@ -256,7 +261,7 @@ func TestSetAccount(t *testing.T) {
 	acc, err := d.Account(ctx, mailbox(t, "minh@hanoi.example"))
 	must(t, err)
 	want := acc
-	want.Name, want.Quota, want.Disabled = "Minh", 500<<20, true
+	want.Name, want.Quota, want.Disabled, want.Admin = "Minh", 500<<20, true, true
 	acc = want
 	acc.ID = 1 // ignored
 	must(t, d.SetAccount(ctx, acc))

@@ -55,6 +55,7 @@ type accountValue struct {
 	Disabled bool         `json:"disabled,omitempty"`
 	Created  time.Time    `json:"created"`
 	POP      popValue     `json:"pop,omitzero"`
+	Admin    bool         `json:"admin,omitempty"`
 }
 
 type popValue struct {
@@ -87,13 +88,13 @@ func (c *credentialValue) scram(h sasl.Hash) *sasl.SCRAMSecrets {
 func (credentialValue) String() string { return "[credentials]" }
 
 func encodeAccount(a Account) []byte {
-	return encode(accountValue{a.ID, toValue(a.Address), a.Name, a.Quota, a.Messages, a.Disabled, a.Created.UTC(), popValue(a.POP)})
+	return encode(accountValue{a.ID, toValue(a.Address), a.Name, a.Quota, a.Messages, a.Disabled, a.Created.UTC(), popValue(a.POP), a.Admin})
 }
 
 func decodeAccount(val []byte) (Account, error) {
 	var v accountValue
 	err := json.Unmarshal(val, &v)
-	return Account{v.ID, v.Address.address(), v.Name, v.Quota, v.Messages, v.Disabled, v.Created, POP(v.POP)}, err
+	return Account{v.ID, v.Address.address(), v.Name, v.Quota, v.Messages, v.Disabled, v.Created, POP(v.POP), v.Admin}, err
 }
 
 func encodeList(l List) []byte {
