@@ -12,8 +12,9 @@ import (
 )
 
 // Annotations (RFC 5464) of a mailbox, or of the account as a whole, which are
-// those that IMAP calls the server's: wherever a mailbox is asked for, 0 stands
-// for the account. They count against no quota and have limits of their own.
+// what IMAP calls the server's private ones: wherever a mailbox is asked for, 0
+// stands for the account. They count against no quota and have limits of their
+// own. The server's for everybody are in servermetadata.go.
 
 // Entry is one annotation.
 type Entry struct {
@@ -127,19 +128,27 @@ func (a *Account) Metadata(ctx context.Context, id MailboxID, user AccountID, na
 				return err
 			}
 		}
-		for _, name := range names {
-			if name, err = entryName(name); err != nil {
-				return err
-			}
-			found, err := readEntries(r, a.id, id, user, name, depth)
-			if list = append(list, found...); err != nil {
-				return err
-			}
-		}
-		return nil
+		list, err = readNamed(r, a.id, id, user, names, depth)
+		return err
 	})
+	return list, err
+}
+
+// readNamed reads the entries that have one of these names, or are below one,
+// each once and in the order of names.
+func readNamed(r kv.Reader, account kv.Part, id MailboxID, user AccountID, names []string, depth Depth) (list []Entry, err error) {
+	for _, name := range names {
+		if name, err = entryName(name); err != nil {
+			return nil, err
+		}
+		found, err := readEntries(r, account, id, user, name, depth)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, found...)
+	}
 	slices.SortFunc(list, func(x, y Entry) int { return cmp.Compare(x.Name, y.Name) })
-	return slices.CompactFunc(list, func(x, y Entry) bool { return x.Name == y.Name }), err
+	return slices.CompactFunc(list, func(x, y Entry) bool { return x.Name == y.Name }), nil
 }
 
 // readEntries reads an entry and those below it.
@@ -169,12 +178,9 @@ func readEntries(r kv.Reader, account kv.Part, id MailboxID, user AccountID, nam
 // SetMetadata sets annotations of a mailbox and takes those away that have no
 // value, all of them or none. Of several for one name the last counts.
 func (a *Account) SetMetadata(ctx context.Context, id MailboxID, entries []Entry) error {
-	wanted := make(map[string][]byte, len(entries)) // by key
-	for _, n := range entries {
-		if err := n.check(); err != nil {
-			return err
-		}
-		wanted[string(entryKey(id, n.User, n.Name))] = n.Value
+	wanted, err := wantedRows(id, entries)
+	if err != nil {
+		return err
 	}
 	return a.update(ctx, func(e *edit) error {
 		if id != 0 {
@@ -182,7 +188,10 @@ func (a *Account) SetMetadata(ctx context.Context, id MailboxID, entries []Entry
 				return err
 			}
 		}
-		changed, err := e.entriesToSet(ctx, wanted)
+		if err := e.settle(ctx); err != nil {
+			return err
+		}
+		changed, err := e.s.entriesToSet(ctx, a.id, wanted)
 		if err != nil || len(changed) == 0 {
 			return err
 		}
@@ -191,26 +200,39 @@ func (a *Account) SetMetadata(ctx context.Context, id MailboxID, entries []Entry
 		if id != 0 {
 			e.box(id)
 		}
-		for _, key := range changed {
-			if val := wanted[key]; val != nil {
-				e.b.Set(a.id, []byte(key), val)
-			} else {
-				e.b.Delete(a.id, []byte(key))
-			}
-		}
+		writeEntries(e.b, a.id, wanted, changed)
 		return nil
 	})
 }
 
+// wantedRows are the values that entries are to have, by key; nil for what has to go.
+func wantedRows(id MailboxID, entries []Entry) (map[string][]byte, error) {
+	wanted := make(map[string][]byte, len(entries))
+	for _, n := range entries {
+		if err := n.check(); err != nil {
+			return nil, err
+		}
+		wanted[string(entryKey(id, n.User, n.Name))] = n.Value
+	}
+	return wanted, nil
+}
+
+func writeEntries(b *kv.Batch, account kv.Part, wanted map[string][]byte, changed []string) {
+	for _, key := range changed {
+		if val := wanted[key]; val != nil {
+			b.Set(account, []byte(key), val)
+		} else {
+			b.Delete(account, []byte(key))
+		}
+	}
+}
+
 // entriesToSet are the keys in wanted of what is not so already, in order; it
 // refuses what would make more than there may be.
-func (e *edit) entriesToSet(ctx context.Context, wanted map[string][]byte) (changed []string, err error) {
-	if err := e.settle(ctx); err != nil {
-		return nil, err
-	}
+func (s *Store) entriesToSet(ctx context.Context, account kv.Part, wanted map[string][]byte) (changed []string, err error) {
 	stored, kept := make(map[string]bool), entryCount{of: make(map[string]entryUse)}
-	err = e.s.view(ctx, func(r kv.Reader) error {
-		return r.Scan(e.a.id, []byte{keyEntry}, []byte{keyEntry + 1}, kv.ScanOptions{}, func(key, val []byte) error {
+	err = s.view(ctx, func(r kv.Reader) error {
+		return r.Scan(account, []byte{keyEntry}, []byte{keyEntry + 1}, kv.ScanOptions{}, func(key, val []byte) error {
 			want, asked := wanted[string(key)]
 			if !asked {
 				kept.add(string(key), val)
