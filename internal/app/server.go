@@ -136,6 +136,10 @@ func (s *Server) wire() {
 		Mail: s.stores.Mail, Directory: s.stores.Directory, MaxMessage: int64(s.config.Limits.Message), Room: s.hasRoom,
 		Version: s.options.Version, Unauthenticate: s.config.Relogin,
 		IdleTimeout: time.Duration(s.config.Limits.IMAPTimeout), MessageLimit: s.config.Limits.IMAPMessages, Log: s.log,
+		// The service is made last: it needs the queue.
+		SetQuota: func(ctx context.Context, root string, bytes, messages int64) error {
+			return s.service.SetQuota(ctx, root, bytes, messages)
+		},
 	})
 	engines := map[string]engine{
 		"smtp": smtp, "submission": submission, "submissions": submission,

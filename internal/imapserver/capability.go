@@ -26,6 +26,9 @@ func (s *session) capabilities() string {
 	words = append(words, "CHILDREN", "LIST-EXTENDED", "LIST-STATUS", "STATUS=SIZE", "SPECIAL-USE", "CREATE-SPECIAL-USE")
 	words = append(words, "OBJECTID", "PREVIEW", "SAVEDATE", "X-GM-EXT-1")
 	words = append(words, "ACL", "RIGHTS=texk", "LIST-MYRIGHTS", "QUOTA", "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE")
+	if s.setsQuotas() {
+		words = append(words, "QUOTASET")
+	}
 	words = append(words, "METADATA", "METADATA-SERVER", "LIST-METADATA", "FILTERS")
 	words = append(words, "ESEARCH", "SEARCHRES", "PARTIAL", "WITHIN", "SEARCH=FUZZY")
 	words = append(words, "SORT", "SORT=DISPLAY", "ESORT", "THREAD=ORDEREDSUBJECT", "THREAD=REFERENCES", "THREAD=REFS", "I18NLEVEL=1")

@@ -30,9 +30,9 @@ func advertised(t *testing.T) map[string]bool {
 			words[w] = true
 		}
 	}
-	s := newServer(t, 0)
+	s := newPeople(t, 0)
 	s.o.MessageLimit = 1000
-	add(selectedPeer(t, s))
+	add(as(t, s, "d"))
 	add(connect(t, s, s.Options(), nil))
 	s.o.TLS, s.o.InsecureAuth = certificate(t), nil
 	add(connect(t, s, s.Options(), nil))

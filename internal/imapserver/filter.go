@@ -15,6 +15,12 @@ const (
 	maxFilters     = 16 // in one command
 )
 
+// Where named searches are, among the annotations of the server (RFC 5466 §3.2).
+const (
+	ownFilters    = "/private/filters/values/"
+	sharedFilters = "/shared/filters/values/"
+)
+
 // expansion puts named searches in the place of FILTER keys.
 type expansion struct {
 	t    *turn
@@ -69,24 +75,32 @@ func (e *expansion) filter(ctx context.Context, name string, depth int) (k imap.
 	return e.key(ctx, k, depth-1)
 }
 
-// checkFilter refuses to keep a named search that is none (RFC 5466 §3.2).
-func checkFilter(m imap.Metadata) error {
-	if !strings.HasPrefix(m.Name, "/private/filters/values/") || m.Value == nil {
-		return nil
-	}
-	if _, err := imap.ParseProgram(string(m.Value), imap.Mode{UTF8: true}); err != nil {
-		return no("CANNOT", "%s is no search: %s", m.Name, err)
-	}
-	return nil
-}
-
 // filterText is what a name stands for: a filter of the person's own before one
 // that is shared (RFC 5466 §3.1); "" if there is neither.
 func (t *turn) filterText(ctx context.Context, name string) (string, error) {
-	at := "/filters/values/" + strings.ToLower(name) // names of entries have no case
-	list, err := t.account.Metadata(ctx, 0, t.person.ID, []string{"/private" + at, "/shared" + at}, mail.Exact)
+	name = strings.ToLower(name) // names of entries have no case
+	list, err := t.account.Metadata(ctx, 0, t.person.ID, []string{ownFilters + name}, mail.Exact)
+	if err == nil && len(list) == 0 {
+		list, err = t.o.Mail.ServerMetadata(ctx, []string{sharedFilters + name}, mail.Exact)
+	}
 	if err != nil || len(list) == 0 {
 		return "", err
 	}
-	return string(list[0].Value), nil // in the order of names: /private before /shared
+	return string(list[0].Value), nil
+}
+
+// checkFilter refuses a named search that is none (RFC 5466 §3.2). What other
+// filters it refers to is seen when it is used.
+func checkFilter(m imap.Metadata) error {
+	name, is := strings.CutPrefix(m.Name, ownFilters)
+	if !is {
+		name, is = strings.CutPrefix(m.Name, sharedFilters)
+	}
+	if !is || m.Value == nil || strings.Contains(name, "/") { // which names of filters don't have (§4)
+		return nil
+	}
+	if _, err := imap.ParseProgram(string(m.Value), imap.Mode{UTF8: true}); err != nil {
+		return no("CANNOT", "the filter %s is no search: %s", name, err)
+	}
+	return nil
 }

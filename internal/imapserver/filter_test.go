@@ -10,16 +10,21 @@ import (
 // setFilters keeps named searches, as SETMETADATA does.
 func setFilters(t *testing.T, s *Server, filters ...string) {
 	t.Helper()
-	var entries []mail.Entry
+	var own, shared []mail.Entry
 	for _, f := range filters {
 		name, text, _ := strings.Cut(f, "=")
 		e := mail.Entry{Name: name, Value: []byte(text)}
 		if strings.HasPrefix(name, "/private") {
 			e.User = personID(t, s)
+			own = append(own, e)
+		} else {
+			shared = append(shared, e)
 		}
-		entries = append(entries, e)
 	}
-	if err := accountOf(t, s).SetMetadata(t.Context(), 0, entries); err != nil {
+	if err := accountOf(t, s).SetMetadata(t.Context(), 0, own); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.o.Mail.SetServerMetadata(t.Context(), shared); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -13,8 +13,8 @@ import (
 
 // Metadata (RFC 5464). What is private is the user's own, also of a mailbox that
 // somebody else shares; what is shared is everybody's who may read the mailbox.
-// Those of the server that are private are kept with the user's account, and the
-// shared ones say what the server knows of itself.
+// Those of the server that are private are kept with the user's account; the
+// shared ones are set by administrators and read by everybody.
 
 const (
 	specialUseEntry = "/private/specialuse" // RFC 6154 §5.4
@@ -91,25 +91,54 @@ func checkEntries(names []string) error {
 // metadata are the entries that were asked for, in the order of names. An entry
 // that is named, not looked below, is told even if it has no value.
 func (t *turn) metadata(ctx context.Context, at *place, names []string, depth imap.Depth) ([]imap.Metadata, error) {
-	depths := [...]mail.Depth{imap.DepthZero: mail.Exact, imap.DepthOne: mail.Children, imap.DepthInfinity: mail.Tree}
-	stored, err := at.account.Metadata(ctx, at.box.ID, t.person.ID, names, depths[depth])
+	stored, err := t.stored(ctx, at, names, depth)
 	var values []imap.Metadata
 	for _, e := range stored {
 		values = append(values, imap.Metadata{Name: e.Name, Value: e.Value})
 	}
 	for _, e := range t.computed(at) {
-		if slices.ContainsFunc(names, func(name string) bool { return asks(name, depth, e.Name) }) {
+		if !hasValue(values, e.Name) && slices.ContainsFunc(names, func(name string) bool { return asks(name, depth, e.Name) }) {
 			values = append(values, e)
 		}
 	}
 	for _, name := range names {
-		if depth == imap.DepthZero && !slices.ContainsFunc(values, func(m imap.Metadata) bool { return m.Name == name }) {
+		if depth == imap.DepthZero && !hasValue(values, name) {
 			values = append(values, imap.Metadata{Name: name})
 		}
 	}
 	slices.SortStableFunc(values, func(a, b imap.Metadata) int { return strings.Compare(a.Name, b.Name) })
 	return values, err
 }
+
+func hasValue(values []imap.Metadata, name string) bool {
+	return slices.ContainsFunc(values, func(m imap.Metadata) bool { return m.Name == name })
+}
+
+// stored are the entries that the store has; of the server, the user's own and
+// those for everybody.
+func (t *turn) stored(ctx context.Context, at *place, names []string, depth imap.Depth) ([]mail.Entry, error) {
+	depths := [...]mail.Depth{imap.DepthZero: mail.Exact, imap.DepthOne: mail.Children, imap.DepthInfinity: mail.Tree}
+	if at.box.ID != 0 {
+		return at.account.Metadata(ctx, at.box.ID, t.person.ID, names, depths[depth])
+	}
+	var own, shared []string
+	for _, name := range names {
+		if isSharedEntry(name) {
+			shared = append(shared, name)
+		} else {
+			own = append(own, name)
+		}
+	}
+	list, err := t.account.Metadata(ctx, 0, t.person.ID, own, depths[depth])
+	if err != nil {
+		return nil, err
+	}
+	everybodys, err := t.o.Mail.ServerMetadata(ctx, shared, depths[depth])
+	return append(list, everybodys...), err
+}
+
+// isSharedEntry: the entry is everybody's.
+func isSharedEntry(name string) bool { return strings.HasPrefix(name+"/", "/shared/") }
 
 // asks reports whether an entry is what a name with a depth asks for (RFC 5464 §4.2.2).
 func asks(name string, depth imap.Depth, entry string) bool {
@@ -120,7 +149,7 @@ func asks(name string, depth imap.Depth, entry string) bool {
 	return below[0] == '/' && (depth == imap.DepthInfinity || depth == imap.DepthOne && strings.Count(below, "/") == 1)
 }
 
-// computed are entries that are not stored as such.
+// computed are entries that are there though nobody set them.
 func (t *turn) computed(at *place) []imap.Metadata {
 	switch {
 	case at.box.ID == 0: // RFC 5321 §4.5.1: there is such an address
@@ -151,6 +180,9 @@ func (t *turn) SetMetadata(ctx context.Context, c *imap.SetMetadata) error {
 	if err := checkEntries(names(c.Entries)); err != nil {
 		return err
 	}
+	if c.Mailbox == "" {
+		return t.setServerMetadata(ctx, c.Entries)
+	}
 	at, err := t.annotated(ctx, c.Mailbox)
 	if err != nil {
 		return err
@@ -161,21 +193,23 @@ func (t *turn) SetMetadata(ctx context.Context, c *imap.SetMetadata) error {
 		if err := at.mayAnnotate(m); err != nil {
 			return err
 		}
-		if err := checkFilter(m); err != nil && at.box.ID == 0 {
-			return err
-		}
-		if m.Name == specialUseEntry && at.box.ID != 0 {
+		if m.Name == specialUseEntry {
 			text := string(m.Value)
 			use = &text
 			continue
 		}
-		e := mail.Entry{Name: m.Name, Value: m.Value}
-		if strings.HasPrefix(m.Name, "/private/") {
-			e.User = t.person.ID
-		}
-		entries = append(entries, e)
+		entries = append(entries, t.entry(m))
 	}
 	return t.annotate(ctx, &at, entries, use)
+}
+
+// entry is an annotation as the store has it.
+func (t *turn) entry(m imap.Metadata) mail.Entry {
+	e := mail.Entry{Name: m.Name, Value: m.Value}
+	if !isSharedEntry(m.Name) {
+		e.User = t.person.ID
+	}
+	return e
 }
 
 func names(entries []imap.Metadata) (list []string) {
@@ -188,16 +222,21 @@ func names(entries []imap.Metadata) (list []string) {
 // mayAnnotate refuses an entry that can't be set; what others see of a mailbox
 // needs the right to write there.
 func (p *place) mayAnnotate(m imap.Metadata) error {
-	shared := strings.HasPrefix(m.Name, "/shared/")
+	if err := checkLength(m); err != nil {
+		return err
+	}
 	switch {
-	case len(m.Value) > mail.MaxEntryValue:
-		return no(fmt.Sprintf("METADATA MAXSIZE %d", mail.MaxEntryValue), "the value of %s is too long", m.Name)
-	case p.box.ID == 0 && shared:
-		return no("NOPERM", "what the server says of itself can't be changed")
-	case shared && p.rights&mail.RightWrite == 0:
+	case isSharedEntry(m.Name) && p.rights&mail.RightWrite == 0:
 		return errNoRight
 	case m.Name == specialUseEntry && p.isShared():
 		return no("USEATTR", "special uses are for your own mailboxes")
+	}
+	return nil
+}
+
+func checkLength(m imap.Metadata) error {
+	if len(m.Value) > mail.MaxEntryValue {
+		return no(fmt.Sprintf("METADATA MAXSIZE %d", mail.MaxEntryValue), "the value of %s is too long", m.Name)
 	}
 	return nil
 }
@@ -210,7 +249,11 @@ func (t *turn) annotate(ctx context.Context, at *place, entries []mail.Entry, us
 	if use != nil {
 		return t.setUse(ctx, at, *use)
 	}
-	err := at.account.SetMetadata(ctx, at.box.ID, entries)
+	return tooMany(at.account.SetMetadata(ctx, at.box.ID, entries))
+}
+
+// tooMany gives the limit of annotations its code (RFC 5464 §4.3).
+func tooMany(err error) error {
 	var e *mail.Error
 	if errors.As(err, &e) && e.Kind == mail.LimitReached {
 		return no("METADATA TOOMANY", "%s", e.Text)

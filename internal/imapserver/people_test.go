@@ -7,26 +7,42 @@ import (
 	"time"
 
 	"tem/internal/address"
+	"tem/internal/control"
 	"tem/internal/directory"
 	"tem/internal/line/linetest"
 	"tem/internal/mail"
 )
 
-// newPeople is newServer with b@x.example, c@x.example and the group
-// team@x.example of c, all with the password "pass word".
+// newPeople is newServer with b@x.example, c@x.example, the administrator
+// d@x.example and the group team@x.example of c, all with the password "pass word".
 func newPeople(t testing.TB, n int) *Server {
 	t.Helper()
 	s := newServer(t, n)
-	for _, name := range []string{"b", "c"} {
+	for _, name := range []string{"b", "c", "d"} {
 		if _, err := s.o.Directory.AddAccount(t.Context(), x(name), strings.ToUpper(name), "pass word", 0); err != nil {
 			t.Fatal(err)
 		}
 	}
+	setAdmin(t, s, "d", true)
+	s.o.SetQuota = (&control.Service{Directory: s.o.Directory, Mail: s.o.Mail}).SetQuota
 	team := directory.List{Address: x("team"), Members: []address.Address{x("c")}, Group: true}
 	if err := s.o.Directory.AddList(t.Context(), team); err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// setAdmin makes a person of x.example an administrator, or no longer.
+func setAdmin(t testing.TB, s *Server, local string, admin bool) {
+	t.Helper()
+	acc, err := s.o.Directory.Account(t.Context(), x(local))
+	if err != nil {
+		t.Fatal(err)
+	}
+	acc.Admin = admin
+	if err := s.o.Directory.SetAccount(t.Context(), acc); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func x(local string) address.Address { return address.Address{Local: local, Domain: "x.example"} }

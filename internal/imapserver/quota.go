@@ -19,8 +19,11 @@ type quotaRoot struct {
 	mail.Quota
 }
 
+// quotaUnit is that of STORAGE, in octets (RFC 9208 §5.1).
+const quotaUnit = 1024
+
 // GetQuota answers GETQUOTA, of the roots of mailboxes that the user may read
-// (RFC 9208 §4.1.1, §8).
+// (RFC 9208 §4.1.1, §8); an administrator's, of any.
 func (t *turn) GetQuota(ctx context.Context, c *imap.GetQuota) error {
 	roots, err := t.quotaRoots(ctx, t.person)
 	if err != nil {
@@ -29,19 +32,34 @@ func (t *turn) GetQuota(ctx context.Context, c *imap.GetQuota) error {
 	if sayQuota(t, roots, c.Root) {
 		return nil
 	}
+	if admin, err := t.isAdmin(ctx); err != nil {
+		return err
+	} else if admin {
+		root, err := t.anyRoot(ctx, c.Root)
+		if err != nil {
+			return err
+		}
+		return t.line(root.append([]byte("* ")))
+	}
+	return t.getSharedQuota(ctx, c.Root)
+}
+
+// getSharedQuota tells of a root of those who share mailboxes with the user.
+func (t *turn) getSharedQuota(ctx context.Context, name string) error {
 	owners, err := t.sharers(ctx)
 	if err != nil {
 		return err
 	}
 	for _, owner := range owners {
-		if roots, err = t.quotaRoots(ctx, owner); err != nil {
+		roots, err := t.quotaRoots(ctx, owner)
+		if err != nil {
 			return err
 		}
-		if sayQuota(t, roots, c.Root) {
+		if sayQuota(t, roots, name) {
 			return nil
 		}
 	}
-	return no("NONEXISTENT", "there is no quota root %s", c.Root)
+	return noRoot(name)
 }
 
 // sayQuota tells of the root that has this name, if it is among these.
@@ -96,8 +114,8 @@ func (t *turn) quotaRoots(ctx context.Context, owner directory.Account) ([]quota
 func (r *quotaRoot) append(dst []byte) []byte {
 	var uses []imap.QuotaUse
 	if r.BytesLimit > 0 {
-		const unit = 1024 // RFC 9208 §5.1; use is rounded up, so that what is full looks full
-		uses = append(uses, imap.QuotaUse{QuotaLimit: imap.QuotaLimit{Resource: "STORAGE", Limit: r.BytesLimit / unit}, Used: (r.Bytes + unit - 1) / unit})
+		used := (r.Bytes + quotaUnit - 1) / quotaUnit // rounded up, so that what is full looks full
+		uses = append(uses, imap.QuotaUse{QuotaLimit: imap.QuotaLimit{Resource: "STORAGE", Limit: r.BytesLimit / quotaUnit}, Used: used})
 	}
 	if r.MessagesLimit > 0 {
 		uses = append(uses, imap.QuotaUse{QuotaLimit: imap.QuotaLimit{Resource: "MESSAGE", Limit: r.MessagesLimit}, Used: r.Messages})
@@ -136,11 +154,6 @@ func (t *turn) GetQuotaRoot(ctx context.Context, c *imap.GetQuotaRoot) error {
 		t.line(r.append([]byte("* ")))
 	}
 	return nil
-}
-
-// SetQuota answers SETQUOTA: quotas are set by whoever runs the server, not over IMAP.
-func (t *turn) SetQuota(context.Context, *imap.SetQuota) error {
-	return no("NOPERM", "quotas are not set over IMAP")
 }
 
 // deletedStorage is how many octets the messages have that EXPUNGE would remove

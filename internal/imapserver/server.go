@@ -39,14 +39,17 @@ type Options struct {
 	Unauthenticate bool
 	Mail           *mail.Store
 	Directory      *directory.Directory
-	MaxMessage     int64                   // octets; 0: 64 MiB
-	Room           func(octets int64) bool // whether the disk can take so much more; nil: always
-	IdleTimeout    time.Duration           // 0: 30 minutes (RFC 9051 §5.4)
-	LoginTimeout   time.Duration           // 0: 1 minute
-	MessageLimit   int                     // messages that one command may work on (RFC 9738); 0: any number
-	MaxErrors      int                     // bad commands and logins in one session; 0: 20
-	Log            *slog.Logger
-	Now            func() time.Time
+	// SetQuota sets the limits of a quota root, an account's address or a domain, in octets and
+	// messages; 0 is none. It is called for administrators only. nil: quotas are not set over IMAP.
+	SetQuota     func(ctx context.Context, root string, bytes, messages int64) error
+	MaxMessage   int64                   // octets; 0: 64 MiB
+	Room         func(octets int64) bool // whether the disk can take so much more; nil: always
+	IdleTimeout  time.Duration           // 0: 30 minutes (RFC 9051 §5.4)
+	LoginTimeout time.Duration           // 0: 1 minute
+	MessageLimit int                     // messages that one command may work on (RFC 9738); 0: any number
+	MaxErrors    int                     // bad commands and logins in one session; 0: 20
+	Log          *slog.Logger
+	Now          func() time.Time
 }
 
 // Server makes sessions. All it holds of its own is what is \Recent.
