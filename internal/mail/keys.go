@@ -28,7 +28,7 @@ const (
 	keyReference = 'R'
 	keyGarbage   = 'G'
 
-	keyAccount = 'a' // in kv.Accounts, like the following, and keyEntry, of the server
+	keyAccount = 'a' // in kv.Accounts, like the following, and keyState and keyEntry, of the server
 	keyGrant   = 'g'
 	keyPool    = 'p'
 )

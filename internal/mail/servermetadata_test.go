@@ -1,6 +1,8 @@
 package mail
 
 import (
+	"fmt"
+	"sync"
 	"testing"
 
 	"tem/internal/kv"
@@ -39,7 +41,32 @@ func TestServerMetadata(t *testing.T) {
 	if list := must[[]Entry](t)(s.ServerMetadata(ctx, []string{"/shared"}, Tree)); len(list) != 1 || list[0].Name != "/shared/c" {
 		t.Errorf("then it has %v", list)
 	}
+	if n := must[uint64](t)(s.ServerChanges(ctx)); n != 2 {
+		t.Errorf("%d changes, want 2", n)
+	}
 	if list := must[[]Registered](t)(s.Registered(ctx)); len(list) != 1 || list[0].ID != kv.Part(alice) {
 		t.Errorf("listed are %v", list)
+	}
+}
+
+// TestServerMetadataAtOnce: what several set at once is all there, within the
+// limits, and whoever listens is told.
+func TestServerMetadataAtOnce(t *testing.T) {
+	t.Parallel()
+	s := testStore(t)
+	told := make(chan struct{}, 100)
+	defer s.NotifyServer(func() { told <- struct{}{} })()
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			if err := s.SetServerMetadata(t.Context(), []Entry{{fmt.Sprint("/shared/", i), 0, []byte("x")}}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	list := must[[]Entry](t)(s.ServerMetadata(t.Context(), []string{"/shared"}, Tree))
+	if n := must[uint64](t)(s.ServerChanges(t.Context())); len(list) != 8 || n != 8 || len(told) != 8 {
+		t.Errorf("%d annotations after %d changes, told %d times", len(list), n, len(told))
 	}
 }
