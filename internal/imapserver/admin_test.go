@@ -37,3 +37,21 @@ func TestQuotaSetIsForAdministrators(t *testing.T) {
 	}
 	as(t, s, "d").want("SETQUOTA a@x.example ()", "x NO [NOPERM]")
 }
+
+// TestNotifyServerMetadata: everybody who wants to is told of what an administrator
+// sets for all, except that administrator (RFC 5465 §5.7).
+func TestNotifyServerMetadata(t *testing.T) {
+	t.Parallel()
+	s := newPeople(t, 0)
+	d := as(t, s, "d")
+	d.want(`SETMETADATA "" (/shared/comment "old")`, "x OK")
+	a := watching(t, s, "SET (personal (ServerMetadataChange))")
+	d.want("NOTIFY SET (personal (ServerMetadataChange))", "x OK")
+	d.want(`SETMETADATA "" (/shared/comment "new" /shared/admin "mailto:d@x.example")`, "x OK")
+	a.hears(`* METADATA "" /shared/comment /shared/admin`)
+	d.want(`SETMETADATA "" (/shared/comment NIL)`, "x OK")
+	a.hears(`* METADATA "" /shared/comment`)
+	d.want("NOOP", "x OK")
+	a.want(`SETMETADATA "" (/private/comment "mine")`, "x OK")
+	a.want("NOOP", "x OK")
+}

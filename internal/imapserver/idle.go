@@ -35,7 +35,7 @@ func (s *session) done(ctx context.Context) error {
 	return t.end(ctx, nil)
 }
 
-// ear is where news of an account come from, until stop.
+// ear is where news of an account come from, or of the server (0), until stop.
 type ear struct {
 	owner mail.AccountID
 	stop  func()
@@ -50,6 +50,9 @@ func (s *session) listen() {
 	}
 	if s.watch != nil && len(s.watch.groups) > 0 {
 		s.hearOf(s.account, s.person.ID)
+	}
+	if s.watch != nil && s.watch.asks(imap.ServerMetadataChange) {
+		s.ears = append(s.ears, ear{0, s.o.Mail.NotifyServer(s.c.Nudge)})
 	}
 }
 

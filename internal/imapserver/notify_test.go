@@ -173,8 +173,11 @@ func TestNotifyMetadata(t *testing.T) {
 	a := watching(t, s, "SET (mailboxes INBOX (MailboxMetadataChange ServerMetadataChange))")
 	set(box.ID, "/shared/comment", "one")
 	a.hears("* METADATA INBOX /shared/comment")
-	set(0, "/shared/comment", "one")
-	a.hears(`* METADATA "" /shared/comment`)
+	own := mail.Entry{Name: "/private/comment", User: personID(t, s), Value: []byte("one")}
+	if err := account.SetMetadata(t.Context(), 0, []mail.Entry{own}); err != nil {
+		t.Fatal(err)
+	}
+	a.hears(`* METADATA "" /private/comment`)
 	set(box.ID, "/shared/comment", "two")
 	a.hears("* METADATA INBOX /shared/comment")
 	set(box.ID, "/shared/old", "")

@@ -85,8 +85,11 @@ func (t *turn) lookAround(ctx context.Context, did *imap.Command) error {
 		return nil
 	}
 	c, err := w.own.account.BoxChanges(ctx, w.own.since)
-	if err != nil || c.ModSeq == w.own.since {
+	if err != nil {
 		return err
+	}
+	if c.ModSeq == w.own.since {
+		return t.tellServerEntries(ctx, false, did)
 	}
 	events := w.take(&c)
 	if len(w.own.boxes) > maxWatched {

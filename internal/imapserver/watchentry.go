@@ -14,8 +14,9 @@ const annotated = imap.MailboxMetadataChange | imap.ServerMetadataChange
 // entries are the annotations that a client knows of, by mailbox; 0 are the
 // server's.
 type entries struct {
-	of   map[mail.MailboxID][]entry
-	seed maphash.Seed
+	of      map[mail.MailboxID][]entry
+	seed    maphash.Seed
+	changes uint64 // of those that the server has for everybody, which the account's log does not tell
 }
 
 // entry is one annotation and the hash of its value; a list of them is in the
@@ -31,12 +32,29 @@ func (t *turn) readEntries(ctx context.Context) error {
 	if !w.asks(annotated) {
 		return nil
 	}
-	w.own.entries = entries{map[mail.MailboxID][]entry{}, maphash.MakeSeed()}
+	changes, err := t.o.Mail.ServerChanges(ctx) // before what they made
+	if err != nil {
+		return err
+	}
+	w.own.entries = entries{map[mail.MailboxID][]entry{}, maphash.MakeSeed(), changes}
 	all, err := w.own.account.AllMetadata(ctx, t.person.ID)
+	if err != nil {
+		return err
+	}
 	for id, list := range all {
 		w.own.entries.set(id, list)
 	}
+	list, err := t.allStored(ctx, 0)
+	w.own.entries.set(0, list)
 	return err
+}
+
+// allStored are the annotations of a mailbox of the user's, or of the server, that
+// the user sees.
+func (t *turn) allStored(ctx context.Context, id mail.MailboxID) ([]mail.Entry, error) {
+	at := place{account: t.account, owner: t.person.ID}
+	at.box.ID = id
+	return t.stored(ctx, &at, []string{"/private", "/shared"}, imap.DepthInfinity)
 }
 
 // set takes what a mailbox has now, and returns the names of what is different.
@@ -60,10 +78,8 @@ func (n *entries) set(id mail.MailboxID, list []mail.Entry) (changed []string) {
 // tellEntries tells which annotations are others (RFC 5465 §5.6, §5.7).
 func (t *turn) tellEntries(ctx context.Context, c *mail.BoxChanges, events []event, did *imap.Command) error {
 	w := t.watch
-	if c.Metadata && w.asks(imap.ServerMetadataChange) {
-		if err := t.tellEntriesOf(ctx, 0, "", did); err != nil {
-			return err
-		}
+	if err := t.tellServerEntries(ctx, c.Metadata, did); err != nil {
+		return err
 	}
 	for _, e := range events {
 		if e.now == nil {
@@ -77,16 +93,30 @@ func (t *turn) tellEntries(ctx context.Context, c *mail.BoxChanges, events []eve
 	return nil
 }
 
+// tellServerEntries tells of those of the server; own says that the user's own may
+// be others.
+func (t *turn) tellServerEntries(ctx context.Context, own bool, did *imap.Command) error {
+	if !t.watch.asks(imap.ServerMetadataChange) {
+		return nil
+	}
+	changes, err := t.o.Mail.ServerChanges(ctx)
+	known := &t.watch.own.entries.changes
+	if err != nil || changes == *known && !own {
+		return err
+	}
+	*known = changes
+	return t.tellEntriesOf(ctx, 0, "", did)
+}
+
 func (t *turn) tellEntriesOf(ctx context.Context, id mail.MailboxID, name string, did *imap.Command) error {
-	a := &t.watch.own
-	list, err := a.account.Metadata(ctx, id, t.person.ID, []string{"/private", "/shared"}, mail.Tree)
+	list, err := t.allStored(ctx, id)
 	if isKind(err, mail.NotFound) { // deleted meanwhile
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	changed := slices.DeleteFunc(a.entries.set(id, list), func(entry string) bool { return annotates(did, name, entry) })
+	changed := slices.DeleteFunc(t.watch.own.entries.set(id, list), func(entry string) bool { return annotates(did, name, entry) })
 	if len(changed) == 0 {
 		return nil
 	}
