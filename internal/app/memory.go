@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"os"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -12,12 +13,18 @@ const (
 	busyFrom  = 4 << 20 // octets allocated between two looks
 	quietFor  = 3       // looks without that many before memory is given back
 	rounds    = 3       // stacks shrink by half in each collection
+	// gcPercent is half of the runtime's: the store's caches are heap to the
+	// collector, which would let garbage grow as large as they are.
+	gcPercent = 50
 )
 
 // giveBack gives memory back to the system when the server has gone quiet. The
 // runtime would keep what a burst needed, and collects only after as much again
 // was allocated: never, if ten thousand sessions have come to wait.
 func giveBack(ctx context.Context) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	var q quiet
