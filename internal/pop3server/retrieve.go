@@ -39,6 +39,19 @@ func (t *text) reader() (io.Reader, int64) {
 	return io.NewSectionReader(r, 0, size), size
 }
 
+// sent is how many octets RETR sends, dot-stuffing aside; shape is that of what is stored.
+func (t *text) sent(shape mail.Shape) int64 {
+	_, size := t.reader()
+	ended := shape&mail.ShapeUnended == 0
+	if t.surrogate != nil {
+		ended = t.surrogate.Ended(ended)
+	}
+	if !ended {
+		size += crlf
+	}
+	return size
+}
+
 func (t *text) close() {
 	if t.large != nil {
 		t.large.Close()
@@ -51,10 +64,11 @@ func (x *session) retrieve(ctx context.Context, c pop3.Command) error {
 		return err
 	}
 	defer t.close()
+	size := t.sent(m.shape)
 	if t.surrogate == nil && t.large == nil {
-		err = x.send(int64(len(t.small)), t.small, nil)
+		err = x.send(size, t.small, nil)
 	} else {
-		r, size := t.reader()
+		r, _ := t.reader()
 		err = x.send(size, nil, r)
 	}
 	if err != nil {
@@ -82,7 +96,7 @@ func (x *session) top(ctx context.Context, c pop3.Command) error {
 	return x.send(end, nil, io.LimitReader(r, end))
 }
 
-// send answers with size octets: those of small and then of rest, if it is not nil.
+// send says size and answers with the octets of small and then of rest, if it is not nil.
 func (x *session) send(size int64, small []byte, rest io.Reader) error {
 	x.ok("%d octets", size)
 	w := x.conn.DotWriter()
@@ -186,9 +200,7 @@ func (x *session) settle(ctx context.Context, m *entry) error {
 		return err
 	default:
 		defer t.close()
-		if _, m.size = t.reader(); !t.surrogate.Ended(m.shape&mail.ShapeUnended == 0) {
-			m.size += crlf
-		}
+		m.size = t.sent(m.shape)
 	}
 	m.marks |= settled
 	return nil

@@ -58,6 +58,39 @@ func TestSizesAreThoseSent(t *testing.T) {
 	}
 }
 
+// RETR says what LIST says (RFC 1939 §5), also of a text to which it adds the last CRLF.
+func TestRetrSaysTheSizeOfList(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.deliver(t, "Subject: x\r\n\r\nno end")
+	h.deliver(t, "Subject: thư\r\n\r\nno end")
+	linetest.Play(t, "sizes", `S: +OK
+C: USER an@hanoi.example
+S: +OK
+C: PASS secret
+S: +OK 5
+C: LIST 4
+S: +OK 4 22
+C: RETR 4
+S: +OK 22 octets
+S: Subject: x
+S: /^$/
+S: no end
+S: .
+C: LIST 5
+S: +OK 5 41
+C: RETR 5
+S: +OK 41 octets
+S: Subject: =?utf-8?Q?th=C6=B0?=
+S: /^$/
+S: no end
+S: .
+C: QUIT
+S: +OK
+S: <EOF>
+`, h.Handle, linetest.Options{Line: h.Options()})
+}
+
 // Unique ids are the same, and each another, after whatever happens around them.
 func TestUIDLSurvives(t *testing.T) {
 	t.Parallel()
