@@ -153,6 +153,9 @@ func slowCompare(x, y *Meta, by SortBy) int {
 		if text(name) != "" {
 			return fold.Collation(nil, text(name))
 		}
+		if text(host) == "" { // the name of a group (RFC 5957 §3)
+			return fold.Collation(nil, text(user))
+		}
 		return fold.Collation(nil, text(user)+"@"+text(host))
 	}
 	switch by {

@@ -87,8 +87,11 @@ func (a addr) append(dst []byte, as style) []byte {
 	case groupEnd:
 		return append(dst, "(NIL NIL NIL NIL)"...)
 	}
-	if a.local == "" {
+	switch {
+	case a.local == "":
 		a.local = "MISSING_MAILBOX"
+	case a.local[0] == '"':
+		a.local = unquote(a.local) // RFC 9051 §9 addr-mailbox
 	}
 	if a.domain == "" {
 		a.domain = "MISSING_DOMAIN"

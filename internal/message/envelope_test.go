@@ -96,9 +96,25 @@ func TestParseUTF8(t *testing.T) {
 	if got, want := string(ix.Envelope), `(NIL "café =?utf-8?Q?=C6=B0?=" `+from+" "+from+" "+from+` NIL NIL NIL NIL NIL)`; got != want {
 		t.Errorf("envelope\n got %s\nwant %s", got, want)
 	}
-	for _, want := range []string{`"mô tả"`, `(NIL NIL "\"ư\\\"\"" "b")`, `("NAME" "thư" "CHARSET" "us-ascii")`} {
+	for _, want := range []string{`"mô tả"`, `(NIL NIL "ư\"" "b")`, `("NAME" "thư" "CHARSET" "us-ascii")`} {
 		if !strings.Contains(string(ix.Structure), want) {
 			t.Errorf("no %s in %s", want, ix.Structure)
+		}
+	}
+}
+
+// RFC 9051 §9: addr-name and addr-mailbox are what is left after removing the quoting of RFC 5322.
+func TestEnvelopeUnquotes(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		`"a \"b\\" <"q p"@x>`:         `("a \"b\\" NIL "q p" "x")`,
+		`"q\"@p"@x`:                   `(NIL NIL "q\"@p" "x")`,
+		`"john.q"@x, "a".b."c d"@[1]`: `(NIL NIL "john.q" "x")(NIL NIL "a.b.c d" "[1]")`,
+		`<""@x>`:                      `(NIL NIL "MISSING_MAILBOX" "x")`,
+	} {
+		ix := check(t, "To: "+in+"\r\n\r\n")
+		if got := string(EnvelopeTo.In(ix.Envelope)); got != "("+want+")" {
+			t.Errorf("%s: %s, want (%s)", in, got, want)
 		}
 	}
 }
