@@ -47,7 +47,7 @@ type Options struct {
 	IdleTimeout  time.Duration           // 0: 30 minutes (RFC 9051 §5.4)
 	LoginTimeout time.Duration           // 0: 1 minute
 	MessageLimit int                     // messages that one command may work on (RFC 9738); 0: any number
-	MaxErrors    int                     // bad commands and logins in one session; 0: 20
+	MaxErrors    int                     // bad commands and logins, after the login those in a row; 0: 20
 	Log          *slog.Logger
 	Now          func() time.Time
 }

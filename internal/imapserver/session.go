@@ -33,7 +33,7 @@ type session struct {
 	enabled       features
 	client        string // what it says of itself (RFC 2971)
 	clientLogged  bool
-	errors        int
+	errors        int // see count
 	ended         bool
 	behind        *imap.Command // was read with a group that it may not run beside
 	idling        *turn         // IDLE, while it lasts
@@ -109,7 +109,8 @@ func (s *session) refuse(e *imap.SyntaxError) error {
 	return nil
 }
 
-// count ends a session with too many mistakes.
+// count ends a session with too many mistakes: all of those before the login,
+// then those in a row, for a session may last for weeks.
 func (s *session) count() {
 	if s.errors++; s.errors >= s.o.MaxErrors && !s.ended {
 		s.ended = true

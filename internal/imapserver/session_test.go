@@ -31,6 +31,9 @@ func TestMaxErrors(t *testing.T) {
 	s.o.MaxErrors = 3
 	linetest.Play(t, "errors", "S: * OK\nC: a FROB\nS: a BAD\nC: b SELECT x\nS: b BAD\nC: c NOOP\nS: c OK\nC: d NOOP x\nC: e NOOP\nS: d BAD\nS: * BYE too many\nS: <EOF>\n",
 		s.Handle, linetest.Options{Line: s.Options()})
+	linetest.Play(t, "in a row", "S: * OK\nC: a LOGIN a@x.example \"pass word\"\nS: a OK\nC: b FROB\nS: b BAD\nC: c FETCH 1 FLAGS\nS: c BAD\nC: d NOOP\nS: d OK\n"+
+		"C: e FROB\nS: e BAD\nC: f NOOP x\nS: f BAD\nC: g SELECT none\nS: g NO\nC: h FROB\nS: h BAD\nS: * BYE too many\nS: <EOF>\n",
+		s.Handle, linetest.Options{Line: s.Options()})
 }
 
 func TestRenameInbox(t *testing.T) {

@@ -114,8 +114,11 @@ func (t *turn) answer(err error) error {
 		r.code = "[" + r.code + "] "
 	}
 	t.say("%s %s %s%s", t.cmd.Tag, r.status, r.code, r.text)
-	if r.status == "BAD" || r.code == "[AUTHENTICATIONFAILED] " {
+	switch {
+	case r.status == "BAD" || r.code == "[AUTHENTICATIONFAILED] ":
 		t.count()
+	case r.status == "OK" && t.state != imap.NotAuthenticated:
+		t.errors = 0
 	}
 	return nil
 }
