@@ -213,7 +213,17 @@ func (t *turn) attributes(c *imap.List, f *folder) (attrs []string) {
 }
 
 func matchAny(c *imap.List, name string) bool {
-	return slices.ContainsFunc(c.Patterns, func(p string) bool { return match(c.Reference+p, name) })
+	return slices.ContainsFunc(c.Patterns, func(p string) bool { return match(inboxAs(name, c.Reference+p), name) })
+}
+
+// inboxAs writes the INBOX that a pattern begins with, in any case, as the name
+// begins if that is or is below INBOX (RFC 9051 §5.1).
+func inboxAs(name, pattern string) string {
+	first, _, _ := strings.Cut(name, "/")
+	if n := len(first); first == "INBOX" && len(pattern) > n && strings.EqualFold(pattern[:n], first) {
+		return first + pattern[n:]
+	}
+	return pattern
 }
 
 // match is linear in each of both: reach[i] says that the pattern so far can
