@@ -29,7 +29,7 @@ func (t *turn) Fetch(ctx context.Context, c *imap.Fetch) error {
 	if f.modseq {
 		t.wantModSeq()
 	}
-	if f.sees || f.flags && t.view.vague {
+	if f.sees || (f.flags || f.labelled) && t.view.vague { // labels tell of flags
 		if err := t.upToDate(ctx); err != nil {
 			return err
 		}

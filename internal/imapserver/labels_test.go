@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"tem/internal/mail"
 )
@@ -115,4 +117,19 @@ func BenchmarkFetchLabels(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/labelled, "ns/message")
 		})
 	}
+}
+
+// The marks among the labels are true after a rest, though others changed flags.
+func TestRestedSessionShowsTrueLabels(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t, 2)
+		a, b := selectedPeer(t, s), selectedPeer(t, s)
+		time.Sleep(restAfter + time.Second)
+		b.do(`STORE 2 +FLAGS.SILENT (\Seen)`)
+		a.want("FETCH 2 X-GM-LABELS", `* 2 FETCH (UID 2 FLAGS (\Recent \Seen))`, "* 2 FETCH (X-GM-LABELS ())", "x OK")
+		time.Sleep(restAfter + time.Second)
+		b.do(`STORE 1 +FLAGS.SILENT (\Seen)`)
+		a.want("STORE 1 +X-GM-LABELS (foo)", `* 1 FETCH (UID 1 FLAGS (\Recent \Seen))`, "* 1 FETCH (X-GM-LABELS (foo))", "x OK")
+	})
 }

@@ -155,7 +155,7 @@ func (s *session) unfold(ctx context.Context) error {
 	if err != nil && !isKind(err, mail.NotFound) { // sync finds out that the mailbox is gone
 		return err
 	}
-	v.items, v.shared = make([]mail.Item, 0, len(now)), false
+	v.items, v.shared, v.gone = make([]mail.Item, 0, len(now)), false, nil // recall finds again what is gone
 	for _, r := range v.folded {
 		for uid := r.From; uid <= r.To; uid++ {
 			for len(now) > 0 && now[0].UID < uid {

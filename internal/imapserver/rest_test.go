@@ -1,12 +1,18 @@
 package imapserver
 
 import (
+	"bufio"
+	"context"
+	"io"
+	"log/slog"
+	"net"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"tem/internal/line"
 	"tem/internal/mail"
 	"tem/internal/wire/imap"
 )
@@ -107,5 +113,106 @@ func TestOwn(t *testing.T) {
 	first := three.items
 	if three.rewind(imap.FlagChange); three.items[0].Flags != unknownFlags || first[0].Flags != 0 {
 		t.Errorf("%+v, the other %+v", three.items, first)
+	}
+}
+
+// What can't be told that it is gone is noted once, however often the session rests.
+func TestGoneIsNotedOnce(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, 3)
+	acc := accountOf(t, s)
+	box, items, err := acc.List(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	se := &session{view: &view{place: place{account: acc, box: box}, items: items}}
+	if _, _, err := acc.Store(t.Context(), 1, []mail.UID{2}, mail.AddFlags, mail.Deleted, nil, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := acc.Expunge(t.Context(), 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		se.view.fold()
+		if err := se.unfold(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []mail.UIDRange{{From: 2, To: 2}}; !slices.Equal(se.view.gone, want) {
+		t.Errorf("%v", se.view.gone)
+	}
+	se.view.fold()
+	if se.tellGone(); len(se.view.gone) == 0 {
+		t.Error("forgot what is gone while there is no list to tell it from")
+	}
+}
+
+// What another session changes while the list is read again is not taken for known.
+func TestListIsReadAgainWhileOthersChangeIt(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, 2)
+	acc := accountOf(t, s)
+	box, items, err := acc.List(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near, far := net.Pipe()
+	go io.Copy(io.Discard, near)
+	t.Cleanup(func() { near.Close() })
+	se := &session{o: &s.o, c: line.NewConn(far, line.Server, s.Options()), view: &view{place: place{account: acc, box: box}, items: items}}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range 400 {
+			acc.Store(t.Context(), 1, []mail.UID{1}, []mail.FlagOp{mail.AddFlags, mail.RemoveFlags}[i%2], mail.Seen, nil, 0)
+		}
+	}()
+	for ended := false; !ended; {
+		select {
+		case <-done:
+			ended = true
+		default:
+		}
+		se.view.fold()
+		if err := se.sync(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		if slices.ContainsFunc(se.view.items, func(i mail.Item) bool { return i.Flags == unknownFlags }) {
+			t.Fatal("flags are unknown, and nothing says so")
+		}
+	}
+}
+
+// A command that is refused because the list can't be read takes its literal with it.
+func TestLiteralOfWhatCanNotBegin(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, 1)
+	acc := accountOf(t, s)
+	box, err := acc.MailboxByID(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near, far := net.Pipe()
+	t.Cleanup(func() { near.Close() })
+	p := &peer{t, near, bufio.NewReader(near)}
+	c := line.NewConn(far, line.Server, s.Options())
+	se := &session{o: &s.o, c: c, r: imap.NewReader(c), log: slog.New(slog.DiscardHandler), state: imap.Selected,
+		view: &view{place: place{account: acc, box: box}, folded: []mail.UIDRange{{From: 1, To: 1}}}}
+	go p.send("a APPEND INBOX {12+}\r\nx NOOP\r\nxxxx\r\nb NOOP\r\n")
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	go func() {
+		defer far.Close()
+		if err := se.next(ended); err != nil {
+			t.Error(err)
+		}
+		se.view = nil
+		if err := se.next(t.Context()); err != nil {
+			t.Error(err)
+		}
+		c.Flush()
+	}()
+	if got := p.until("b "); !slices.EqualFunc(got, []string{"a NO [SERVERBUG]", "b OK"}, strings.HasPrefix) {
+		t.Errorf("%q", got)
 	}
 }

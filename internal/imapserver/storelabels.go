@@ -29,6 +29,8 @@ func (t *turn) storeLabels(ctx context.Context, c *imap.Store) error {
 	}
 	if c.UnchangedSince != nil {
 		t.wantModSeq()
+	}
+	if c.UnchangedSince != nil || v.vague { // labels tell of flags
 		if err := t.upToDate(ctx); err != nil {
 			return err
 		}

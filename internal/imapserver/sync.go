@@ -15,19 +15,13 @@ func (s *session) sync(ctx context.Context, expunges bool) error {
 		return err
 	}
 	v := s.view
-	d, err := v.account.Changes(ctx, v.box.ID, v.box.HighestModSeq)
+	d, err := s.changes(ctx)
 	if err != nil {
 		return err
 	}
 	if d.Deleted {
 		s.ended, s.view = true, nil
 		return s.say("* BYE the mailbox was deleted")
-	}
-	if d.Mailbox.HighestModSeq > v.box.HighestModSeq {
-		s.quiet = time.Now()
-		if err := s.unfold(ctx); err != nil {
-			return err
-		}
 	}
 	keywords := len(v.box.Keywords)
 	v.box = d.Mailbox
@@ -50,6 +44,24 @@ func (s *session) sync(ctx context.Context, expunges bool) error {
 	return s.show(ctx, n) // RFC 5465 §5.2: after ADDTO
 }
 
+// changes are what happened in the mailbox. If anything did, the list is read before
+// them, so that they explain all that differs there from what the client knows.
+func (s *session) changes(ctx context.Context) (mail.Delta, error) {
+	v := s.view
+	d, err := v.account.Changes(ctx, v.box.ID, v.box.HighestModSeq)
+	if err != nil || d.Deleted || d.Mailbox.HighestModSeq == v.box.HighestModSeq {
+		return d, err
+	}
+	s.quiet = time.Now()
+	if v.folded == nil {
+		return d, nil
+	}
+	if err := s.unfold(ctx); err != nil {
+		return d, err
+	}
+	return v.account.Changes(ctx, v.box.ID, v.box.HighestModSeq)
+}
+
 // tellWhole says that a client which resynchronises must begin before what it was
 // not told to be gone, whatever modseqs it was told since (RFC 7162 §6).
 func (s *session) tellWhole() {
@@ -61,7 +73,7 @@ func (s *session) tellWhole() {
 // tellGone says EXPUNGE for what is gone, highest number first.
 func (s *session) tellGone() {
 	v := s.view
-	if len(v.gone) == 0 {
+	if len(v.gone) == 0 || v.folded != nil {
 		return
 	}
 	gone := v.marked(v.gone)
