@@ -35,7 +35,7 @@ func (a *Account) List(ctx context.Context, id MailboxID) (Mailbox, []Item, erro
 
 // lastList brings the list that was kept up to date; nil if there is none.
 func (a *Account) lastList(ctx context.Context, id MailboxID) (*keptList, error) {
-	k := a.s.keptList(mailboxAt{a.id, id})
+	k := a.s.lists.get(mailboxAt{a.id, id})
 	if k == nil {
 		return nil, nil
 	}
@@ -47,7 +47,7 @@ func (a *Account) lastList(ctx context.Context, id MailboxID) (*keptList, error)
 		return k, nil
 	}
 	k = k.advance(&d)
-	a.s.keepList(k)
+	a.s.lists.keep(k.at, k)
 	return k, nil
 }
 
@@ -68,7 +68,7 @@ func (a *Account) readList(ctx context.Context, id MailboxID) (*keptList, error)
 		a.s.noteLone(k.at)
 	}
 	if !a.s.Shared {
-		a.s.keepList(k)
+		a.s.lists.keep(k.at, k)
 	}
 	return k, nil
 }

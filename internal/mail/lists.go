@@ -1,9 +1,7 @@
 package mail
 
 import (
-	"container/list"
 	"slices"
-	"sync"
 
 	"tem/internal/kv"
 )
@@ -15,16 +13,10 @@ const (
 	listCosts = 32
 )
 
-// listCache keeps the lists of messages that were asked for last: a list costs
+// listShelf keeps the lists of messages that were asked for last: a list costs
 // nothing as long as its mailbox does not change, and all sessions that show the
-// mailbox share it. It serves one process that has its store for itself. It is
-// part of the Store.
-type listCache struct {
-	listMu sync.Mutex
-	lists  map[mailboxAt]*list.Element // of *keptList
-	latest *list.List                  // the one used last is first
-	listed int                         // what all of them cost
-}
+// mailbox share it.
+type listShelf = shelf[mailboxAt, *keptList]
 
 // keptList is a mailbox and its messages at one moment. It never changes.
 type keptList struct {
@@ -35,56 +27,12 @@ type keptList struct {
 
 func (k *keptList) cost() int { return len(k.items) + listCosts }
 
-func newListCache() listCache {
-	return listCache{lists: make(map[mailboxAt]*list.Element), latest: list.New()}
-}
+func (k *keptList) newer(than *keptList) bool { return k.box.HighestModSeq > than.box.HighestModSeq }
 
-// keptList returns the list of a mailbox if one is kept, nil else.
-func (c *listCache) keptList(at mailboxAt) *keptList {
-	c.listMu.Lock()
-	defer c.listMu.Unlock()
-	e := c.lists[at]
-	if e == nil {
-		return nil
-	}
-	c.latest.MoveToFront(e)
-	return e.Value.(*keptList)
-}
-
-// keepList keeps a list in the place of an older one.
-func (c *listCache) keepList(k *keptList) {
-	c.listMu.Lock()
-	defer c.listMu.Unlock()
-	if e := c.lists[k.at]; e != nil {
-		if e.Value.(*keptList).box.HighestModSeq > k.box.HighestModSeq {
-			return
-		}
-		c.drop(e)
-	}
-	if k.cost() > maxListed {
-		return
-	}
-	c.lists[k.at] = c.latest.PushFront(k)
-	for c.listed += k.cost(); c.listed > maxListed; {
-		c.drop(c.latest.Back())
-	}
-}
-
-func (c *listCache) drop(e *list.Element) {
-	k := c.latest.Remove(e).(*keptList)
-	delete(c.lists, k.at)
-	c.listed -= k.cost()
-}
-
-// forgetLists is for an account that is no more, or whose rows were mended.
-func (c *listCache) forgetLists(account kv.Part) {
-	c.listMu.Lock()
-	defer c.listMu.Unlock()
-	for at, e := range c.lists {
-		if at.account == account {
-			c.drop(e)
-		}
-	}
+// forget drops what is kept of an account that is no more, or whose rows were mended.
+func (s *Store) forget(account kv.Part) {
+	s.lists.forget(func(at mailboxAt) bool { return at.account == account })
+	s.orders.forget(func(at orderAt) bool { return at.account == account })
 }
 
 // advance makes of a list what it is after d, of which it gives a list of its own.

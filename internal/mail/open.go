@@ -49,7 +49,9 @@ type Store struct {
 	old      atomic.Bool // the store is on its way from format 1: bodies may be where that had them
 	indexer
 	gatherer
-	listCache
+	lists      listShelf
+	orders     orderShelf
+	orderWorth int // messages; fewer are sorted by their rows
 
 	migrating sync.Mutex // held by migrate
 }
@@ -80,7 +82,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		o.KeepLog = keepLog
 	}
 	s := &Store{Options: o, accounts: make(map[kv.Part]*account), idle: list.New()}
-	s.gatherer, s.listCache = newGatherer(), newListCache()
+	s.gatherer, s.lists, s.orders = newGatherer(), newShelf[mailboxAt, *keptList](maxListed), newShelf[orderAt, *order](maxOrdered)
+	s.orderWorth = orderWorth
 	s.chunks = chunks{remove: 10000, gather: 10000, bury: 1000, prune: 10000, move: 1000, modern: 200}
 	s.pools = pools{s: s, m: make(map[string]*pool), flying: make(map[*edit]bool)}
 	return s, s.checkFormat(ctx)

@@ -262,17 +262,17 @@ func TestListIsShared(t *testing.T) {
 // TestKeptListsAreBounded keeps the lists used last.
 func TestKeptListsAreBounded(t *testing.T) {
 	t.Parallel()
-	c := newListCache()
+	c := newShelf[mailboxAt, *keptList](maxListed)
 	items := make([]Item, maxListed/4)
 	for n := range MailboxID(10) {
-		c.keepList(&keptList{at: mailboxAt{alice, n}, items: items})
+		c.keep(mailboxAt{alice, n}, &keptList{items: items})
 	}
-	if c.keptList(mailboxAt{alice, 9}) == nil || c.keptList(mailboxAt{alice, 0}) != nil || c.listed > maxListed || len(c.lists) != 3 {
-		t.Errorf("%d messages in %d lists", c.listed, len(c.lists))
+	if c.get(mailboxAt{alice, 9}) == nil || c.get(mailboxAt{alice, 0}) != nil || c.costs > maxListed || len(c.places) != 3 {
+		t.Errorf("%d messages in %d lists", c.costs, len(c.places))
 	}
-	c.keepList(&keptList{at: mailboxAt{bob, 1}, items: make([]Item, maxListed+1)})
-	c.forgetLists(alice)
-	if len(c.lists) != 0 || c.listed != 0 || c.latest.Len() != 0 {
-		t.Errorf("%d messages in %d lists after all were forgotten", c.listed, len(c.lists))
+	c.keep(mailboxAt{bob, 1}, &keptList{items: make([]Item, maxListed+1)})
+	c.forget(func(at mailboxAt) bool { return at.account == alice })
+	if len(c.places) != 0 || c.costs != 0 || c.latest.Len() != 0 {
+		t.Errorf("%d messages in %d lists after all were forgotten", c.costs, len(c.places))
 	}
 }

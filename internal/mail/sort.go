@@ -36,14 +36,40 @@ type SortKey struct {
 // Sort returns those of uids that exist in the order of the keys, the first
 // deciding first. What no key tells apart is in the order of UIDs, reversed or not.
 func (a *Account) Sort(ctx context.Context, id MailboxID, uids []UID, by []SortKey) ([]UID, error) {
-	s, err := newSorter(by, len(uids))
+	by, err := deciding(by)
 	if err != nil {
 		return nil, err
 	}
+	if len(by) == 1 && !a.s.Shared && len(uids) >= a.s.orderWorth {
+		if found, done, err := a.sortKept(ctx, id, uids, by[0]); done || err != nil {
+			return found, err
+		}
+	}
+	return a.sortRows(ctx, id, uids, by)
+}
+
+// sortRows reads the rows of the messages.
+func (a *Account) sortRows(ctx context.Context, id MailboxID, uids []UID, by []SortKey) ([]UID, error) {
+	s := newSorter(by, len(uids))
 	if err := a.heads(ctx, id, uids, s.add); err != nil {
 		return nil, err
 	}
-	return s.sorted(), ctx.Err()
+	s.sort()
+	return s.uids(), ctx.Err()
+}
+
+// deciding leaves out keys that can't decide as they stood before.
+func deciding(by []SortKey) (keys []SortKey, err error) {
+	var seen [sortBys]bool
+	for _, k := range by {
+		if k.By >= sortBys {
+			return nil, fail(Invalid, "%d is no sort key", k.By)
+		}
+		if !seen[k.By] {
+			seen[k.By], keys = true, append(keys, k)
+		}
+	}
+	return keys, nil
 }
 
 // heads calls fn with the metadata of each uid that exists, in order, up to the
@@ -90,25 +116,17 @@ type sortColumn struct {
 	ends    []int
 }
 
-// newSorter leaves out keys that can't decide as they stood before.
-func newSorter(by []SortKey, n int) (*sorter, error) {
+// newSorter makes one with room for n messages; each key is there once.
+func newSorter(by []SortKey, n int) *sorter {
 	s := &sorter{rows: make([]sortRow, 0, n)}
-	var seen [sortBys]bool
 	for _, k := range by {
-		if k.By >= sortBys {
-			return nil, fail(Invalid, "%d is no sort key", k.By)
-		}
-		if seen[k.By] {
-			continue
-		}
-		seen[k.By] = true
 		c := sortColumn{SortKey: k, numbers: make([]uint64, 0, n)}
 		if k.By.isText() {
 			c.ends = make([]int, 0, n)
 		}
 		s.columns = append(s.columns, c)
 	}
-	return s, nil
+	return s
 }
 
 func (b SortBy) isText() bool { return b != ByArrival && b != ByDate && b != BySize }
@@ -172,6 +190,14 @@ func (c *sortColumn) beyond(n uint32) []byte {
 	return c.rest[c.ends[n-1]:c.ends[n]]
 }
 
+// restOf is what the n-th value has beyond its number.
+func (c *sortColumn) restOf(n uint32) []byte {
+	if c.ends == nil {
+		return nil
+	}
+	return c.beyond(n)
+}
+
 // compare is for messages whose first numbers are the same.
 func (s *sorter) compare(x, y sortRow) int {
 	for i := range s.columns {
@@ -182,7 +208,7 @@ func (s *sorter) compare(x, y sortRow) int {
 	return cmp.Compare(x.n, y.n) // messages came in the order of their UIDs
 }
 
-func (s *sorter) sorted() []UID {
+func (s *sorter) sort() {
 	s.rows = sortFirst(s.rows)
 	for rest := s.rows; len(rest) > 0; {
 		n := 1
@@ -192,6 +218,9 @@ func (s *sorter) sorted() []UID {
 		slices.SortFunc(rest[:n], s.compare)
 		rest = rest[n:]
 	}
+}
+
+func (s *sorter) uids() []UID {
 	uids := make([]UID, len(s.rows))
 	for i := range uids {
 		uids[i] = s.rows[i].uid

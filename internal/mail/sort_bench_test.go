@@ -100,6 +100,39 @@ func BenchmarkSort(b *testing.B) {
 	}
 }
 
+// BenchmarkKeptSort sorts for the first time, again, and again after ten letters have come.
+func BenchmarkKeptSort(b *testing.B) {
+	s := diskStore(b)
+	id, uids := conversations(b, s, benchSorted)
+	c, sent := newCorpus(), benchSorted
+	for name, before := range map[string]func(){
+		"first": func() { s.forget(alice) },
+		"again": func() {},
+		"later": func() {
+			for range 10 {
+				sent++
+				at := deliver(b, s, c.conversation(sent), Target{Account: alice})
+				uids = append(uids, at[0].UID)
+			}
+		},
+	} {
+		for key, by := range map[string]SortBy{"date": ByDate, "from": ByFrom, "subject": BySubject} {
+			b.Run(name+" "+key, func(b *testing.B) {
+				b.ReportAllocs()
+				for range b.N {
+					b.StopTimer()
+					before()
+					b.StartTimer()
+					got, err := s.Account(alice).Sort(b.Context(), id, uids, []SortKey{{by, true}})
+					if err != nil || len(got) != len(uids) {
+						b.Fatal(len(got), err)
+					}
+				}
+			})
+		}
+	}
+}
+
 func BenchmarkThread(b *testing.B) {
 	s := diskStore(b)
 	id, uids := conversations(b, s, benchSorted)

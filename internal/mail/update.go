@@ -294,7 +294,7 @@ func (e *edit) announce() {
 	}
 	e.a.exists.Store(!e.removed)
 	if e.removed || e.reload {
-		e.s.forgetLists(e.a.id)
+		e.s.forget(e.a.id)
 	}
 	e.a.landed(e.modseq)
 	if e.removed {
