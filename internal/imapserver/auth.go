@@ -76,7 +76,10 @@ type attempt struct{ login, mechanism string }
 // ask sends a challenge and reads the client's response.
 func (t *turn) ask(challenge []byte) ([]byte, error) {
 	t.say("+ %s", base64.StdEncoding.EncodeToString(challenge))
-	text, err := t.c.ReadLine()
+	text, err := t.readLine()
+	if errors.Is(err, line.ErrTooLong) {
+		return nil, bad("the response is too long")
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -89,7 +89,7 @@ func onlyLooks(c *imap.Fetch) bool {
 // whole and may run beside each other.
 func (s *session) group(ctx context.Context, first *imap.Command) error {
 	cmds := []*imap.Command{first}
-	for len(cmds) < maxGroup && s.r.Ready() {
+	for len(cmds) < maxGroup && !s.ended && s.r.Ready() {
 		cmd, err := s.read()
 		if err != nil {
 			return err

@@ -44,7 +44,7 @@ func clientText(fields map[string]string) string {
 	return strings.Join(said, "; ")
 }
 
-// plain replaces what could disturb a log or a terminal.
+// plain replaces what could disturb a log or a terminal, or end a response.
 func plain(r rune) rune {
 	if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' {
 		return '?'

@@ -2,9 +2,11 @@ package imapserver
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
+	"tem/internal/line"
 	"tem/internal/mail"
 	"tem/internal/wire/imap"
 )
@@ -22,7 +24,10 @@ func (t *turn) Idle(ctx context.Context, _ *imap.Idle) error {
 
 // done reads the line that ends IDLE.
 func (s *session) done(ctx context.Context) error {
-	text, err := s.c.ReadLine()
+	text, err := s.readLine()
+	if errors.Is(err, line.ErrTooLong) { // as of a command that is too long
+		return s.refuse(&imap.SyntaxError{Text: "line too long", Fatal: true})
+	}
 	if err != nil {
 		return err
 	}
@@ -33,6 +38,15 @@ func (s *session) done(ctx context.Context) error {
 		return t.end(ctx, bad("expected DONE"))
 	}
 	return t.end(ctx, nil)
+}
+
+// readLine reads a line that is no command. As in commands, its end may be a bare LF.
+func (s *session) readLine() ([]byte, error) {
+	text, err := s.c.ReadLine()
+	if errors.Is(err, line.ErrBareNewline) {
+		err = nil
+	}
+	return text, err
 }
 
 // ear is where news of an account come from, or of the server (0), until stop.

@@ -226,13 +226,17 @@ func inboxAs(name, pattern string) string {
 	return pattern
 }
 
-// match is linear in each of both: reach[i] says that the pattern so far can
-// end after i octets of the name.
+// match takes as many steps as the square of the name's length, however long the
+// pattern is: reach[i] says that the pattern so far can end after i octets of the name.
 func match(pattern, name string) bool {
 	reach := make([]bool, len(name)+1)
 	reach[0] = true
+	last := byte(0)
 	for _, p := range []byte(pattern) {
-		if p == '*' || p == '%' {
+		if last == '*' && p == '%' || last == p && (p == '*' || p == '%') { // adds nothing
+			continue
+		}
+		if last = p; p == '*' || p == '%' {
 			for i := range len(name) {
 				reach[i+1] = reach[i+1] || reach[i] && (p == '*' || name[i] != '/')
 			}
@@ -241,7 +245,9 @@ func match(pattern, name string) bool {
 		for i := len(name); i > 0; i-- {
 			reach[i] = reach[i-1] && name[i-1] == p
 		}
-		reach[0] = false
+		if reach[0] = false; !slices.Contains(reach, true) {
+			return false
+		}
 	}
 	return reach[len(name)]
 }

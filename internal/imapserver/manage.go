@@ -80,6 +80,12 @@ func (t *turn) above(ctx context.Context, at site) (p place, err error) {
 		if p, err = t.place(ctx, at.prefix+name, mail.RightCreate); !isKind(err, mail.NotFound) {
 			return p, err
 		}
+		switch _, err := at.account.Mailbox(ctx, name); {
+		case err == nil: // it is there, but this user may not know of it
+			return p, errNowhere
+		case !isKind(err, mail.NotFound):
+			return p, err
+		}
 	}
 }
 

@@ -33,8 +33,8 @@ type watch struct {
 // arrival are messages that one command has added to one mailbox.
 type arrival struct {
 	owner    mail.AccountID
-	validity uint32 // of the mailbox
-	uids     []mail.UID
+	validity uint32     // of the mailbox
+	uids     []mail.UID // ascending
 }
 
 // Notify answers NOTIFY (RFC 5465 §3.1).
@@ -148,7 +148,7 @@ func (w *watch) asks(e imap.Events) bool {
 // arrived notes which messages this command has added, so that the client is
 // not told of them as news (RFC 5465 §5).
 func (t *turn) arrived(owner mail.AccountID, validity uint32, uids []mail.UID) {
-	t.mine = arrival{owner, validity, uids}
+	t.mine = arrival{owner, validity, slices.Sorted(slices.Values(uids))}
 }
 
 // overflow gives up (RFC 5465 §5.8).

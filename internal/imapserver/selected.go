@@ -37,8 +37,8 @@ func (v *view) lose(gone []mail.UIDRange) {
 
 // newcomers are the messages that EXISTS has just told of.
 type newcomers struct {
-	from  int        // index of the first
-	shown []mail.UID // of which a FETCH was sent
+	from  int               // index of the first
+	shown map[mail.UID]bool // of which a FETCH was sent
 }
 
 // show sends what NOTIFY wants of each that is new (RFC 5465 §5.2).
@@ -76,9 +76,15 @@ func (s *session) showThese(ctx context.Context, items []imap.Item, n *newcomers
 	v := s.view
 	picked = slices.DeleteFunc(picked, func(i int) bool {
 		uid := v.items[i].UID
-		return slices.Contains(n.shown, uid) || s.mine.owner == v.owner && s.mine.validity == v.box.UIDValidity && slices.Contains(s.mine.uids, uid)
+		_, put := slices.BinarySearch(s.mine.uids, uid)
+		return n.shown[uid] || put && s.mine.owner == v.owner && s.mine.validity == v.box.UIDValidity
 	})
-	n.shown = append(n.shown, v.uids(picked)...)
+	if n.shown == nil {
+		n.shown = make(map[mail.UID]bool, len(picked))
+	}
+	for _, i := range picked {
+		n.shown[v.items[i].UID] = true
+	}
 	if s.enabled.condstore { // RFC 7162 §3.1
 		items = joined(items, []imap.Item{{Kind: imap.ItemModSeq, Label: "MODSEQ"}})
 	}

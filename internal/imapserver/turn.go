@@ -3,6 +3,8 @@ package imapserver
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync/atomic"
 
 	"tem/internal/mail"
@@ -113,7 +115,8 @@ func (t *turn) answer(err error) error {
 	if r.code != "" {
 		r.code = "[" + r.code + "] "
 	}
-	t.say("%s %s %s%s", t.cmd.Tag, r.status, r.code, r.text)
+	said := fmt.Sprintf("%s %s %s%s", t.cmd.Tag, r.status, r.code, r.text)
+	t.say("%s", strings.Map(plain, said)) // names that came as literals may hold line ends
 	switch {
 	case r.status == "BAD" || r.code == "[AUTHENTICATIONFAILED] ":
 		t.count()
