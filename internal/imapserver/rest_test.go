@@ -150,7 +150,8 @@ func TestGoneIsNotedOnce(t *testing.T) {
 // What another session changes while the list is read again is not taken for known.
 func TestListIsReadAgainWhileOthersChangeIt(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, 2)
+	const n = 50
+	s := newServer(t, n)
 	acc := accountOf(t, s)
 	box, items, err := acc.List(t.Context(), 1)
 	if err != nil {
@@ -163,8 +164,8 @@ func TestListIsReadAgainWhileOthersChangeIt(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for i := range 400 {
-			acc.Store(t.Context(), 1, []mail.UID{1}, []mail.FlagOp{mail.AddFlags, mail.RemoveFlags}[i%2], mail.Seen, nil, 0)
+		for i := range 40 * n {
+			acc.Store(t.Context(), 1, []mail.UID{mail.UID(i%n + 1)}, []mail.FlagOp{mail.AddFlags, mail.RemoveFlags}[i/n%2], mail.Seen, nil, 0)
 		}
 	}()
 	for ended := false; !ended; {
