@@ -114,7 +114,7 @@ func (t *turn) loggedIn(ctx context.Context, a attempt, principal string, err er
 	t.late.Stop()
 	t.user, t.person = principal, acc
 	t.account, t.state = t.o.Mail.Account(acc.ID), imap.Authenticated
-	t.r.MaxLiteral = imap.MaxCommand
+	t.r.MaxLiteral, t.r.MaxSkip = imap.MaxCommand, t.o.MaxMessage
 	t.logClient()
 	return ok("CAPABILITY "+t.capabilities(), "welcome")
 }

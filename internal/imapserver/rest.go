@@ -64,7 +64,7 @@ func (s *session) step(ctx context.Context) error {
 		runtime.Gosched() // so that a client with very many commands does not keep others waiting for its whole share of time
 		return s.heed(ctx)
 	}
-	err := s.c.Wait(s.quiet.Add(min(restAfter, s.o.IdleTimeout)))
+	err := s.c.Wait(s.restAt())
 	switch {
 	case err == nil:
 		return s.heed(ctx)
@@ -74,6 +74,16 @@ func (s *session) step(ctx context.Context) error {
 		return errQuiet
 	}
 	return err
+}
+
+// restAt is when a session that works and hears nothing stops working: news keep
+// it awake, but only the client keeps it alive.
+func (s *session) restAt() time.Time {
+	rest, end := s.quiet.Add(restAfter), s.active.Add(s.o.IdleTimeout)
+	if end.Before(rest) {
+		return end
+	}
+	return rest
 }
 
 func isTimeout(err error) bool {

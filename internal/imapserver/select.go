@@ -30,6 +30,17 @@ func (t *turn) Select(ctx context.Context, c *imap.Select) error {
 	t.view, t.state = v, imap.Selected
 	t.listen()
 	t.enabled.condstore = t.enabled.condstore || c.CondStore
+	if err := t.sayOpened(ctx, c); err != nil {
+		t.deselect()
+		return err
+	}
+	return ok(v.access(), t.cmd.Row.Name+" done")
+}
+
+// sayOpened describes the mailbox that was opened, and what a client that knew
+// it has missed.
+func (t *turn) sayOpened(ctx context.Context, c *imap.Select) error {
+	v := t.view
 	t.claimRecent()
 	t.sayFlags()
 	t.sayExists()
@@ -40,10 +51,7 @@ func (t *turn) Select(ctx context.Context, c *imap.Select) error {
 	t.say("* OK [UIDNEXT %d] predicted next UID", v.box.UIDNext)
 	t.say("* OK [%s] lasting id", v.mailboxID())
 	t.sayHighestModSeq() // RFC 7162 §3.1.2.1: to every client
-	if err := t.resync(ctx, c.QResync); err != nil {
-		return err
-	}
-	return ok(v.access(), t.cmd.Row.Name+" done")
+	return t.resync(ctx, c.QResync)
 }
 
 // sayFirst is where the revisions differ: the first unseen message in the one

@@ -84,14 +84,18 @@ func (s *Server) Options() line.Options {
 	return line.Options{ReadTimeout: s.o.IdleTimeout, WriteTimeout: 5 * time.Minute, MaxLine: imap.MaxLine, Redact: imap.Redact}
 }
 
-// maxEarlyLiteral is the most octets of a literal before anybody is logged in.
-const maxEarlyLiteral = 4096
+// What a client that has not logged in may send: octets of a literal, and of
+// refused ones that are passed over.
+const (
+	maxEarlyLiteral = 4096
+	maxEarlySkip    = 64 << 10
+)
 
 // Handle runs one session until it ends, and closes c.
 func (s *Server) Handle(ctx context.Context, c *line.Conn) {
 	defer c.Close()
 	r := imap.NewReader(c)
-	r.MaxSkip = s.o.MaxMessage
+	r.MaxSkip = maxEarlySkip
 	r.MaxLiteral = maxEarlyLiteral
 	se := &session{o: &s.o, recents: &s.recents, c: c, r: r, state: imap.NotAuthenticated, log: s.o.Log.With("session", c.Session())}
 	se.visit = s.o.Guard.Visit(login.Peer{Protocol: "imap", Session: c.Session(), Remote: c.RemoteAddr(), Source: line.Origin(c.RemoteAddr())})
@@ -109,6 +113,7 @@ func (s *Server) Handle(ctx context.Context, c *line.Conn) {
 // goodbye says why the session ends, where anybody can still hear it.
 func (s *session) goodbye(err error) {
 	var timeout net.Error
+	var store *mail.Error
 	switch {
 	case s.ended: // BYE was said
 	case errors.Is(err, line.ErrInterrupted) && s.state == imap.NotAuthenticated:
@@ -117,6 +122,8 @@ func (s *session) goodbye(err error) {
 		s.say("* BYE %s is shutting down", s.o.Hostname)
 	case errors.As(err, &timeout) && timeout.Timeout():
 		s.say("* BYE idle for too long") // RFC 9051 §5.4
+	case errors.As(err, &store): // while nobody had asked for anything
+		s.say("* BYE %s", s.replyFor(err).text)
 	default:
 		s.log.Debug("imap session ended", "err", err)
 	}

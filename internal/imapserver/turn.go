@@ -77,6 +77,9 @@ func (t *turn) update(ctx context.Context, err error, expunges bool) error {
 			err = e
 		}
 	}
+	if t.ended { // nothing comes after BYE
+		return err
+	}
 	if e := t.lookAfter(ctx, err); e != nil && err == nil {
 		err = e
 	}

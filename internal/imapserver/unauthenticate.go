@@ -29,6 +29,6 @@ func (s *session) forget() {
 	s.view, s.watch, s.state = nil, nil, imap.NotAuthenticated
 	s.user, s.person, s.account = "", directory.Account{}, nil
 	s.enabled, s.r.Mode = features{}, imap.Mode{}
-	s.r.MaxLiteral = maxEarlyLiteral
+	s.r.MaxLiteral, s.r.MaxSkip = maxEarlyLiteral, maxEarlySkip
 	s.late = time.AfterFunc(s.o.LoginTimeout, s.c.Interrupt)
 }
