@@ -146,14 +146,10 @@ const keepSize = 64 << 10
 // read gives the text of m as this client can take it. The octets of a small
 // one are valid until the next read.
 func (x *session) read(ctx context.Context, m *entry) (*text, error) {
-	small, large, err := x.drop.mail.Text(ctx, x.drop.inbox.ID, m.uid, x.small[:0])
+	t, err := x.find(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	if cap(small) <= keepSize {
-		x.small = small
-	}
-	t := &text{small: small, large: large}
 	if x.needsSurrogate(m) {
 		if t.surrogate, err = x.surrogate(ctx, m, t); err != nil {
 			t.close()
@@ -161,6 +157,24 @@ func (x *session) read(ctx context.Context, m *entry) (*text, error) {
 		}
 	}
 	return t, nil
+}
+
+// find gives the octets of m as they lie in the store.
+func (x *session) find(ctx context.Context, m *entry) (*text, error) {
+	if x.ahead.text(m.uid) == nil {
+		if err := x.readAhead(ctx, m); err != nil {
+			return nil, err
+		}
+	}
+	if octets := x.ahead.text(m.uid); octets != nil {
+		x.ahead.last = m.uid
+		return &text{small: octets}, nil
+	}
+	small, large, err := x.drop.mail.Text(ctx, x.drop.inbox.ID, m.uid, x.small[:0])
+	if err == nil && cap(small) <= keepSize {
+		x.small = small
+	}
+	return &text{small: small, large: large}, err
 }
 
 // needsSurrogate says whether m has, or may have, a header in UTF-8 for a client

@@ -43,6 +43,7 @@ type session struct {
 
 	// Memory for a piece of a text, a small text, a row of a listing, an answer.
 	buf, small, row, answer []byte
+	ahead                   ahead
 }
 
 // errLost says that the dialogue is out of step and must end.
