@@ -129,43 +129,39 @@ func (d *dotReader) finish() {
 
 // DotWriter returns a writer that dot-stuffs; Close writes the final
 // CRLF.CRLF (adding a CRLF if the text did not end with one). It does not flush.
-func (c *Conn) DotWriter() io.WriteCloser { return &dotWriter{c: c, tail: 2} }
+// A dot behind a bare LF is doubled as well: readers that take that for a line
+// end must not see the end of the text, or a dot too few, there.
+func (c *Conn) DotWriter() io.WriteCloser { return &dotWriter{c: c, tail: 2, bol: true} }
 
-// dotWriter counts in tail how much of a CRLF the text so far ends with.
+// dotWriter counts in tail how much of a CRLF the text so far ends with; bol
+// says that it ends with an LF, or has not begun.
 type dotWriter struct {
 	c    *Conn
 	tail int
+	bol  bool
 }
 
-var lineDot = []byte("\r\n.")
+var lineDot = []byte("\n.")
 
 func (d *dotWriter) Write(p []byte) (n int, err error) {
 	for n < len(p) {
 		rest := p[n:]
-		if d.tail == 2 && rest[0] == '.' || d.tail == 1 && len(rest) > 1 && rest[0] == '\n' && rest[1] == '.' {
-			if rest, err = d.stuff(rest); err != nil {
+		if d.bol && rest[0] == '.' {
+			if _, err := d.c.put(rest[:1]); err != nil { // beside the tap, which sees the text
 				return n, err
 			}
+			rest = rest[:1]
 		} else if i := bytes.Index(rest, lineDot); i >= 0 {
-			rest = rest[:i+2]
+			rest = rest[:i+1]
 		}
 		wrote, err := d.c.Write(rest)
 		n += wrote
 		if err != nil {
 			return n, err
 		}
-		d.tail = lineEnd(d.tail, rest)
+		d.tail, d.bol = lineEnd(d.tail, rest), rest[len(rest)-1] == '\n'
 	}
 	return n, nil
-}
-
-// stuff doubles the dot that begins a line; it returns what to write next.
-func (d *dotWriter) stuff(rest []byte) ([]byte, error) {
-	if rest[0] == '\n' {
-		return rest[:1], nil // the dot comes next, at the beginning of a line
-	}
-	_, err := d.c.put(rest[:1]) // beside the tap, which sees the text
-	return rest[:1], err
 }
 
 func lineEnd(tail int, p []byte) int {

@@ -154,10 +154,40 @@ func TestDotReaderCutShort(t *testing.T) {
 	}
 }
 
+// doubled is a text as a reader sees it who takes only CRLF for a line end: dots
+// behind a bare LF are there twice.
+func doubled(text string) string {
+	var b strings.Builder
+	for i := range len(text) {
+		if text[i] == '.' && i > 0 && text[i-1] == '\n' && (i == 1 || text[i-2] != '\r') {
+			b.WriteByte('.')
+		}
+		b.WriteByte(text[i])
+	}
+	return b.String()
+}
+
+// What ends a text for a reader that takes a bare LF for a line end is not sent.
+func TestNoEndBehindABareLF(t *testing.T) {
+	t.Parallel()
+	out := &script{}
+	c := NewConn(out, Client, Options{})
+	w := c.DotWriter()
+	for _, piece := range []string{"a\n", ".", "\r\nb\n.\nc\r\n"} {
+		io.WriteString(w, piece)
+	}
+	w.Close()
+	c.Flush()
+	if got, want := strings.Join(out.writes, ""), "a\n..\r\nb\n..\nc\r\n.\r\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func FuzzDot(f *testing.F) {
 	f.Add([]byte("a\r\n.b\r\n"), 3)
 	f.Add([]byte(".\r\n.\r\n.."), 1)
 	f.Add([]byte("\r\n.\n\r.\r"), 2)
+	f.Add([]byte("\n.\r\n\n..\n\n."), 2)
 	f.Fuzz(func(t *testing.T, text []byte, n int) {
 		n = max(1, min(n, 1000))
 		out := &script{}
@@ -170,7 +200,7 @@ func FuzzDot(f *testing.F) {
 		c.Flush()
 		in, _ := server(cut(strings.Join(out.writes, ""), n)...)
 		got, err := slurp(in.DotReader(false), n)
-		want := string(text)
+		want := doubled(string(text))
 		if want != "" && !strings.HasSuffix(want, "\r\n") {
 			want += "\r\n"
 		}
