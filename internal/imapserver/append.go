@@ -65,7 +65,7 @@ func (in *intake) next(ctx context.Context) (letter mail.Letter, more bool, err 
 	if err != nil || m == nil {
 		return letter, false, err
 	}
-	target := mail.Target{Account: in.to.owner, Mailbox: in.to.box.Name, Received: m.Date}
+	target := mail.Target{Account: in.to.owner, Mailbox: in.to.box.Name, ID: in.to.box.ID, Received: m.Date}
 	system, keywords, err := parseFlags(m.Flags)
 	if err != nil {
 		return letter, false, err

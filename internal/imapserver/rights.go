@@ -37,7 +37,7 @@ func (p *place) allow(system mail.Flags, keywords []string) (mail.Flags, []strin
 
 // destination is the place as one that messages go to.
 func (p *place) destination() mail.Destination {
-	return mail.Destination{Account: p.owner, Mailbox: p.box.Name, Without: p.kept()}
+	return mail.Destination{Account: p.owner, Mailbox: p.box.Name, ID: p.box.ID, Without: p.kept()}
 }
 
 // changes are the rights without any of which a mailbox is READ-ONLY (RFC 4314 §5.2).

@@ -28,7 +28,7 @@ func (a *Account) carry(ctx context.Context, from MailboxID, uids []UID, to Dest
 		if err != nil {
 			return err
 		}
-		id, err := dst.named(to.Mailbox)
+		id, err := dst.named(to.Mailbox, to.ID)
 		if err != nil {
 			return err
 		}

@@ -141,3 +141,28 @@ func TestNormalNames(t *testing.T) {
 	_, err := a.Create(t.Context(), wide, "")
 	wantKind(t, err, Exists)
 }
+
+// TestNamesThatMoved: who may use one mailbox does not reach another that has
+// its name by now.
+func TestNamesThatMoved(t *testing.T) {
+	t.Parallel()
+	s := testStore(t)
+	a, b := s.Account(alice), s.Account(bob)
+	deliver(t, s, text("x", 10), Target{Account: alice})
+	in, _ := listed(t, a, inbox)
+	old, _ := listed(t, b, "Archive")
+	if err := b.Rename(t.Context(), "Archive", "Private"); err != nil {
+		t.Fatal(err)
+	}
+	must[Mailbox](t)(b.Create(t.Context(), "Archive", ""))
+	_, err := s.Deliver(t.Context(), body(t, s, text("y", 10)), []Target{{Account: bob, Mailbox: "Archive", ID: old.ID}}, nil)
+	wantKind(t, err, NotFound)
+	_, err = a.CopyTo(t.Context(), in.ID, []UID{1}, Destination{Account: bob, Mailbox: "Archive", ID: old.ID})
+	wantKind(t, err, NotFound)
+	for _, name := range []string{"Archive", "Private"} {
+		if box, _ := listed(t, b, name); box.Messages != 0 {
+			t.Errorf("%d messages in %s", box.Messages, name)
+		}
+	}
+	deliver(t, s, text("z", 10), Target{Account: bob, Mailbox: "Private", ID: old.ID})
+}

@@ -152,7 +152,8 @@ const transferMost = 50000
 type Destination struct {
 	Account AccountID // 0: the one they are in
 	Mailbox string
-	Without Flags // that they lose on the way; any bit from FirstKeyword on stands for all keywords
+	ID      MailboxID // that Mailbox must still be, for whoever may not use another; 0: any
+	Without Flags     // that they lose on the way; any bit from FirstKeyword on stands for all keywords
 }
 
 // Copy puts messages into another mailbox of the account.
@@ -214,7 +215,7 @@ func (a *Account) transfer(ctx context.Context, from MailboxID, uids []UID, to D
 		if err != nil {
 			return err
 		}
-		id, err := e.named(to.Mailbox)
+		id, err := e.named(to.Mailbox, to.ID)
 		if err != nil {
 			return err
 		}

@@ -120,7 +120,7 @@ func (e *edit) deliver(ctx context.Context, body *Body, to []Target, placed []Pl
 				return err
 			}
 		}
-		box, err := e.target(t.Mailbox)
+		box, err := e.target(t.Mailbox, t.ID)
 		if err != nil {
 			return err
 		}
@@ -140,25 +140,25 @@ func (e *edit) deliver(ctx context.Context, body *Body, to []Target, placed []Pl
 }
 
 // target returns the mailbox to be changed; "" is INBOX.
-func (e *edit) target(name string) (*Mailbox, error) {
+func (e *edit) target(name string, must MailboxID) (*Mailbox, error) {
 	if name == "" {
 		name = inbox
 	}
-	id, err := e.named(name)
+	id, err := e.named(name, must)
 	if err != nil {
 		return nil, err
 	}
 	return e.box(id), nil
 }
 
-// named finds a mailbox by name.
-func (e *edit) named(name string) (MailboxID, error) {
+// named finds a mailbox by name; must, if it is not 0, is the one it has to be.
+func (e *edit) named(name string, must MailboxID) (MailboxID, error) {
 	name, err := canonical(name)
 	if err != nil {
 		return 0, err
 	}
 	id, ok := e.next.names[name]
-	if !ok {
+	if !ok || must != 0 && id != must {
 		return 0, noMailbox(name, e.a.id)
 	}
 	return id, nil

@@ -84,8 +84,9 @@ const (
 // Target is one mailbox that a message goes into.
 type Target struct {
 	Account  kv.Part
-	Mailbox  string // "" is INBOX; a missing one other than INBOX is *Error NotFound
-	Flags    Flags  // system flags only
+	Mailbox  string    // "" is INBOX; a missing one other than INBOX is *Error NotFound
+	ID       MailboxID // that Mailbox must still be, for whoever may not use another; 0: any
+	Flags    Flags     // system flags only
 	Keywords []string
 	Received time.Time // IMAP's internal date; zero: now
 }

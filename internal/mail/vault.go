@@ -134,9 +134,9 @@ func (e *edit) eachBuried(ctx context.Context, limit int, fn func(key []byte, b 
 // restore brings one email back; threads are those that others were brought
 // back into by the same commit, by what they were before.
 func (e *edit) restore(ctx context.Context, b *Buried, threads map[ThreadID]ThreadID) (Placed, error) {
-	box, err := e.target(b.Mailbox)
+	box, err := e.target(b.Mailbox, 0)
 	if err != nil {
-		if box, err = e.target(inbox); err != nil {
+		if box, err = e.target(inbox, 0); err != nil {
 			return Placed{}, err
 		}
 	}
