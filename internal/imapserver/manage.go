@@ -1,6 +1,7 @@
 package imapserver
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -154,8 +155,31 @@ func (t *turn) mayMove(ctx context.Context, at *place, to site) error {
 	if at.box.Name == "INBOX" { // which would stay, and lose its messages
 		return no("CANNOT", "the INBOX of somebody else can't be renamed")
 	}
+	if err := t.mayMoveBelow(ctx, at); err != nil {
+		return err
+	}
 	_, err := t.above(ctx, to)
 	return err
+}
+
+// mayMoveBelow: the mailboxes below go along, so that this user must be allowed
+// to rename each of them, too (RFC 4314 §4).
+func (t *turn) mayMoveBelow(ctx context.Context, at *place) error {
+	boxes, err := at.account.Mailboxes(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range boxes {
+		if !strings.HasPrefix(boxes[i].Name, at.box.Name+"/") {
+			continue
+		}
+		below := *at
+		below.box = boxes[i]
+		if rights, err := t.rightsTo(ctx, &below); err != nil || rights&mail.RightDelete == 0 {
+			return cmp.Or(err, error(errNoRight))
+		}
+	}
+	return nil
 }
 
 // Subscribe answers SUBSCRIBE and UNSUBSCRIBE; the mailbox need not exist

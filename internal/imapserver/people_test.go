@@ -199,6 +199,11 @@ func TestManageShared(t *testing.T) {
 	b.want(`LSUB "" "Other Users/%"`, `* LSUB (\Noselect \HasChildren) "/" "Other Users/a@x.example"`, "x OK")
 	b.want(`UNSUBSCRIBE "`+up+`plans/one"`, "x OK")
 	b.want(`SETACL "`+up+`plans" c@x.example lr`, "x NO [NOPERM]")
+	a.want("CREATE plans/one/own", "x OK")
+	a.want("SETACL plans/one/own -b@x.example lr", "x OK")
+	a.want("DELETEACL plans/one/own b@x.example", "x OK")
+	b.want(`RENAME "`+up+`plans/one" "`+up+`plans/two"`, "x NO [NOPERM]") // what is below goes along
+	a.want("DELETE plans/one/own", "x OK")
 	a.want("SETACL Sent b@x.example lr", "x OK")
 	b.want(`LIST (SPECIAL-USE) "" "Other*"`, "x OK") // that is a's use of it
 	a.want(`LIST "" "Other*"`, "x OK")               // one's own are not there
