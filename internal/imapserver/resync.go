@@ -70,7 +70,7 @@ func (t *turn) tellVanished(ctx context.Context, set imap.Set, since mail.ModSeq
 		return err
 	}
 	var gone []mail.UIDRange
-	for _, want := range ranges(set, v.box.UIDNext-1) {
+	for _, want := range uidSet(set, v.box.UIDNext-1) {
 		want.From = max(want.From, above+1)
 		gone = v.appendGone(gone, d.Gone, want)
 	}
@@ -80,22 +80,14 @@ func (t *turn) tellVanished(ctx context.Context, set imap.Set, since mail.ModSeq
 	return t.line(appendRanges([]byte("* VANISHED (EARLIER) "), gone))
 }
 
-// ranges are those of a set of UIDs in order, each UID in one of them; last is what * means.
-func ranges(set imap.Set, last mail.UID) (list []mail.UIDRange) {
+// uidSet is a set of UIDs in order; last is what * means.
+func uidSet(set imap.Set, last mail.UID) mail.UIDs {
+	var uids mail.UIDs
 	for _, r := range set.Ranges {
 		r = r.Resolve(uint32(last))
-		list = append(list, mail.UIDRange{From: mail.UID(r.From), To: mail.UID(r.To)})
+		uids = append(uids, mail.UIDRange{From: mail.UID(r.From), To: mail.UID(r.To)})
 	}
-	slices.SortFunc(list, func(a, b mail.UIDRange) int { return int(int64(a.From) - int64(b.From)) })
-	merged := list[:0]
-	for _, r := range list {
-		if n := len(merged); n > 0 && r.From <= merged[n-1].To {
-			merged[n-1].To = max(merged[n-1].To, r.To)
-		} else {
-			merged = append(merged, r)
-		}
-	}
-	return merged
+	return uids.Joined()
 }
 
 // appendGone adds what lies in want of the ranges gone, without what the view has.

@@ -106,7 +106,7 @@ func (s *session) sayGone(gone []bool) {
 		}
 	}
 	if len(uids) > 0 {
-		s.line(imap.AppendNumbers([]byte("* VANISHED "), uids))
+		s.line(imap.AppendVanished([]byte("* "), false, uids))
 	}
 }
 

@@ -64,23 +64,8 @@ func (t *turn) CancelUpdate(_ context.Context, c *imap.CancelUpdate) error {
 // (RFC 5267 §4.3.4).
 func (s *session) updateGone(gone []mail.UIDRange) {
 	for _, u := range s.view.updated {
-		isGone := func(uid mail.UID) bool { return contains(gone, uid) }
-		s.remove(u, isGone)
+		s.remove(u, mail.UIDs(gone).Contain)
 	}
-}
-
-// contains reports whether a UID is in ranges that are in order.
-func contains(list []mail.UIDRange, uid mail.UID) bool {
-	_, found := slices.BinarySearchFunc(list, uid, func(r mail.UIDRange, uid mail.UID) int {
-		switch {
-		case r.To < uid:
-			return -1
-		case r.From > uid:
-			return 1
-		}
-		return 0
-	})
-	return found
 }
 
 // updateChanged tells what became of messages that came or changed, after the

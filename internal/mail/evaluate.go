@@ -86,7 +86,7 @@ func spanOf(q Query) UIDRange {
 	span := UIDRange{0, math.MaxUint32}
 	for _, part := range parts(q, false) {
 		if set, ok := part.(UIDs); ok {
-			if set = set.joined(); len(set) == 0 {
+			if set = set.Joined(); len(set) == 0 {
 				return UIDRange{1, 0}
 			}
 			span.From, span.To = max(span.From, set[0].From), min(span.To, set[len(set)-1].To)

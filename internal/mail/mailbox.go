@@ -127,11 +127,7 @@ func (a *Account) Create(ctx context.Context, name, specialUse string) (made Mai
 		return made, err
 	}
 	err = a.update(ctx, func(e *edit) error {
-		e.next = e.next.clone()
-		if _, ok := e.next.names[name]; ok {
-			return fail(Exists, "mailbox %s already exists", name)
-		}
-		m, err := e.create(name)
+		m, err := e.createNew(name)
 		if err != nil {
 			return err
 		}
@@ -143,6 +139,15 @@ func (a *Account) Create(ctx context.Context, name, specialUse string) (made Mai
 		return nil
 	})
 	return made, err
+}
+
+// createNew makes a mailbox that must not exist, and the levels above it that do not.
+func (e *edit) createNew(name string) (*Mailbox, error) {
+	e.next = e.next.clone()
+	if _, ok := e.next.names[name]; ok {
+		return nil, fail(Exists, "mailbox %s already exists", name)
+	}
+	return e.create(name)
 }
 
 // CreateBelow is Create by somebody to whom a mailbox above is shared: what is
@@ -160,11 +165,7 @@ func (a *Account) CreateBelow(ctx context.Context, above MailboxID, name string)
 		if err != nil {
 			return err
 		}
-		e.next = e.next.clone()
-		if _, ok := e.next.names[name]; ok {
-			return fail(Exists, "mailbox %s already exists", name)
-		}
-		m, err := e.create(name)
+		m, err := e.createNew(name)
 		if err != nil {
 			return err
 		}

@@ -73,7 +73,7 @@ func (p *planner) share() error {
 		return nil
 	})
 	for id, uids := range shared {
-		shared[id] = uids.joined()
+		shared[id] = uids.Joined()
 	}
 	p.shared = shared
 	return err

@@ -1,7 +1,6 @@
 package mail
 
 import (
-	"cmp"
 	"slices"
 
 	"tem/internal/fulltext"
@@ -236,7 +235,7 @@ func itemPlan(fits func(Item) bool, flags bool) plan {
 func (p *planner) fits(q Query) (fits func(Item) bool, flags bool) {
 	switch q := q.(type) {
 	case UIDs:
-		return q.joined().has, false
+		return q.Joined().has, false
 	case HasFlag:
 		return func(i Item) bool { return i.Flags&Flags(q) == Flags(q) }, true
 	case Keyword:
@@ -249,31 +248,6 @@ func (p *planner) fits(q Query) (fits func(Item) bool, flags bool) {
 		return func(i Item) bool { return i.ModSeq >= ModSeq(q) }, true
 	}
 	return func(Item) bool { return true }, false // All
-}
-
-// joined is the same set in order, ranges that touch being one.
-func (u UIDs) joined() UIDs {
-	in := slices.DeleteFunc(slices.Clone(u), func(r UIDRange) bool { return r.From > r.To })
-	slices.SortFunc(in, func(x, y UIDRange) int { return cmp.Compare(x.From, y.From) })
-	var out UIDs
-	for _, r := range in {
-		out = extend(out, r)
-	}
-	return out
-}
-
-// has reports whether a message is in a set that is joined.
-func (u UIDs) has(i Item) bool {
-	_, found := slices.BinarySearchFunc(u, i.UID, func(r UIDRange, uid UID) int {
-		switch {
-		case r.To < uid:
-			return -1
-		case r.From > uid:
-			return 1
-		}
-		return 0
-	})
-	return found
 }
 
 func metaPlan(q Query) plan {
