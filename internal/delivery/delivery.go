@@ -15,6 +15,7 @@ import (
 	"tem/internal/address"
 	"tem/internal/directory"
 	"tem/internal/mail"
+	"tem/internal/message/dsn"
 	"tem/internal/queue"
 )
 
@@ -43,6 +44,19 @@ func New(o Options) *Delivery {
 type Envelope struct {
 	ReturnPath address.Address
 	Recipients []address.Address
+	// Wishes are what the sender asked to be told about each recipient, by its
+	// place in Recipients (RFC 3461); shorter than it where nothing was asked.
+	Wishes []Wish
+	EnvID  string     // ENVID, decoded (RFC 3461 §4.4)
+	Return dsn.Return // RET (RFC 3461 §4.3)
+	// RequireTLS, Binary, Priority, By and Release are the parameters of
+	// RFC 8689, 3030, 6710, 2852 and 4865; zero where they were not given.
+	RequireTLS bool
+	Binary     bool
+	Priority   int
+	By         dsn.By
+	Release    time.Time // not to be sent on before; zero: at once
+	Submitter  string    // the account that logged in; "": nobody
 	// Submitted: from one of our people (may go anywhere); else only to local domains.
 	Submitted bool
 	UTF8      bool
@@ -51,6 +65,12 @@ type Envelope struct {
 	Skip int64
 	// Near: an account that it goes to, as Check found; 0: none that is known.
 	Near mail.AccountID
+}
+
+// Wish is what a sender asked about one recipient (RFC 3461 §4.1, §4.2).
+type Wish struct {
+	Notify dsn.Notify
+	ORCPT  string // "type;address", decoded; "": not given
 }
 
 // Spool starts the body of the message, among those of an account that it goes to.

@@ -23,6 +23,9 @@ const (
 	Queue     Part = 2 // what still has to leave
 	OldBodies Part = 3 // where format 1 had all bodies
 	Accounts  Part = 4 // which accounts have mail, what they share, what they are allowed together
+	Journey   Part = 5 // what became of every message (package journey)
+	Reports   Part = 6 // what is counted for, and was told in, reports on DMARC and TLS (package reports)
+	Policies  Part = 7 // what other domains ask of who sends to them (package transport)
 
 	// FirstBodies is the first of BodyParts partitions for message bodies small
 	// enough to lie beside their rows, and for who refers to each body: many, so

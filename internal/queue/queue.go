@@ -38,6 +38,8 @@ type Recipient struct {
 	Status   dsn.Status // of the last attempt; zero: not tried
 	Done     bool       // no more attempts
 	Reported bool       // Done without success, and the sender was told
+	Notify   dsn.Notify `json:",omitzero"` // what the sender wants to be told (RFC 3461 §4.1)
+	ORCPT    string     `json:",omitzero"` // "type;address" as the sender gave it (RFC 3461 §4.2), decoded
 }
 
 // failed: given up, and the sender does not know yet.
@@ -60,8 +62,17 @@ type Job struct {
 	Next       time.Time
 	Claimed    time.Time `json:",omitzero"` // until when a process that shares the rows has it
 	Attempts   int
-	Warned     bool   // a delay report was sent
-	Last       string // last outcome in one line
+	Warned     bool       // a delay report was sent
+	EnvID      string     `json:",omitzero"` // ENVID, decoded (RFC 3461 §4.4)
+	Return     dsn.Return `json:",omitzero"` // how much of the message a report of failure has (RFC 3461 §4.3)
+	RequireTLS bool       `json:",omitzero"` // only over TLS with a verified certificate, to servers that keep to it (RFC 8689)
+	Binary     bool       `json:",omitzero"` // needs BINARYMIME
+	Priority   int        `json:",omitzero"` // -9 to 9, higher goes first (RFC 6710)
+	By         dsn.By     `json:",omitzero"` // the sender's own time limit (RFC 2852)
+	Submitter  string     `json:",omitzero"` // the account that submitted it; "": it came from elsewhere, or is a report
+	Held       bool       `json:",omitzero"` // by an administrator: not tried until released
+	Route      string     `json:",omitzero"` // an administrator's choice of relay; "": as configured
+	Last       string     // last outcome in one line
 }
 
 // Transport is a way out of the queue. It returns one status for each
