@@ -63,9 +63,7 @@ func (s *Store) deliver(ctx context.Context, letters []Letter, first func([]*edi
 		}
 		for n := range letters {
 			body := letters[n].Body
-			if body.isInline {
-				b.Set(bodyPart(body.ID), bodyKey(body.ID), body.inline)
-			}
+			body.write(b)
 			for _, e := range edits {
 				if err := e.deliver(ctx, body, letters[n].To, placed[n]); err != nil {
 					return err
@@ -81,6 +79,16 @@ func (s *Store) deliver(ctx context.Context, letters []Letter, first func([]*edi
 		return nil, err
 	}
 	return placed, nil
+}
+
+// write adds the rows that hold a body, or the head of one that is in a blob.
+func (b *Body) write(batch *kv.Batch) {
+	switch {
+	case b.isInline:
+		batch.Set(bodyPart(b.ID), bodyKey(b.ID), b.inline)
+	case len(b.head) > 0:
+		batch.Set(bodyPart(b.ID), headKey(b.ID), b.head)
+	}
 }
 
 // deliverable refuses what is too much for one commit, and stale bodies.

@@ -25,6 +25,7 @@ const (
 	keyEntry     = 'n'
 
 	keyBody      = 'B' // in the partition of a body, like the following
+	keyHead      = 'H'
 	keyReference = 'R'
 	keyGarbage   = 'G'
 
@@ -111,6 +112,9 @@ func messageIDPrefix(hash uint64) []byte {
 func subscribeKey(name string) []byte { return append([]byte{keySubscribe}, name...) }
 
 func bodyKey(id blob.ID) []byte { return append([]byte{keyBody}, id[:]...) }
+
+// headKey is where the head of a large body lies.
+func headKey(id blob.ID) []byte { return append([]byte{keyHead}, id[:]...) }
 
 func referenceKey(id blob.ID, owner []byte) []byte {
 	return append(append(append(make([]byte, 0, 17+len(owner)), keyReference), id[:]...), owner...)

@@ -364,7 +364,7 @@ func TestNewerFormat(t *testing.T) {
 	newStore(t, e)
 	newStore(t, e)
 	b := new(kv.Batch)
-	b.Set(kv.System, formatKey, []byte("5"))
+	b.Set(kv.System, formatKey, []byte("6"))
 	kv.Commit(t.Context(), e, b)
 	_, err := Open(t.Context(), Options{KV: e})
 	if err == nil || !strings.Contains(err.Error(), "use a newer program") {

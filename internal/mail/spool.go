@@ -16,16 +16,19 @@ import (
 	"tem/internal/message"
 )
 
-// Spool takes a message's bytes as they come: in memory up to InlineMax, then in a blob.
+// Spool takes a message's bytes as they come: in memory up to InlineMax, then
+// in a blob. What stands before them may be given at the end (Head).
 type Spool struct {
-	s   *Store
-	ctx context.Context
-	id  blob.ID
-	n   int64
-	sum hash.Hash   // of what has come
-	buf []byte      // what has come, while it is small
-	w   blob.Writer // takes everything once it is not
-	err error
+	s    *Store
+	ctx  context.Context
+	id   blob.ID
+	n    int64
+	head []byte
+	room int         // octets at the start of buf that are left for head
+	sum  hash.Hash   // of what has come, once there is a blob
+	buf  []byte      // room, and what has come while it is small
+	w    blob.Writer // takes everything once it is not
+	err  error
 }
 
 var _ io.Writer = (*Spool)(nil)
@@ -34,7 +37,7 @@ var errSpoolEnded = errors.New("mail: the spool has ended")
 
 // NewSpool starts a body with a fresh id.
 func (s *Store) NewSpool(ctx context.Context) *Spool {
-	return &Spool{s: s, ctx: ctx, id: s.ids.next(s.Now()), sum: sha256.New()}
+	return &Spool{s: s, ctx: ctx, id: s.ids.next(s.Now())}
 }
 
 // NewSpool starts a body that goes to this account, among others: bodies of
@@ -51,6 +54,25 @@ func (sp *Spool) ID() blob.ID { return sp.id }
 // Size is how many octets have been written.
 func (sp *Spool) Size() int64 { return sp.n }
 
+// headRoom is what Expect leaves for a head: enough for most trace fields.
+const headRoom = 2 << 10
+
+// Expect says, before anything is written, that a head will be given and how
+// many octets may be written (0: not known), so that neither costs a copy.
+func (sp *Spool) Expect(size int64) {
+	if sp.buf == nil {
+		size = min(max(size, 0), sp.s.InlineMax)
+		sp.room, sp.buf = headRoom, make([]byte, headRoom, headRoom+size)
+	}
+}
+
+// Head gives what stands before everything that is written: fields that are
+// known only when all has come. It is for once, before Finish.
+func (sp *Spool) Head(p []byte) {
+	sp.head = p
+	sp.n += int64(len(p))
+}
+
 // Write appends to the body.
 func (sp *Spool) Write(p []byte) (int, error) {
 	if sp.err != nil {
@@ -63,11 +85,11 @@ func (sp *Spool) Write(p []byte) (int, error) {
 		return 0, sp.err
 	}
 	sp.n += int64(len(p))
-	sp.sum.Write(p)
 	if sp.w == nil {
 		sp.buf = append(sp.buf, p...)
 		return len(p), nil
 	}
+	sp.sum.Write(p)
 	n, err := sp.w.Write(p)
 	sp.err = err
 	return n, err
@@ -79,8 +101,20 @@ func (sp *Spool) overflow() {
 		sp.w = nil
 		return
 	}
-	_, sp.err = sp.w.Write(sp.buf)
+	sp.sum = sha256.New()
+	sp.sum.Write(sp.buf[sp.room:])
+	_, sp.err = sp.w.Write(sp.buf[sp.room:])
 	sp.buf = nil
+}
+
+// inline is the body of a small message. The head goes into the room that was
+// left for it.
+func (sp *Spool) inline() []byte {
+	if from := sp.room - len(sp.head); from >= 0 {
+		copy(sp.buf[from:], sp.head)
+		return sp.buf[from:]
+	}
+	return append(append(make([]byte, 0, sp.n), sp.head...), sp.buf[sp.room:]...)
 }
 
 // Finish makes a large body durable and indexes the message. The Spool can't be used after it.
@@ -92,17 +126,35 @@ func (sp *Spool) Finish() (*Body, error) {
 	}
 	w := sp.w
 	sp.w, sp.err = nil, errSpoolEnded
-	body := &Body{ID: sp.id, Size: sp.n, s: sp.s, inline: sp.buf, isInline: w == nil}
-	if w != nil {
-		if err := w.Close(); err != nil {
-			return nil, internal(err)
-		}
+	body := &Body{ID: sp.id, Size: sp.n, s: sp.s}
+	if w == nil {
+		body.isInline, body.inline = true, sp.inline()
+		return body, sp.index(body, nil)
 	}
-	if err := body.index(sp.ctx); err != nil {
-		return nil, internal(fmt.Errorf("index body %s: %w", sp.id, err))
+	body.head = sp.head
+	if err := w.Close(); err != nil {
+		return nil, internal(err)
 	}
-	sp.sum.Sum(body.meta.SHA256[:0])
-	return body, nil
+	return body, sp.index(body, sp.sum)
+}
+
+// index fills in what is known of a body by reading it; sum is the hash of its
+// text, if that is known and nothing stands before it.
+func (sp *Spool) index(body *Body, sum hash.Hash) error {
+	err := body.index(sp.ctx)
+	switch {
+	case err != nil:
+	case body.isInline:
+		body.meta.SHA256 = sha256.Sum256(body.inline)
+	case len(body.head) == 0:
+		sum.Sum(body.meta.SHA256[:0])
+	default:
+		body.meta.SHA256, err = body.hash(sp.ctx)
+	}
+	if err != nil {
+		return internal(fmt.Errorf("index body %s: %w", sp.id, err))
+	}
+	return nil
 }
 
 // Abort leaves nothing behind. It does nothing after Finish.
@@ -121,7 +173,8 @@ type Body struct {
 	s        *Store
 	inline   []byte
 	isInline bool
-	meta     Meta // without account, UID and dates of arrival
+	head     []byte // of a large body: what stands before its blob
+	meta     Meta   // without account, UID and dates of arrival
 	thread   []uint64
 }
 
@@ -130,7 +183,21 @@ func (b *Body) Open(ctx context.Context) (blob.Reader, error) {
 	if b.isInline {
 		return inlineReader{bytes.NewReader(b.inline)}, nil
 	}
-	return b.s.OpenBody(ctx, b.ID)
+	r, err := b.s.Blobs.Open(ctx, b.ID)
+	return behind(b.head, r), err
+}
+
+// hash reads the body for its SHA-256.
+func (b *Body) hash(ctx context.Context) (sum [sha256.Size]byte, err error) {
+	r, err := b.Open(ctx)
+	if err != nil {
+		return sum, err
+	}
+	defer r.Close()
+	h := sha256.New()
+	_, err = io.Copy(h, io.NewSectionReader(r, 0, b.Size))
+	h.Sum(sum[:0])
+	return sum, err
 }
 
 type inlineReader struct{ *bytes.Reader }
@@ -139,7 +206,7 @@ func (inlineReader) Close() error { return nil }
 
 // OpenBody gives the bytes of a stored body.
 func (s *Store) OpenBody(ctx context.Context, id blob.ID) (blob.Reader, error) {
-	var data []byte
+	var data, head []byte
 	found := false
 	old := s.old.Load() // before the snapshot: it may end while that still has the body where it was
 	err := s.view(ctx, func(r kv.Reader) error {
@@ -148,6 +215,10 @@ func (s *Store) OpenBody(ctx context.Context, id blob.ID) (blob.Reader, error) {
 			val, ok, err = r.Get(kv.OldBodies, bodyKey(id))
 		}
 		data, found = bytes.Clone(val), ok
+		if !ok && err == nil {
+			val, _, err = r.Get(bodyPart(id), headKey(id))
+			head = bytes.Clone(val)
+		}
 		return err
 	})
 	if err != nil {
@@ -160,7 +231,7 @@ func (s *Store) OpenBody(ctx context.Context, id blob.ID) (blob.Reader, error) {
 	if errors.Is(err, blob.ErrNotFound) {
 		return nil, &Error{Kind: NotFound, Text: "no such message body", Err: fmt.Errorf("body %s: %w", id, err)}
 	}
-	return r, internal(err)
+	return behind(head, r), internal(err)
 }
 
 // OpenMessage gives one message's bytes.

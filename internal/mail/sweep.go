@@ -163,6 +163,7 @@ func (s *Store) sweepCandidates(ctx context.Context, p kv.Part) (n int, err erro
 			if err == nil && !used {
 				dead = append(dead, id)
 				b.Delete(p, bodyKey(id))
+				b.Delete(p, headKey(id))
 			}
 			return err
 		})
