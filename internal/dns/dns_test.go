@@ -31,6 +31,11 @@ var labZone = []string{
 	"_imaps._tcp.hanoi.example. SRV 0 1 993 mx.hanoi.example.",
 	"1.0.0.127.in-addr.arpa. PTR mx.hanoi.example.",
 	"null.example. MX 0 .",
+	"_pop3._tcp.hanoi.example. SRV 0 0 0 .",
+	"_25._tcp.mx.hanoi.example. TLSA 3 1 1 0102",
+	`quoted.hanoi.example. TXT "say \"xin ch\195\160o\" \\ bye"`,
+	"*.wild.hanoi.example. A 192.0.2.7",
+	"deep.a.wild.hanoi.example. A 192.0.2.8",
 }
 
 // serveLab starts a server and a resolver that asks it.
@@ -63,11 +68,35 @@ func show[T any](list []T, err error) string {
 
 func TestLookups(t *testing.T) {
 	t.Parallel()
-	r := serveLab(t, labZone...)
+	inProcess, err := ZoneResolver(labZone...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, r := range map[string]*Resolver{"servers": serveLab(t, labZone...), "zone": inProcess} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testLookups(t, r)
+		})
+	}
+}
+
+func testLookups(t *testing.T, r *Resolver) {
 	ctx := t.Context()
 	mx := func(name string) string { return show(r.MX(ctx, name)) }
 	addresses := func(name string) string { return show(r.Addresses(ctx, name)) }
 	txt := func(name string) string { return show(r.TXT(ctx, name)) }
+	a := func(name string) string { return show(r.A(ctx, name)) }
+	aaaa := func(name string) string { return show(r.AAAA(ctx, name)) }
+	srv := func(name string) string { return show(r.SRV(ctx, name)) }
+	tlsa := func(name string) string { return show(r.TLSA(ctx, name)) }
+	cname := func(name string) string {
+		target, err := r.CNAME(ctx, name)
+		return show([]string{target}, err)
+	}
+	soa := func(name string) string {
+		start, err := r.SOA(ctx, name)
+		return show([]SOA{start}, err)
+	}
 	ptr := func(a string) string { return show(r.Name(ctx, netip.MustParseAddr(a))) }
 	for _, c := range []struct {
 		lookup     func(string) string
@@ -86,6 +115,21 @@ func TestLookups(t *testing.T) {
 		{addresses, "loop.hanoi.example", "temporary"},
 		{addresses, "_tcp.hanoi.example", "not found"},
 		{txt, "hanoi.example", "[v=spf1 mx -all second]"},
+		{a, "web.hanoi.example", "[127.0.0.1]"},
+		{aaaa, "web.hanoi.example", "[::1]"},
+		{aaaa, "any.wild.hanoi.example", "not found"},
+		{a, "any.wild.hanoi.example", "[192.0.2.7]"},
+		{a, "a.wild.hanoi.example", "not found"}, // it exists: it lies above deep
+		{a, "b.a.wild.hanoi.example", "not found"},
+		{srv, "_imaps._tcp.hanoi.example", "[{0 1 993 mx.hanoi.example}]"},
+		{srv, "_pop3._tcp.hanoi.example", "[{0 0 0 .}]"},
+		{tlsa, "_25._tcp.mx.hanoi.example", "[{3 1 1 [1 2]}]"},
+		{cname, "www.hanoi.example", "[web.hanoi.example]"},
+		{cname, "lost.hanoi.example", "[nowhere.hanoi.example]"},
+		{cname, "mx.hanoi.example", "not found"},
+		{soa, "hanoi.example", "[{ns.hanoi.example 30}]"},
+		{soa, "mx.hanoi.example", "not found"},
+		{txt, "quoted.hanoi.example", `[say "xin chào" \ bye]`},
 		{ptr, "127.0.0.1", "[mx.hanoi.example]"},
 		{ptr, "::ffff:127.0.0.1", "[mx.hanoi.example]"},
 		{ptr, "192.0.2.1", "not found"},
@@ -158,40 +202,13 @@ func serveHandler(t *testing.T, h dns.HandlerFunc) string {
 	return conn.LocalAddr().String()
 }
 
-func TestFailuresAreTemporary(t *testing.T) {
-	t.Parallel()
-	rcode := func(code int) dns.HandlerFunc {
-		return func(w dns.ResponseWriter, q *dns.Msg) { w.WriteMsg(new(dns.Msg).SetRcode(q, code)) }
-	}
-	other := func(w dns.ResponseWriter, q *dns.Msg) {
-		m := new(dns.Msg).SetReply(q)
-		m.Question[0].Name = "other.example."
-		w.WriteMsg(m)
-	}
-	for name, h := range map[string]dns.HandlerFunc{
-		"SERVFAIL":       rcode(dns.RcodeServerFailure),
-		"REFUSED":        rcode(dns.RcodeRefused),
-		"silence":        func(dns.ResponseWriter, *dns.Msg) {},
-		"other question": other,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			r := NewResolver(serveHandler(t, h))
-			r.timeout = 30 * time.Millisecond
-			if got := show(r.MX(t.Context(), "hanoi.example")); got != "temporary" {
-				t.Errorf("%s, want temporary", got)
-			}
-		})
-	}
-}
-
 func TestNextServer(t *testing.T) {
 	t.Parallel()
 	bad := serveHandler(t, func(w dns.ResponseWriter, q *dns.Msg) {
 		w.WriteMsg(new(dns.Msg).SetRcode(q, dns.RcodeServerFailure))
 	})
 	r := serveLab(t, labZone...)
-	r.servers = append([]string{bad}, r.servers...)
+	r = NewResolver(bad, r.servers[0])
 	if got := show(r.Addresses(t.Context(), "mx.hanoi.example")); got != "[::1 127.0.0.1]" {
 		t.Error(got)
 	}
@@ -251,7 +268,7 @@ func TestCacheIsBounded(t *testing.T) {
 	t.Parallel()
 	c := cache{now: time.Now}
 	for i := range 2 * cacheSize {
-		c.put(question{fmt.Sprint(i), 1}, answer{}, time.Minute)
+		c.put(question{fmt.Sprint(i), 1}, answer{life: time.Minute})
 	}
 	if len(c.kept) > cacheSize {
 		t.Errorf("%d answers kept, want at most %d", len(c.kept), cacheSize)

@@ -22,11 +22,15 @@ func Serve(address string, records ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	return serveWith(address, z.serve)
+}
+
+// serveWith answers questions the way the handler does.
+func serveWith(address string, handler dns.HandlerFunc) (*Server, error) {
 	conn, listener, err := listenBoth(address)
 	if err != nil {
 		return nil, fmt.Errorf("serve DNS: %w", err)
 	}
-	handler := dns.HandlerFunc(z.serve)
 	s := &Server{
 		address: listener.Addr().String(),
 		udp:     &dns.Server{PacketConn: conn, Handler: handler},
@@ -85,14 +89,30 @@ func listenBoth(address string) (net.PacketConn, net.Listener, error) {
 
 // serve answers one question.
 func (z zone) serve(w dns.ResponseWriter, q *dns.Msg) {
+	send(w, q, z.reply(q))
+}
+
+// reply is the answer to a question that came from the network.
+func (z zone) reply(q *dns.Msg) *dns.Msg {
 	reply := new(dns.Msg)
 	if q.Opcode != dns.OpcodeQuery || len(q.Question) != 1 {
-		reply.SetRcode(q, dns.RcodeNotImplemented)
-	} else {
-		reply.SetReply(q)
-		reply.Authoritative = true
-		z.answer(reply, q.Question[0])
+		return reply.SetRcode(q, dns.RcodeNotImplemented)
 	}
+	reply.SetReply(q)
+	reply.Authoritative = true
+	z.answer(reply, q.Question[0])
+	// RFC 6840 §5.8: the bit is for those who asked for it.
+	reply.AuthenticatedData = reply.AuthenticatedData && wantsAD(q)
+	return reply
+}
+
+func wantsAD(q *dns.Msg) bool {
+	opt := q.IsEdns0()
+	return q.AuthenticatedData || opt != nil && opt.Do()
+}
+
+// send sends a reply, over UDP as much of it as the asker takes.
+func send(w dns.ResponseWriter, q, reply *dns.Msg) {
 	if w.RemoteAddr().Network() == "udp" {
 		reply.Truncate(udpSize(q))
 	}

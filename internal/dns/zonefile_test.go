@@ -1,0 +1,94 @@
+package dns
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+)
+
+func writeZone(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "zone")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestReadZone(t *testing.T) {
+	t.Parallel()
+	lines, err := ReadZone(writeZone(t, `
+$ORIGIN hanoi.example.
+$TTL 120
+@   SOA ns hostmaster ( 1 3600 600
+                        86400 30 ) ; two lines
+    MX 10 mx
+mx  A 192.0.2.1
+key._domainkey TXT ( "v=DKIM1; "
+                     "p=AAAA" )
+$ORIGIN hue.example.
+@   60 MX 10 mx.hanoi.example.
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := ZoneResolver(lines...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ got, want string }{
+		{show(r.MX(t.Context(), "hanoi.example")), "[{10 mx.hanoi.example}]"},
+		{show(r.MX(t.Context(), "hue.example")), "[{10 mx.hanoi.example}]"},
+		{show(r.TXT(t.Context(), "key._domainkey.hanoi.example")), "[v=DKIM1; p=AAAA]"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s, want %s", c.got, c.want)
+		}
+	}
+	if !strings.Contains(lines[1], "\t120\t") || !strings.Contains(lines[4], "\t60\t") {
+		t.Errorf("the TTLs are lost: %q", lines)
+	}
+}
+
+func TestReadZoneErrors(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"hanoi.example. MX ten mx\n":         "line: 1",
+		"\n\nhanoi.example. A 192.0.2.256\n": "line: 3",
+		"$INCLUDE /etc/passwd\n":             "INCLUDE",
+		"$GENERATE 1-65535 a$ A 192.0.2.1\n$GENERATE 1-65535 b$ A 192.0.2.1\n$GENERATE 1-65535 c$ A 192.0.2.1\n": "more than",
+	} {
+		file := writeZone(t, text)
+		if lines, err := ReadZone(file); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.40q: %d lines, %v; want %q", text, len(lines), err, want)
+		}
+	}
+	if _, err := ReadZone(filepath.Join(t.TempDir(), "none")); err == nil {
+		t.Error("no error for a file that is not there")
+	}
+}
+
+// FuzzText: whatever octets a TXT record has on the wire, TXT gives those.
+func FuzzText(f *testing.F) {
+	for _, s := range []string{"v=spf1 -all", `a "quoted" \ text`, "\x00\xff\\1", `\065`, "xin chào"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if len(s) > 255 {
+			return
+		}
+		wire := append([]byte{byte(len(s))}, s...)
+		rr, _, err := dns.UnpackRRWithHeader(dns.RR_Header{
+			Name: "x.", Rrtype: dns.TypeTXT, Class: dns.ClassINET, Rdlength: uint16(len(wire)),
+		}, wire, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := unescape(rr.(*dns.TXT).Txt[0]); got != s {
+			t.Errorf("%q, want %q", got, s)
+		}
+	})
+}
