@@ -15,7 +15,6 @@ import (
 	"tem/internal/config"
 	"tem/internal/control"
 	"tem/internal/delivery"
-	"tem/internal/dns"
 	"tem/internal/imapserver"
 	"tem/internal/kv"
 	"tem/internal/line"
@@ -110,7 +109,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 // wire gives each part what it may use.
 func (s *Server) wire() {
 	remote := &transport.Remote{
-		Hostname: s.config.Hostname, Resolver: dns.NewResolver(s.config.Outbound.DNS...), Mail: s.stores.Mail,
+		Hostname: s.config.Hostname, Resolver: Resolver(s.config.Outbound), Mail: s.stores.Mail,
 		Log: s.log, Tap: s.options.Tap, Port: s.config.Outbound.Port, Ports: s.config.Outbound.Ports,
 	}
 	s.queue = queue.New(queue.Options{

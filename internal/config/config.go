@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -102,6 +103,7 @@ type Limits struct {
 // Outbound says how mail leaves.
 type Outbound struct {
 	DNS      []string       `toml:"dns" doc:"Name servers to ask (address:port); [] takes those of the system."`
+	DNSSEC   string         `toml:"dnssec" doc:"Whose word is taken that an answer was checked with DNSSEC, which DANE (RFC 7672) rests on: \"loopback\" that of name servers on this machine, if all are; \"yes\" that of all of them, which must then check, and be reached by a way on which nobody else can write; \"no\" nobody's."`
 	Port     int            `toml:"port" doc:"Port of other mail servers."`
 	Ports    map[string]int `toml:"ports" doc:"Another port for mail servers by name, for laboratories on one machine."`
 	Lifetime Duration       `toml:"lifetime" doc:"How long to try before the sender gets the message back."`
@@ -129,7 +131,7 @@ func Default() Config {
 			SMTPTimeout: Duration(5 * time.Minute), POP3Timeout: Duration(10 * time.Minute),
 			IMAPTimeout: Duration(30 * time.Minute), Drain: Duration(20 * time.Second),
 		},
-		Outbound: Outbound{Port: 25, Lifetime: Duration(5 * 24 * time.Hour), Workers: 20},
+		Outbound: Outbound{DNSSEC: "loopback", Port: 25, Lifetime: Duration(5 * 24 * time.Hour), Workers: 20},
 		OAuth:    OAuth{Claim: "email"},
 		Log:      Log{Level: "info"},
 	}
@@ -207,6 +209,8 @@ func (c *Config) Check() error {
 		return errors.New("limits: message must be above 0 and recipients at least 100")
 	case c.Limits.POP3LoginDelay < 0:
 		return fmt.Errorf("limits.pop3_login_delay = %q: it must not be negative", c.Limits.POP3LoginDelay.String())
+	case !slices.Contains([]string{"loopback", "yes", "no"}, c.Outbound.DNSSEC):
+		return fmt.Errorf("outbound.dnssec = %q: it may be \"loopback\", \"yes\" or \"no\"", c.Outbound.DNSSEC)
 	case c.Outbound.Port < 1 || c.Outbound.Port > 65535:
 		return fmt.Errorf("outbound.port = %d: a port is 1 to 65535", c.Outbound.Port)
 	}

@@ -54,6 +54,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		"insecure auth": {strings.Replace(six, "\n", "\ninsecure_auth = \"yes\"\n", 1), "insecure_auth"},
 		"kind":          {"data = 5\n", "tem.toml:1:8: data can't be a value of the kind integer"},
 		"workers":       {six + "[outbound]\nworkers = 0\n", "outbound.workers = 0: it must be at least 1"},
+		"dnssec":        {six + "[outbound]\ndnssec = \"maybe\"\n", "outbound.dnssec = \"maybe\""},
 		"connections":   {six + "[limits]\nconnections = -1\n", "limits.connections = -1"},
 		"messages":      {six + "[limits]\nimap_messages = -1\n", "limits.imap_messages = -1"},
 		"no time":       {six + "[limits]\nsmtp_timeout = \"0s\"\n", `limits.smtp_timeout = "0s": it must be above 0`},
