@@ -78,21 +78,28 @@ func (c *Conn) skipLine(by time.Time) error {
 	}
 }
 
-// Read reads raw octets (literals, BDAT chunks) after whatever lines were read; the tap sees them as Data.
+// Read reads raw octets (literals) after whatever lines were read; the tap sees them as Data.
 func (c *Conn) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
+	some, err := c.Octets(int64(len(p)))
+	return copy(p, some), err
+}
+
+// Octets is Read without a copy: at least one of the next raw octets and no
+// more than most, valid until the next read. Of none it returns none at once.
+func (c *Conn) Octets(most int64) ([]byte, error) {
+	if most <= 0 {
+		return nil, nil
 	}
 	if c.Buffered() == 0 {
 		if err := c.fill(time.Now().Add(c.o.ReadTimeout)); err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
-	n := copy(p, c.in[c.r:c.w])
-	c.r += n
+	some := c.in[c.r : c.r+int(min(most, int64(c.Buffered())))]
+	c.r += len(some)
 	c.within = true
-	c.tell(c.peer, Data, p[:n])
-	return n, nil
+	c.tell(c.peer, Data, some)
+	return some, nil
 }
 
 // fill gets at least one more octet from the network, after what is pending
