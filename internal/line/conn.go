@@ -71,15 +71,29 @@ func NewConn(nc net.Conn, side Side, o Options) *Conn {
 		c.peer = Server
 	}
 	if o.Tap != nil {
-		c.event(None, Opened, fmt.Appendf(nil, "%s %s", nc.LocalAddr(), nc.RemoteAddr()))
+		c.event(None, Opened, fmt.Appendf(nil, "%s %s", c.LocalAddr(), c.RemoteAddr()))
 	}
 	return c
 }
 
-// LocalAddr, RemoteAddr and Session say which connection this is.
-func (c *Conn) LocalAddr() net.Addr  { return c.nc.LocalAddr() }
-func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
-func (c *Conn) Session() string      { return c.o.Session }
+// LocalAddr is our end of the connection.
+func (c *Conn) LocalAddr() net.Addr {
+	if c.o.Local != nil {
+		return c.o.Local
+	}
+	return c.nc.LocalAddr()
+}
+
+// RemoteAddr is the client's, also behind a proxy that tells it.
+func (c *Conn) RemoteAddr() net.Addr {
+	if c.o.Remote != nil {
+		return c.o.Remote
+	}
+	return c.nc.RemoteAddr()
+}
+
+// Session is the name of the connection in logs and traces.
+func (c *Conn) Session() string { return c.o.Session }
 
 // Secret, while on, makes the tap see "‹secret n bytes›" for every line and
 // piece of data that the client side sends: for the steps of AUTH after the first.

@@ -16,6 +16,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 )
 
@@ -54,6 +55,8 @@ type Options struct {
 	ReadTimeout  time.Duration // longest silence of the peer while we wait for it
 	WriteTimeout time.Duration // longest time for one flush
 	MaxLine      int           // octets with CRLF
+	// Local and Remote are the ends as a proxy told them; nil: those of the connection itself.
+	Local, Remote net.Addr
 	// Redact, if set, is given each line that the client side sends before the
 	// tap sees it and returns what may be shown.
 	Redact func(line []byte) []byte

@@ -24,6 +24,9 @@ type Listener struct {
 	Net    net.Listener
 	TLS    *tls.Config // not nil: TLS from the first octet
 	Limits Limits
+	// Proxies tells which peers are proxies: those must begin with a PROXY header,
+	// and others are not believed. nil: nobody is.
+	Proxies func(peer net.Addr) bool
 	// Refuse is the line a connection beyond the limits is sent before it is
 	// closed (in clear listeners only).
 	Refuse  string
@@ -64,17 +67,52 @@ func (l *Listener) Run(ctx context.Context) error {
 		default:
 			return err
 		}
-		from := Origin(nc.RemoteAddr())
-		if !l.held.add(from, l.Limits) {
+		v := &visitor{Conn: nc, from: Origin(nc.RemoteAddr())}
+		if l.Proxies != nil && l.Proxies(nc.RemoteAddr()) {
+			v.proxy, v.from = true, netip.Prefix{} // who it comes from is not known yet
+		}
+		if !l.held.add(v.from, l.Limits) {
 			l.refuse(nc)
 			continue
 		}
 		sessions.Go(func() {
-			defer l.held.remove(from)
-			l.serve(ctx, nc)
+			defer func() { l.held.remove(v.from) }()
+			l.serve(ctx, v)
 		})
 	}
 }
+
+// visitor is a connection and the network that it counts for.
+type visitor struct {
+	net.Conn
+	from      netip.Prefix
+	proxy     bool // it must say for whom it speaks
+	client    net.Addr
+	addressed net.Addr // the end of the connection that the client sees
+}
+
+// introduce has a proxy say for whom it speaks; from then on the connection counts for that one.
+func (l *Listener) introduce(ctx context.Context, v *visitor) bool {
+	v.SetReadDeadline(time.Now().Add(proxyTimeout))
+	defer context.AfterFunc(ctx, func() { v.SetReadDeadline(past) })()
+	var err error
+	if v.client, v.addressed, err = readProxy(v.Conn); err != nil {
+		return false
+	}
+	from := Origin(v.RemoteAddr())
+	if v.client != nil {
+		from = Origin(v.client)
+	}
+	if !l.held.move(v.from, from, l.Limits) {
+		l.refuse(v.Conn)
+		return false
+	}
+	v.from = from
+	return true
+}
+
+// proxyTimeout is how long a proxy may take to say for whom it speaks.
+const proxyTimeout = 10 * time.Second
 
 // end has every session say goodbye, and closes those that do not within Drain.
 func (l *Listener) end(idle <-chan struct{}) {
@@ -109,12 +147,17 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-func (l *Listener) serve(ctx context.Context, nc net.Conn) {
+func (l *Listener) serve(ctx context.Context, v *visitor) {
+	if v.proxy && !l.introduce(ctx, v) {
+		v.Close()
+		return
+	}
 	o := Options{}
 	if l.Options != nil {
 		o = l.Options()
 	}
-	c := NewConn(nc, Server, o)
+	o.Remote, o.Local = v.client, v.addressed
+	c := NewConn(v.Conn, Server, o)
 	defer c.Close()
 	l.held.open(c)
 	defer l.held.forget(c)
@@ -193,6 +236,16 @@ func (h *held) add(from netip.Prefix, most Limits) bool {
 	h.all++
 	h.from[from]++
 	return true
+}
+
+// move counts for another origin what counted for one; false leaves it.
+func (h *held) move(from, to netip.Prefix, most Limits) bool {
+	h.remove(from)
+	if h.add(to, most) {
+		return true
+	}
+	h.add(from, Limits{})
+	return false
 }
 
 func (h *held) remove(from netip.Prefix) {

@@ -64,6 +64,16 @@ func (s *socket) Read(p []byte) (int, error) {
 // wait blocks until Read has something to say, or the read deadline is over.
 func (s *socket) wait() error { return s.raw.Read(s.tried) }
 
+// ready reports that there are octets to read.
+func (s *socket) ready() bool {
+	n := 0
+	s.raw.Control(func(fd uintptr) {
+		var one [1]byte
+		n, _, _ = syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK)
+	})
+	return n > 0
+}
+
 // try is called when there may be something to read; it reports false to be called again
 // when there is.
 func (s *socket) try(fd uintptr) bool {

@@ -14,3 +14,4 @@ func asSocket(net.Conn) *socket { return nil }
 
 func (*socket) wait() error { return nil }
 func (*socket) hurry()      {}
+func (*socket) ready() bool { return false }

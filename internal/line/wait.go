@@ -33,6 +33,12 @@ func (c *Conn) Wait(by time.Time) error {
 	return c.rested(c.gather())
 }
 
+// Pending reports that the peer has sent something that was not read yet, so
+// far as can be told without waiting.
+func (c *Conn) Pending() bool {
+	return c.Buffered() > 0 || c.sock != nil && c.sock.ready()
+}
+
 // rest says whether Wait has to block at all, and by when to wake. From here on Nudge wakes.
 func (c *Conn) rest(by time.Time) (ready bool, err error) {
 	c.mu.Lock()
