@@ -19,7 +19,7 @@ const maxHops = 100
 // returns a 250. Recipients that became undeliverable since Check are reported to the sender; if
 // none is left the refusal is returned.
 func (d *Delivery) Accept(ctx context.Context, e *Envelope, body *mail.Body) dsn.Status {
-	status, err := d.accept(ctx, e, body, nil)
+	_, status, err := d.accept(ctx, e, body, nil)
 	if err != nil {
 		return d.trouble(fmt.Errorf("accept %s: %w", body.ID, err))
 	}
@@ -27,30 +27,31 @@ func (d *Delivery) Accept(ctx context.Context, e *Envelope, body *mail.Body) dsn
 }
 
 // accept is Accept with rows to be written in the same commit, if also is not
-// nil. Nothing was written unless the status is OK and there is no error.
-func (d *Delivery) accept(ctx context.Context, e *Envelope, body *mail.Body, also func(*kv.Batch)) (dsn.Status, error) {
+// nil, and what was planned, if it came to that. Nothing was written unless the
+// status is OK and there is no error.
+func (d *Delivery) accept(ctx context.Context, e *Envelope, body *mail.Body, also func(*kv.Batch)) (*plan, dsn.Status, error) {
 	if n, err := hops(ctx, body); err != nil {
-		return dsn.Status{}, err
+		return nil, dsn.Status{}, err
 	} else if n > maxHops {
 		d.logRefused(e, body, looping)
-		return looping, nil
+		return nil, looping, nil
 	}
 	p, err := d.plan(ctx, e)
 	if err != nil {
-		return dsn.Status{}, err
+		return nil, dsn.Status{}, err
 	}
 	for !p.empty() {
 		queued, err := d.commit(ctx, e, body, p, also)
 		if err == nil {
 			d.logAccepted(e, body, p, queued)
-			return dsn.Status{Reply: 250, Code: dsn.Code{2, 0, 0}, Text: "queued as " + body.ID.String()}, nil
+			return p, dsn.Status{Reply: 250, Code: dsn.Code{2, 0, 0}, Text: "queued as " + body.ID.String()}, nil
 		}
 		if !p.dropFull(err, body.Size) {
-			return dsn.Status{}, err
+			return nil, dsn.Status{}, err
 		}
 	}
 	d.logRefused(e, body, p.refusal())
-	return p.refusal(), nil
+	return p, p.refusal(), nil
 }
 
 // commit writes a plan and returns the number of queue rows.

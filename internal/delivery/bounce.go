@@ -28,7 +28,7 @@ func (d *Delivery) Bounce(ctx context.Context, j *queue.Job, failed []queue.Reci
 		return fmt.Errorf("report on %s: %w", j.ID, err)
 	}
 	e := &Envelope{Recipients: []address.Address{sender}, Submitted: true, UTF8: !sender.ASCII(), EightBit: true, Skip: int64(len(nullPath))}
-	status, err := d.accept(ctx, e, report, done)
+	_, status, err := d.accept(ctx, e, report, done)
 	switch {
 	case err != nil:
 		return fmt.Errorf("report on %s: %w", j.ID, err)

@@ -65,6 +65,8 @@ type Envelope struct {
 	Skip int64
 	// Near: an account that it goes to, as Check found; 0: none that is known.
 	Near mail.AccountID
+	// answered: the client is told of each recipient, see AcceptEach.
+	answered bool
 }
 
 // Wish is what a sender asked about one recipient (RFC 3461 §4.1, §4.2).

@@ -19,6 +19,9 @@ type plan struct {
 	remote  []queue.Recipient
 	refused []queue.Recipient
 	seen    map[string]bool // keys of remote, and ids of local
+
+	leads map[string][]string   // by the key of a recipient: those of seen that it stands for
+	lost  map[string]dsn.Status // of seen, who were refused after all
 }
 
 // local is an account and the recipient that stood for it.
@@ -29,7 +32,7 @@ type local struct {
 
 // plan resolves the recipients of an envelope.
 func (d *Delivery) plan(ctx context.Context, e *Envelope) (*plan, error) {
-	p := &plan{seen: make(map[string]bool, len(e.Recipients))}
+	p := &plan{seen: make(map[string]bool, len(e.Recipients)), leads: make(map[string][]string, len(e.Recipients)), lost: map[string]dsn.Status{}}
 	for _, rcpt := range e.Recipients {
 		found, status, err := d.resolve(ctx, e, rcpt)
 		if err != nil {
@@ -40,12 +43,12 @@ func (d *Delivery) plan(ctx context.Context, e *Envelope) (*plan, error) {
 			continue
 		}
 		for _, a := range found.Accounts {
-			if p.first(fmt.Sprint(a.ID)) {
+			if p.first(rcpt, fmt.Sprint(a.ID)) {
 				p.local = append(p.local, local{a, rcpt})
 			}
 		}
 		for _, a := range found.Remote {
-			if p.first(a.Key()) {
+			if p.first(rcpt, a.Key()) {
 				p.remote = append(p.remote, queue.Recipient{Address: a.String(), Original: original(rcpt, a)})
 			}
 		}
@@ -61,7 +64,9 @@ func original(rcpt, a address.Address) string {
 	return rcpt.String()
 }
 
-func (p *plan) first(key string) bool {
+// first reports that nobody before rcpt led to key.
+func (p *plan) first(rcpt address.Address, key string) bool {
+	p.leads[rcpt.Key()] = append(p.leads[rcpt.Key()], key)
 	was := p.seen[key]
 	p.seen[key] = true
 	return !was
@@ -79,6 +84,7 @@ func (p *plan) refuseAccount(id kv.Part, status func(directory.Account) dsn.Stat
 	}
 	l := p.local[i]
 	p.local = slices.Delete(p.local, i, i+1)
+	p.lost[fmt.Sprint(id)] = status(l.account)
 	p.refuse(l.account.Address, original(l.rcpt, l.account.Address), status(l.account))
 	return true
 }
@@ -124,7 +130,7 @@ func (p *plan) jobs(e *Envelope, body *mail.Body) []*queue.Job {
 	for _, r := range p.remote {
 		add(domainOf(r.Address), r)
 	}
-	if !e.ReturnPath.IsNull() {
+	if !e.ReturnPath.IsNull() && !e.answered {
 		for _, r := range p.refused {
 			add("", r)
 		}
