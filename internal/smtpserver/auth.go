@@ -14,7 +14,7 @@ import (
 
 // mayAuth reports whether this client may log in as things stand.
 func (x *session) mayAuth() bool {
-	return x.o.Auth != nil && (x.c.TLS() != nil || x.o.InsecureAuth(x.c.RemoteAddr()))
+	return x.o.Auth != nil && (x.c.TLS() != nil || x.o.InsecureAuth(x.remote))
 }
 
 // auth is RFC 4954 §4.

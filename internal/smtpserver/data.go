@@ -18,6 +18,16 @@ func (x *session) data(ctx context.Context, _ *smtp.Command) {
 	case x.mail == nil:
 		x.reply(503, "5.5.1", "Say MAIL first")
 		return
+	case x.mail.spoilt:
+		x.send(spoilt())
+		return
+	case x.mail.text != nil: // RFC 3030 §2
+		x.mail.spoil()
+		x.reply(503, "5.5.1", "BDAT has begun the message; say RSET")
+		return
+	case x.mail.envelope.Binary: // RFC 3030 §3
+		x.reply(503, "5.5.1", "BODY=BINARYMIME needs BDAT")
+		return
 	case len(x.mail.envelope.Recipients) == 0:
 		x.reply(503, "5.5.1", "No valid recipients") // RFC 5321 §3.3
 		return
@@ -26,29 +36,41 @@ func (x *session) data(ctx context.Context, _ *smtp.Command) {
 	// What has begun is ended even while the server shuts down: a client that
 	// gets no answer would send the message again.
 	ctx = context.WithoutCancel(ctx)
-	spool := x.o.Delivery.Spool(ctx, &x.mail.envelope)
-	in := &intake{x: x, spool: spool}
-	err := in.receive(x.c.DotReader(true))
-	if err == nil {
-		x.accept(ctx, spool, in)
-	} else {
-		spool.Abort()
-		x.dataRefused(err)
-	}
+	in := x.open(ctx)
+	x.finish(ctx, in, in.receive(x.c.DotReader(true)))
 	x.drop()
 }
 
-func (x *session) accept(ctx context.Context, spool *mail.Spool, in *intake) {
-	id := spool.ID().String()
-	body, err := spool.Finish()
+// open begins the text of a message.
+func (x *session) open(ctx context.Context) *intake {
+	return &intake{x: x, spool: x.o.Delivery.Spool(ctx, &x.mail.envelope)}
+}
+
+// finish accepts a text that is whole, or says why it was not taken.
+func (x *session) finish(ctx context.Context, in *intake, err error) {
+	if err != nil {
+		in.abort()
+		x.refused(err)
+		return
+	}
+	x.accept(ctx, in)
+}
+
+func (x *session) accept(ctx context.Context, in *intake) {
+	id := in.spool.ID().String()
+	body, err := in.spool.Finish()
 	if err != nil {
 		x.log.Error("smtp message not stored", "id", id, "err", err)
-		x.reply(451, "4.3.0", "Message could not be stored, try again later; id "+id)
+		x.conclude(smtp.NewReply(451, "4.3.0", "Message could not be stored, try again later; id "+id))
 		return
 	}
 	e := &x.mail.envelope
 	e.Skip = in.skip
 	e.EightBit = e.EightBit || in.eightBit
+	if x.o.Mode == LMTP {
+		x.deliverEach(ctx, body)
+		return
+	}
 	status := x.o.Delivery.Accept(ctx, e, body)
 	if !status.OK() {
 		x.send(smtp.StatusReply(status))
@@ -58,29 +80,35 @@ func (x *session) accept(ctx context.Context, spool *mail.Spool, in *intake) {
 	x.reply(250, "2.0.0", "OK queued as "+id)
 }
 
-// dataRefused answers a message that was not taken, or ends the session when
-// the text did not come to its end.
-func (x *session) dataRefused(err error) {
+// refused answers a text, or a chunk, that was not taken, or ends the session
+// when the text did not come to its end.
+func (x *session) refused(err error) {
 	var r *smtp.Reply
 	switch {
 	case errors.As(err, &r):
-		x.send(r)
 	case errors.Is(err, line.ErrAmbiguousEnd):
-		x.reply(550, "5.6.11", "Message ends in CR CRLF . CRLF; closing, since what follows can't be told from text")
+		r = smtp.NewReply(550, "5.6.11", "Message ends in CR CRLF . CRLF; closing, since what follows can't be told from text")
 		x.ended = true
 	case errors.Is(err, line.ErrBareNewline):
-		x.reply(550, "5.6.11", "Message holds a CR or LF that is not part of CRLF")
+		r = smtp.NewReply(550, "5.6.11", "Message holds a CR or LF that is not part of CRLF")
 	case errors.Is(err, line.ErrInterrupted), errors.Is(err, os.ErrDeadlineExceeded):
 		x.unreadable(err)
+		return
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		x.log.Error("smtp message not stored", "err", err)
-		x.send(noRoom())
+		r = noRoom()
 	case errors.Is(err, errStore):
 		x.log.Error("smtp message not stored", "err", err)
-		x.reply(451, "4.3.0", "Message could not be stored, try again later")
+		r = smtp.NewReply(451, "4.3.0", "Message could not be stored, try again later")
 	default:
 		x.ended = true
+		return
 	}
+	if x.mail.spoilt { // a chunk that was not the last is answered once, by LMTP too
+		x.send(r)
+		return
+	}
+	x.conclude(r)
 }
 
 // errStore marks a failure of ours, after which the text is read to its end.
@@ -97,6 +125,7 @@ type intake struct {
 	x        *session
 	spool    *mail.Spool
 	header   []byte
+	begun    bool // the first line is whole
 	inBody   bool
 	size     int64
 	skip     int64
@@ -110,9 +139,7 @@ func (in *intake) receive(r io.Reader) error {
 	buf := make([]byte, 16<<10)
 	for {
 		n, err := r.Read(buf)
-		if n > 0 && in.failed == nil {
-			in.failed = in.take(buf[:n])
-		}
+		in.feed(buf[:n])
 		if err == io.EOF {
 			break
 		}
@@ -120,10 +147,36 @@ func (in *intake) receive(r io.Reader) error {
 			return err
 		}
 	}
+	return in.end()
+}
+
+// feed takes a piece of the text, unless one before it failed.
+func (in *intake) feed(p []byte) {
+	if in.failed == nil {
+		in.fail(in.take(p))
+	}
+}
+
+// fail remembers why the text is not taken, unless there was a reason before, or there is none.
+func (in *intake) fail(err error) {
+	if in.failed == nil && err != nil {
+		in.failed = err
+		in.abort()
+	}
+}
+
+// end says what went wrong with the text, or that nothing did.
+func (in *intake) end() error {
 	if in.failed == nil && !in.inBody {
-		in.failed = in.begin(len(in.header))
+		in.fail(in.begin(len(in.header)))
 	}
 	return in.failed
+}
+
+// abort leaves nothing behind.
+func (in *intake) abort() {
+	in.spool.Abort()
+	in.header = nil
 }
 
 func (in *intake) take(p []byte) error {
@@ -139,7 +192,7 @@ func (in *intake) take(p []byte) error {
 	}
 	from := len(in.header)
 	in.header = append(in.header, p...)
-	if end := headerEnd(in.header, from); end >= 0 {
+	if end := headerEnd(in.header, from, &in.begun); end >= 0 {
 		return in.begin(end)
 	}
 	if len(in.header) > maxHeader {
@@ -151,6 +204,9 @@ func (in *intake) take(p []byte) error {
 // begin writes the trace fields, what the header lacks, and what there is of the text.
 func (in *intake) begin(end int) error {
 	in.inBody = true
+	if in.x.mail.envelope.Binary && !new(lines).whole(in.header[:end]) { // a header has lines, whatever the body has
+		return line.ErrBareNewline
+	}
 	h := scan(in.header[:end])
 	if h.received > maxReceived {
 		return smtp.NewReply(554, "5.4.6", "Routing loop detected: too many Received fields")

@@ -3,7 +3,6 @@ package smtpserver
 import (
 	"context"
 	"errors"
-	"strconv"
 
 	"tem/internal/address"
 	"tem/internal/delivery"
@@ -21,7 +20,7 @@ func (x *session) from(ctx context.Context, c *smtp.Command) {
 		x.reply(530, "5.7.0", "Authentication required") // RFC 6409 §4.3
 		return
 	}
-	t := &transaction{envelope: delivery.Envelope{ReturnPath: c.Path, Submitted: x.principal != ""}}
+	t := &transaction{envelope: delivery.Envelope{ReturnPath: c.Path, Submitted: x.principal != "", Submitter: x.principal}}
 	if err := x.mailParams(c, t); err != nil {
 		x.refuse(err)
 		return
@@ -35,64 +34,16 @@ func (x *session) from(ctx context.Context, c *smtp.Command) {
 		return
 	}
 	x.mail = t
+	if t.lowered { // RFC 6710 §4.1, §9.1
+		x.reply(250, "2.3.6", "<"+c.Path.String()+"> sender OK, but the priority becomes 0")
+		return
+	}
 	x.reply(250, "2.1.0", "<"+c.Path.String()+"> sender OK")
 }
 
 // noRoom is about the disk, not about a mailbox (RFC 5321 §4.2.3).
 func noRoom() *smtp.Reply {
 	return smtp.NewReply(452, "4.3.1", "Insufficient system storage, try again later")
-}
-
-func (x *session) mailParams(c *smtp.Command, t *transaction) error {
-	for _, p := range c.Params {
-		switch {
-		case !x.extended: // RFC 5321 §4.1.1.1: HELO offers no extensions
-			return smtp.NewReply(555, "5.5.4", p.Name+": parameters need EHLO")
-		case p.Name == "SIZE":
-			if err := x.declared(p.Value, t); err != nil {
-				return err
-			}
-		case p.Name == "BODY":
-			if err := body(p.Value, t); err != nil {
-				return err
-			}
-		case p.Name == "SMTPUTF8" && p.Value == "":
-			t.envelope.UTF8 = true
-		case p.Name == "AUTH" && x.o.Auth != nil && p.Value != "": // RFC 4954 §5: noted by nobody here
-		default:
-			return smtp.NewReply(555, "5.5.4", p.Name+": parameter not recognised")
-		}
-	}
-	return needUTF8(c.Path, t)
-}
-
-// declared is SIZE (RFC 1870 §6).
-func (x *session) declared(value string, t *transaction) error {
-	n, err := strconv.ParseUint(value, 10, 63)
-	if err != nil && !errors.Is(err, strconv.ErrRange) || len(value) > 20 {
-		return smtp.NewReply(501, "5.5.4", "SIZE="+value+": not a number of octets")
-	}
-	if err != nil || int64(n) > x.o.MaxSize {
-		return x.tooLarge()
-	}
-	t.size = int64(n)
-	return nil
-}
-
-func (x *session) tooLarge() *smtp.Reply {
-	return smtp.NewReply(552, "5.3.4", "Message larger than "+strconv.FormatInt(x.o.MaxSize, 10)+" octets")
-}
-
-// body is BODY (RFC 6152 §2).
-func body(value string, t *transaction) error {
-	switch value {
-	case "7BIT":
-	case "8BITMIME":
-		t.envelope.EightBit = true
-	default:
-		return smtp.NewReply(504, "5.5.4", "BODY="+value+": not implemented")
-	}
-	return nil
 }
 
 // needUTF8 is RFC 6531 §3.5: such an address must be announced.
@@ -145,26 +96,41 @@ func (x *session) to(ctx context.Context, c *smtp.Command) {
 	case x.mail == nil:
 		x.reply(503, "5.5.1", "Say MAIL first")
 		return
-	case len(c.Params) > 0:
-		x.reply(555, "5.5.4", c.Params[0].Name+": parameter not recognised")
+	case x.mail.spoilt:
+		x.send(spoilt())
+		return
+	case x.mail.text != nil:
+		x.reply(503, "5.5.1", "BDAT has begun the message")
 		return
 	case len(x.mail.envelope.Recipients) >= x.o.MaxRecipients:
 		x.reply(452, "4.5.3", "Too many recipients") // RFC 5321 §4.5.3.1.10
 		return
 	}
-	rcpt, err := x.recipient(ctx, c.Path)
-	if err == nil {
-		err = needUTF8(rcpt, x.mail)
-	}
+	rcpt, want, err := x.wanted(ctx, c)
 	if err != nil {
 		x.refuse(err)
 		return
 	}
 	status := x.o.Delivery.Check(ctx, &x.mail.envelope, rcpt, x.mail.size)
 	if status.OK() {
-		x.mail.envelope.Recipients = append(x.mail.envelope.Recipients, rcpt)
+		x.mail.add(rcpt, want.wish)
 	}
 	x.send(smtp.StatusReply(status))
+}
+
+// wanted is the recipient of a RCPT and what is asked about it, so far as that
+// can be told without asking for the mailbox.
+func (x *session) wanted(ctx context.Context, c *smtp.Command) (rcpt address.Address, w wanted, err error) {
+	if w, err = x.rcptParams(c); err != nil {
+		return rcpt, w, err
+	}
+	if rcpt, err = x.recipient(ctx, c.Path); err != nil {
+		return rcpt, w, err
+	}
+	if err = needUTF8(rcpt, x.mail); err == nil && w.rrvs != "" {
+		err = x.sameOwner(ctx, rcpt, w.rrvs)
+	}
+	return rcpt, w, err
 }
 
 // recipient gives a bare postmaster a domain of ours.

@@ -3,10 +3,9 @@ package smtpserver
 import (
 	"context"
 	"net"
-	"strconv"
 	"strings"
 
-	"tem/internal/sasl"
+	"tem/internal/address"
 	"tem/internal/wire/smtp"
 )
 
@@ -20,7 +19,7 @@ func (x *session) helo(_ context.Context, c *smtp.Command) {
 func (x *session) ehlo(_ context.Context, c *smtp.Command) {
 	if x.introduced(c) {
 		x.extended = true
-		x.reply(250, "", append([]string{x.o.Hostname + " Hello " + c.Arg + " " + x.address()}, x.extensions()...)...)
+		x.reply(250, "", append([]string{x.o.Hostname + " Hello " + c.Arg + " " + x.address()}, x.offered()...)...)
 	}
 }
 
@@ -49,26 +48,15 @@ func isName(s string) bool {
 
 // address is the client's as an address literal (RFC 5321 §4.1.3).
 func (x *session) address() string {
-	t, ok := x.c.RemoteAddr().(*net.TCPAddr)
+	t, ok := x.remote.(*net.TCPAddr)
 	if !ok {
-		return "[" + x.c.RemoteAddr().String() + "]"
+		return "[" + x.remote.Network() + "]"
 	}
 	ip := t.AddrPort().Addr().Unmap().WithZone("")
 	if ip.Is6() {
 		return "[IPv6:" + ip.String() + "]"
 	}
 	return "[" + ip.String() + "]"
-}
-
-func (x *session) extensions() []string {
-	all := []string{"PIPELINING", "SIZE " + strconv.FormatInt(x.o.MaxSize, 10), "8BITMIME", "ENHANCEDSTATUSCODES", "SMTPUTF8"}
-	if x.o.TLS != nil && x.c.TLS() == nil {
-		all = append(all, "STARTTLS")
-	}
-	if x.mayAuth() && x.principal == "" {
-		all = append(all, "AUTH "+strings.Join(sasl.Mechanisms(x.o.Auth, sasl.Under(x.c)), " "))
-	}
-	return append(all, "HELP")
 }
 
 // startTLS starts anew inside TLS (RFC 3207 §4.2).
@@ -87,6 +75,11 @@ func (x *session) startTLS(ctx context.Context, _ *smtp.Command) {
 		x.ended = true
 		return
 	}
+	x.anew()
+}
+
+// anew forgets everything that the client has said of itself and its message.
+func (x *session) anew() {
 	x.drop()
-	x.hello, x.extended, x.principal = "", false, ""
+	x.hello, x.extended, x.principal, x.user = "", false, "", address.Address{}
 }

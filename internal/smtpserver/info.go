@@ -51,6 +51,6 @@ func (x *session) members(all []address.Address) {
 }
 
 func (x *session) help(context.Context, *smtp.Command) {
-	x.reply(214, "2.0.0", "Commands: HELO EHLO MAIL RCPT DATA RSET NOOP",
+	x.reply(214, "2.0.0", "Commands: HELO EHLO MAIL RCPT DATA BDAT RSET NOOP",
 		"VRFY EXPN HELP QUIT STARTTLS AUTH", "See RFC 5321; tem explain CODE tells what a reply means")
 }

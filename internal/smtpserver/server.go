@@ -32,6 +32,7 @@ type Mode uint8
 const (
 	Relay      Mode = iota // port 25: anybody, for local people; who logs in submits
 	Submission             // ports 587 and 465: our people, who must log in (RFC 6409)
+	LMTP                   // another mail server of ours, which has it delivered here (RFC 2033)
 )
 
 // Options for New.
@@ -53,6 +54,12 @@ type Options struct {
 	MaxErrors     int           // 5xx replies before we hang up; 0: 50
 	MaxAuthFails  int           // 0: 3
 	Timeout       time.Duration // for each step; 0: 5 minutes
+
+	// GreetDelay is how long clients of port 25 must wait for the greeting: those
+	// that speak meanwhile are sent away. 0: only those that have spoken before it.
+	GreetDelay time.Duration
+	// Trusted tells which peers may say by XCLIENT whom they speak for; nil: none.
+	Trusted func(peer net.Addr) bool
 
 	// Room says whether the disk can take so many octets more; nil: always.
 	Room func(octets int64) bool
@@ -84,6 +91,9 @@ func New(o Options) *Server {
 	if o.InsecureAuth == nil {
 		o.InsecureAuth = func(net.Addr) bool { return false }
 	}
+	if o.Trusted == nil {
+		o.Trusted = func(net.Addr) bool { return false }
+	}
 	return &Server{o}
 }
 
@@ -111,12 +121,8 @@ func (s *Server) Refuse() string {
 
 // Handle runs one session.
 func (s *Server) Handle(ctx context.Context, c *line.Conn) {
-	x := &session{
-		Server: s,
-		c:      c,
-		log:    s.o.Log.With("session", c.Session(), "remote", c.RemoteAddr().String()),
-	}
-	x.visit = s.o.Guard.Visit(login.Peer{Protocol: "smtp", Session: c.Session(), Remote: c.RemoteAddr(), Source: line.Origin(c.RemoteAddr())})
+	x := &session{Server: s, c: c}
+	x.meet(c.RemoteAddr())
 	defer func() {
 		if p := recover(); p != nil {
 			x.log.Error("smtp session failed", "panic", p, "stack", string(debug.Stack()))
@@ -126,4 +132,11 @@ func (s *Server) Handle(ctx context.Context, c *line.Conn) {
 		c.Close()
 	}()
 	x.run(ctx)
+}
+
+// meet begins with a client at an address, as it came or as a proxy told.
+func (x *session) meet(remote net.Addr) {
+	x.remote = remote
+	x.log = x.o.Log.With("session", x.c.Session(), "remote", remote.String())
+	x.visit = x.o.Guard.Visit(login.Peer{Protocol: "smtp", Session: x.c.Session(), Remote: remote, Source: line.Origin(remote)})
 }

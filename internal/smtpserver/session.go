@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
+	"time"
 
 	"tem/internal/address"
 	"tem/internal/delivery"
@@ -20,6 +22,7 @@ type session struct {
 	c   *line.Conn
 	log *slog.Logger
 
+	remote    net.Addr // the client's, which a trusted proxy may have told
 	visit     *login.Visit
 	hello     string // the client's name; "": it has not said it
 	extended  bool   // by EHLO
@@ -35,7 +38,11 @@ type session struct {
 // transaction is one message under way (RFC 5321 §3.3).
 type transaction struct {
 	envelope delivery.Envelope
-	size     int64 // as MAIL declared it
+	size     int64   // as MAIL declared it
+	lowered  bool    // its priority
+	text     *intake // what chunks have brought; nil: none has come
+	lines    lines   // of that
+	spoilt   bool    // a chunk failed
 }
 
 // verb is one row of the command table.
@@ -50,6 +57,9 @@ var verbs = map[string]verb{
 	"EHLO":     {run: (*session).ehlo},
 	"MAIL":     {run: (*session).from, hello: true},
 	"RCPT":     {run: (*session).to, hello: true},
+	"LHLO":     {run: (*session).lhlo},
+	"BDAT":     {run: (*session).bdat}, // says itself what is missing, when it has read its chunk
+	"XCLIENT":  {run: (*session).xclient},
 	"DATA":     {run: (*session).data, hello: true, bare: true},
 	"RSET":     {run: (*session).rset, bare: true},
 	"NOOP":     {run: (*session).noop},
@@ -62,13 +72,15 @@ var verbs = map[string]verb{
 }
 
 // known are the commands of the standards that are not implemented (RFC 5321 §4.2.4).
-var known = map[string]bool{"TURN": true, "ETRN": true, "BDAT": true, "SEND": true, "SOML": true, "SAML": true, "ATRN": true, "BURL": true}
+var known = map[string]bool{"TURN": true, "ETRN": true, "SEND": true, "SOML": true, "SAML": true, "ATRN": true, "BURL": true}
 
 func (x *session) run(ctx context.Context) {
-	x.reply(220, "", x.o.Hostname+" ESMTP Tem")
+	if !x.greet(ctx) {
+		return
+	}
 	for !x.ended {
 		l, err := x.c.ReadLine()
-		if err == nil && len(l) > maxLine-2 && !isAuth(l) {
+		if err == nil && len(l) > maxLine-2 && !isVerb(l, "AUTH") {
 			err = line.ErrTooLong
 		}
 		if ctx.Err() != nil { // what is buffered is not begun any more
@@ -76,6 +88,7 @@ func (x *session) run(ctx context.Context) {
 		}
 		if err != nil {
 			x.unreadable(err)
+			x.ended = x.ended || isVerb(l, "BDAT") // and who knows how many octets behind it
 			continue
 		}
 		x.command(ctx, l)
@@ -85,7 +98,38 @@ func (x *session) run(ctx context.Context) {
 	}
 }
 
-func isAuth(l []byte) bool { return len(l) >= 5 && strings.EqualFold(string(l[:5]), "AUTH ") }
+// isVerb reports that a line is a command with an argument.
+func isVerb(l []byte, verb string) bool {
+	return len(l) > len(verb) && l[len(verb)] == ' ' && strings.EqualFold(string(l[:len(verb)]), verb)
+}
+
+// greet says who we are. A client that spoke first is no mail server, and what
+// it said may be anything (RFC 5321 §4.3.1).
+func (x *session) greet(ctx context.Context) bool {
+	if x.o.Mode == Relay && x.early(ctx) {
+		x.log.Info("smtp client spoke before the greeting")
+		x.reply(554, "5.5.1", x.o.Hostname+" You spoke before the greeting")
+		return false
+	}
+	x.hail()
+	return true
+}
+
+func (x *session) hail() {
+	protocol := " ESMTP Tem"
+	if x.o.Mode == LMTP {
+		protocol = " LMTP Tem"
+	}
+	x.reply(220, "", x.o.Hostname+protocol)
+}
+
+// early reports that something has come, or comes while the greeting is put off.
+func (x *session) early(ctx context.Context) bool {
+	if x.o.GreetDelay > 0 && x.c.Wait(time.Now().Add(x.o.GreetDelay)) != nil {
+		return false
+	}
+	return ctx.Err() == nil && x.c.Pending()
+}
 
 func (x *session) command(ctx context.Context, l []byte) {
 	c, err := smtp.Parse(l)
@@ -93,9 +137,10 @@ func (x *session) command(ctx context.Context, l []byte) {
 	switch {
 	case err != nil && c.Verb == "":
 		x.refuse(err)
+		x.ended = x.ended || isVerb(l, "BDAT")
 	case !ok && known[c.Verb]:
 		x.reply(502, "5.5.1", c.Verb+": command not implemented")
-	case !ok:
+	case !ok || !x.o.Mode.greets(c.Verb):
 		x.reply(500, "5.5.1", "Command not recognised")
 	case v.hello && x.hello == "":
 		x.reply(503, "5.5.1", "Say HELO or EHLO first")
@@ -136,6 +181,10 @@ func (x *session) send(r *smtp.Reply) {
 	if r.Code >= 500 {
 		x.errors++
 	}
+	x.say(r)
+}
+
+func (x *session) say(r *smtp.Reply) {
 	if r.Write(x.c) != nil {
 		x.ended = true
 	}
@@ -159,7 +208,12 @@ func (x *session) bye(enhanced, why string) {
 }
 
 // drop forgets the transaction.
-func (x *session) drop() { x.mail = nil }
+func (x *session) drop() {
+	if x.mail != nil && x.mail.text != nil {
+		x.mail.text.abort()
+	}
+	x.mail = nil
+}
 
 func (x *session) rset(context.Context, *smtp.Command) {
 	x.drop()

@@ -36,6 +36,10 @@ func (x *session) received(id string) string {
 func (x *session) protocol() string {
 	p := "SMTP"
 	switch {
+	case x.o.Mode == LMTP && x.mail.envelope.UTF8:
+		p = "UTF8LMTP"
+	case x.o.Mode == LMTP:
+		p = "LMTP"
 	case x.mail.envelope.UTF8:
 		p = "UTF8SMTP"
 	case x.extended:
@@ -58,14 +62,16 @@ type header struct {
 }
 
 // headerEnd is where the header of text ends, after its empty line; -1: not
-// yet. What lies before from has been looked at. A first line that is no field
-// makes it 0.
-func headerEnd(text []byte, from int) int {
+// yet. What lies before from has been looked at, and begun says that the first
+// line lies there. A first line that is no field makes it 0.
+func headerEnd(text []byte, from int, begun *bool) int {
 	if bytes.HasPrefix(text, []byte("\r\n")) {
 		return 2
 	}
-	if i := bytes.IndexByte(text, '\n'); i >= 0 && fieldName(text[:i]) == "" {
-		return 0
+	if i := bytes.IndexByte(text[from:], '\n'); i >= 0 && !*begun {
+		if *begun = true; fieldName(text[:from+i]) == "" {
+			return 0
+		}
 	}
 	from = max(0, from-3)
 	if i := bytes.Index(text[from:], []byte("\r\n\r\n")); i >= 0 {
