@@ -1,9 +1,9 @@
-// Package directory knows who there is: domains, people, aliases, groups and
-// their credentials, in rows of the store.
+// Package directory knows who there is: domains and the keys that sign for
+// them, people, aliases, groups and their credentials, in rows of the store.
 //
-// Invariant: secrets never leave it: it answers whether a password is right
-// and gives SCRAM secrets to sasl, nothing else; no error of it quotes a
-// password.
+// Invariant: secrets leave it only to those who work with them: it answers whether
+// a password is right, gives SCRAM secrets to sasl and keys to who signs; no
+// error of it quotes a password or a key, and nothing it returns prints one.
 //
 // Every change is one commit that asserts and raises the directory's version
 // row, so that changes form one line whoever makes them. Look-ups are answered

@@ -18,8 +18,8 @@ func (d *Directory) Domains(ctx context.Context) (names []string, err error) {
 	return names, err
 }
 
-// AddDomain makes a domain ours.
-func (d *Directory) AddDomain(ctx context.Context, name string) error {
+// AddDomain makes a domain ours, with the keys that sign for it.
+func (d *Directory) AddDomain(ctx context.Context, name string, keys ...NewKey) error {
 	name, err := domainName(name)
 	if err != nil {
 		return err
@@ -29,11 +29,12 @@ func (d *Directory) AddDomain(ctx context.Context, name string) error {
 			return problemf(ErrExists, "domain %s already exists", name)
 		}
 		b.Set(kv.Directory, rowKey(domainRow, name), []byte{})
-		return nil
+		_, err := x.addKeys(b, name, keys, d.now())
+		return err
 	})
 }
 
-// RemoveDomain gives a domain up; it is refused while the domain has accounts,
+// RemoveDomain gives a domain up, with its keys; it is refused while the domain has accounts,
 // aliases or groups.
 func (d *Directory) RemoveDomain(ctx context.Context, name string) error {
 	name, err := domainName(name)
@@ -42,13 +43,16 @@ func (d *Directory) RemoveDomain(ctx context.Context, name string) error {
 	}
 	return d.change(ctx, func(x *index, b *kv.Batch) error {
 		if !x.isLocal(name) {
-			return problemf(ErrNotFound, "domain %s: no such domain here", name)
+			return noDomain(name)
 		}
 		if accounts, lists := x.inDomain(name); accounts+lists > 0 {
 			return problemf(ErrInvalid, "domain %s is still in use (accounts: %d, aliases and groups: %d): remove them first",
 				name, accounts, lists)
 		}
 		b.Delete(kv.Directory, rowKey(domainRow, name))
+		for _, k := range x.keys[name].rows {
+			b.Delete(kv.Directory, k.rowKey())
+		}
 		return nil
 	})
 }

@@ -16,6 +16,7 @@ type index struct {
 	nextVal    []byte
 	domains    map[string]struct{}
 	accounts   map[string]Account
+	keys       map[string]keySet // of each domain that has some
 	lists      map[string]List
 	byID       map[kv.Part]Account
 	memberOf   map[string][]string // keys of the lists that name an address
@@ -26,6 +27,7 @@ func newIndex() *index {
 	return &index{
 		domains:  map[string]struct{}{},
 		accounts: map[string]Account{},
+		keys:     map[string]keySet{},
 		lists:    map[string]List{},
 		byID:     map[kv.Part]Account{},
 		memberOf: map[string][]string{},
@@ -98,6 +100,8 @@ func (x *index) set(k, val []byte) error {
 		x.domains[name] = struct{}{}
 	case accountRow:
 		err = x.setAccount(name, val)
+	case keyRowLetter:
+		err = x.setKey(name, val)
 	case listRow:
 		err = x.setList(name, val)
 	case nextRow:
@@ -130,6 +134,8 @@ func (x *index) remove(k []byte) {
 	switch k[0] {
 	case domainRow:
 		delete(x.domains, name)
+	case keyRowLetter:
+		x.removeKey(name)
 	case listRow:
 		x.removeList(name)
 	case accountRow:

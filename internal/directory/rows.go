@@ -17,6 +17,7 @@ import (
 const (
 	accountRow    = 'a' // + address key: accountValue
 	domainRow     = 'd' // + domain: empty
+	keyRowLetter  = 'k' // + domain, NUL, selector: keyValue
 	listRow       = 'l' // + address key: listValue
 	nextRow       = 'n' // next account id, 8 bytes big endian; ids are never used twice
 	credentialRow = 'p' // + address key: credentialValue
