@@ -65,7 +65,7 @@ func (s *Stores) open(ctx context.Context, c config.Config, log *slog.Logger, on
 	if s.Mail, err = s.openMail(ctx, c, bodies, notices, log); err != nil {
 		return err
 	}
-	s.Directory, err = directory.Open(ctx, directory.Options{KV: s.KV})
+	s.Directory, err = directory.Open(ctx, directory.Options{KV: s.KV, Shared: c.Store.IsPostgres()})
 	return err
 }
 

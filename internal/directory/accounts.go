@@ -155,7 +155,7 @@ func (d *Directory) SetAccount(ctx context.Context, acc Account) error {
 	})
 }
 
-// RemoveAccount forgets an account and its credentials and returns what it
+// RemoveAccount forgets an account, its credentials and settings, and returns what it
 // was. Its mail is for the caller to delete: also (nil: nothing) adds to the
 // same commit; it may be called more than once, each time with a fresh batch.
 func (d *Directory) RemoveAccount(ctx context.Context, a address.Address, also func(b *kv.Batch, gone Account)) (gone Account, err error) {
@@ -166,7 +166,9 @@ func (d *Directory) RemoveAccount(ctx context.Context, a address.Address, also f
 			return err
 		}
 		b.Delete(kv.Directory, rowKey(accountRow, key(a)))
-		b.Delete(kv.Directory, rowKey(credentialRow, key(a)))
+		for _, row := range []byte{credentialRow, settingsRow, replyRow} {
+			b.Delete(kv.Directory, rowKey(row, key(a)))
+		}
 		if also != nil {
 			also(b, gone)
 		}

@@ -7,7 +7,7 @@
 //
 // Every change is one commit that asserts and raises the directory's version
 // row, so that changes form one line whoever makes them. Look-ups are answered
-// from an index in memory that is known to be current by that row. (Credentials
+// from an index in memory; where other processes share the rows, it is known to be current by that row. (Credentials
 // are not in the index; what a login adds to them is no such change.) The package
 // starts no goroutine that outlives a call.
 package directory
@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tem/internal/address"
@@ -69,14 +70,17 @@ type List struct {
 
 // Options for Open.
 type Options struct {
-	KV  kv.Engine
-	Now func() time.Time // nil: time.Now
+	KV     kv.Engine
+	Now    func() time.Time // nil: time.Now
+	Shared bool             // other processes change the rows too
 }
 
 // Directory is safe for concurrent use.
 type Directory struct {
-	kv  kv.Engine
-	now func() time.Time
+	kv     kv.Engine
+	now    func() time.Time
+	shared bool
+	unsure atomic.Bool // whether a commit took effect that could not be waited for
 
 	write sync.Mutex   // held across a change's commit, and a reload of the index
 	mu    sync.RWMutex // guards index; never held across I/O
@@ -97,6 +101,7 @@ func Open(ctx context.Context, o Options) (*Directory, error) {
 	d := &Directory{
 		kv:       o.KV,
 		now:      o.Now,
+		shared:   o.Shared,
 		verified: newVerified(rand.Text()),
 		cost:     standardCost,
 		hashing:  make(chan struct{}, runtime.NumCPU()),
@@ -112,18 +117,24 @@ func Open(ctx context.Context, o Options) (*Directory, error) {
 // look runs fn on an index that is at least as new as the call. fn must not
 // keep anything of it that can change.
 func (d *Directory) look(ctx context.Context, fn func(x *index) error) error {
-	version, err := readVersion(ctx, d.kv)
-	if err != nil {
-		return err
-	}
-	if d.indexVersion() != version {
-		if err := d.refresh(ctx); err != nil {
+	if d.shared || d.unsure.Load() {
+		if err := d.follow(ctx); err != nil {
 			return err
 		}
 	}
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	return fn(d.index)
+}
+
+// follow makes sure that the index has what other processes have changed.
+// Without them every change is in it before anybody is told that it was made.
+func (d *Directory) follow(ctx context.Context) error {
+	version, err := readVersion(ctx, d.kv)
+	if err != nil || version == d.indexVersion() {
+		return err
+	}
+	return d.refresh(ctx)
 }
 
 func (d *Directory) indexVersion() uint64 {
@@ -184,9 +195,14 @@ func (d *Directory) tryLocked(ctx context.Context, build func(x *index, b *kv.Ba
 	x.bump(b)
 	ops := append([]kv.Op(nil), b.Ops...)
 	if err := kv.Commit(ctx, d.kv, b); err != nil {
+		d.unsure.Store(true) // it may yet take effect, until another change is made in its place
 		return err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return x.apply(ops)
+	if err := x.apply(ops); err != nil {
+		return err
+	}
+	d.unsure.Store(false)
+	return nil
 }

@@ -21,7 +21,7 @@ var epoch = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 func open(t testing.TB, e kv.Engine) (*Directory, *clock) {
 	t.Helper()
 	c := &clock{now: epoch}
-	d, err := Open(t.Context(), Options{KV: e, Now: c.Now})
+	d, err := Open(t.Context(), Options{KV: e, Now: c.Now, Shared: true})
 	if err != nil {
 		t.Fatal(err)
 	}

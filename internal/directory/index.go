@@ -20,7 +20,9 @@ type index struct {
 	lists      map[string]List
 	byID       map[kv.Part]Account
 	memberOf   map[string][]string // keys of the lists that name an address
-	first      map[string]Account  // of each domain: the one with the lowest id
+	settings   map[string]*Settings
+	returnKeys []returnKey
+	first      map[string]Account // of each domain: the one with the lowest id
 }
 
 func newIndex() *index {
@@ -31,6 +33,7 @@ func newIndex() *index {
 		lists:    map[string]List{},
 		byID:     map[kv.Part]Account{},
 		memberOf: map[string][]string{},
+		settings: map[string]*Settings{},
 		first:    map[string]Account{},
 	}
 }
@@ -100,6 +103,10 @@ func (x *index) set(k, val []byte) error {
 		x.domains[name] = struct{}{}
 	case accountRow:
 		err = x.setAccount(name, val)
+	case returnKeysRow:
+		err = x.setReturnKeys(val)
+	case settingsRow:
+		err = x.setSettings(name, val)
 	case keyRowLetter:
 		err = x.setKey(name, val)
 	case listRow:
@@ -134,6 +141,8 @@ func (x *index) remove(k []byte) {
 	switch k[0] {
 	case domainRow:
 		delete(x.domains, name)
+	case settingsRow:
+		delete(x.settings, name)
 	case keyRowLetter:
 		x.removeKey(name)
 	case listRow:

@@ -94,7 +94,7 @@ func TestSigningKeys(t *testing.T) {
 func TestSigningKeysAreParsedOnce(t *testing.T) {
 	t.Parallel()
 	d, e := withKeys(t)
-	again, err := Open(t.Context(), Options{KV: e})
+	again, err := Open(t.Context(), Options{KV: e, Shared: true})
 	if err != nil {
 		t.Fatal(err)
 	}

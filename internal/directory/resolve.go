@@ -14,9 +14,23 @@ const maxDepth = 32
 // Resolved is what an address stands for after aliases, groups and
 // plus-addresses are followed (loops are cut, each result is given once).
 type Resolved struct {
-	Accounts []Account         // local people
-	Remote   []address.Address // addresses elsewhere
-	Local    bool              // the address's domain is ours
+	Accounts []Account             // local people
+	Remote   []address.Address     // addresses elsewhere
+	Local    bool                  // the address's domain is ours
+	Settings map[kv.Part]*Settings // of those of Accounts who have some; not to be changed
+}
+
+// add adds an account with what it wants.
+func (r *Resolved) add(x *index, a Account) {
+	r.Accounts = append(r.Accounts, a)
+	s := x.settings[key(a.Address)]
+	if s == nil {
+		return
+	}
+	if r.Settings == nil {
+		r.Settings = map[kv.Part]*Settings{}
+	}
+	r.Settings[a.ID] = s
 }
 
 // Resolve returns ErrNotFound for an unknown user of a local domain. A
@@ -41,7 +55,9 @@ func (x *index) resolve(a address.Address) (Resolved, error) {
 		return Resolved{Local: true}, problemf(ErrNotFound, "%s: no such user", show(a))
 	}
 	if l == nil {
-		return Resolved{Local: true, Accounts: []Account{acc}}, nil
+		r := Resolved{Local: true}
+		r.add(x, acc)
+		return r, nil
 	}
 	w := walk{x: x, lists: map[string]bool{}, accounts: map[kv.Part]bool{}, remote: map[address.Address]bool{}}
 	w.Local = true
@@ -120,7 +136,7 @@ func (w *walk) member(m address.Address, depth int) error {
 		return w.list(*l, depth+1)
 	} else if ok && !w.accounts[acc.ID] {
 		w.accounts[acc.ID] = true
-		w.Accounts = append(w.Accounts, acc)
+		w.add(w.x, acc)
 	}
 	if n := len(w.Accounts) + len(w.Remote); n > maxResults {
 		return problemf(ErrInvalid, "%s stands for more than %d addresses", show(m), maxResults)

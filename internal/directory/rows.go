@@ -17,16 +17,20 @@ import (
 const (
 	accountRow    = 'a' // + address key: accountValue
 	domainRow     = 'd' // + domain: empty
+	returnKeysRow = 'h' // []returnKey, the newest first
 	keyRowLetter  = 'k' // + domain, NUL, selector: keyValue
 	listRow       = 'l' // + address key: listValue
 	nextRow       = 'n' // next account id, 8 bytes big endian; ids are never used twice
+	settingsRow   = 'o' // + address key: settingsValue
 	credentialRow = 'p' // + address key: credentialValue
+	replyRow      = 'r' // + address key: who was answered: 8 octets of a hash, 4 of seconds, each
 	versionRow    = 'v' // number of changes so far, 8 bytes big endian
 )
 
 var (
-	nextKey    = []byte{nextRow}
-	versionKey = []byte{versionRow}
+	nextKey       = []byte{nextRow}
+	returnKeysKey = []byte{returnKeysRow}
+	versionKey    = []byte{versionRow}
 )
 
 func rowKey(row byte, name string) []byte { return append([]byte{row}, name...) }

@@ -144,13 +144,7 @@ func (d *Directory) credentials(ctx context.Context, login string) (acc Account,
 }
 
 func (d *Directory) readCredentials(ctx context.Context, k string) (row []byte, err error) {
-	err = d.kv.View(ctx, func(r kv.Reader) error {
-		val, ok, err := r.Get(kv.Directory, rowKey(credentialRow, k))
-		if ok {
-			row = append([]byte{}, val...)
-		}
-		return err
-	})
+	row, err = d.row(ctx, rowKey(credentialRow, k))
 	if err != nil {
 		return nil, fmt.Errorf("read the credentials of %s: %w", k, err)
 	}
