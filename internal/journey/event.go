@@ -53,7 +53,8 @@ type Event struct {
 	Next     time.Time  // when it is tried again
 	Policy   string     // of TLS for this attempt: "opportunistic", "mta-sts", "dane", "requiretls"
 	Verdict  string     // what trust found, in lines
-	Dialogue string     // what was said, in lines "C: ", "S: ", without texts and secrets
+	Dialogue string     // what was said, as Dialogue.Since has it
+	Link     string     // id of the message that came of it: the report, of Reported; the copy that was sent on
 }
 
 // Record takes an event; it returns at once. Whoever has nil records nothing.

@@ -360,7 +360,7 @@ func BenchmarkDotReader(b *testing.B) {
 func TestPrinterDisarmsTerminals(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	visible(&b, []byte("Th\u01b0\t\x1b[2J\u009b1m\u202ereversed\x85\x7f"))
+	b.Write(AppendVisible(nil, []byte("Th\u01b0\t\x1b[2J\u009b1m\u202ereversed\x85\x7f")))
 	if got, want := b.String(), "Th\u01b0\t\\x1b[2J\\u009b1m\\u202ereversed\\x85\\x7f"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

@@ -89,7 +89,7 @@ func (p *Printer) single(b *bytes.Buffer, s *printed, e Event) {
 		return
 	}
 	p.lead(b, s, e, prefix)
-	visible(b, e.Text)
+	b.Write(AppendVisible(b.AvailableBuffer(), e.Text))
 	b.WriteByte('\n')
 }
 
@@ -109,7 +109,7 @@ func (p *Printer) content(b *bytes.Buffer, s *printed, e Event) {
 			p.leadContent(b, s, e)
 		}
 		end := bytes.TrimRight(l, "\r\n")
-		visible(b, end)
+		b.Write(AppendVisible(b.AvailableBuffer(), end))
 		p.mid, p.last = l[len(l)-1] != '\n', e.Session
 		if !p.mid {
 			b.WriteByte('\n')
@@ -145,19 +145,34 @@ func (p *Printer) lead(b *bytes.Buffer, s *printed, e Event, prefix string) {
 	b.WriteString(prefix)
 }
 
-// visible writes text so that it cannot steer a terminal: control characters,
+// AppendVisible appends text so that it cannot steer a terminal: control characters,
 // C1 and those that turn the direction of writing included, are spelled out.
-func visible(b *bytes.Buffer, text []byte) {
+func AppendVisible(b, text []byte) []byte {
 	for len(text) > 0 {
+		if n := plain(text); n > 0 {
+			b, text = append(b, text[:n]...), text[n:]
+			continue
+		}
 		r, n := utf8.DecodeRune(text)
 		switch {
 		case r == utf8.RuneError && n == 1 && text[0] < 0xa0, r < utf8.RuneSelf && unicode.IsControl(r) && r != '\t':
-			fmt.Fprintf(b, `\x%02x`, text[0])
+			b = fmt.Appendf(b, `\x%02x`, text[0])
 		case unicode.IsControl(r) && r != '\t', unicode.Is(unicode.Bidi_Control, r):
-			fmt.Fprintf(b, `\u%04x`, r)
+			b = fmt.Appendf(b, `\u%04x`, r)
 		default:
-			b.Write(text[:n])
+			b = append(b, text[:n]...)
 		}
 		text = text[n:]
 	}
+	return b
+}
+
+// plain is how many octets of printable ASCII text begins with.
+func plain(text []byte) int {
+	for i, c := range text {
+		if c < ' ' || c > '~' {
+			return i
+		}
+	}
+	return len(text)
 }
