@@ -15,10 +15,15 @@ import (
 type Client struct {
 	Greeting Reply
 	Ext      map[string]string // EHLO keywords in upper case, with their parameters; nil before Hello
+	LMTP     bool              // the dialogue is that of RFC 2033; set before Hello
+	Sent     int               // transactions on this connection
 
-	c     *line.Conn
-	name  string // ours, as Hello said it
-	dirty bool   // a transaction is open
+	c       *line.Conn
+	name    string // ours, as Hello said it
+	scratch []byte // the command being written
+	dirty   bool   // a transaction is open, or may be
+	unheard bool   // nothing was heard since the transaction began
+	said    bool   // all of the text was sent
 }
 
 // NewClient reads the greeting; a 4xx or 5xx greeting is returned as *Reply.
@@ -64,11 +69,15 @@ func (c *Client) ask(ctx context.Context, command string) (*Reply, error) {
 	return r, nil
 }
 
-// Hello says EHLO, or HELO when that is refused.
+// Hello says EHLO, or HELO when that is refused; LHLO with LMTP.
 func (c *Client) Hello(ctx context.Context, name string) error {
 	c.name = name
-	r, err := c.ask(ctx, "EHLO "+name)
-	if r != nil && r.Code >= 500 { // RFC 5321 §3.2
+	verb := "EHLO "
+	if c.LMTP {
+		verb = "LHLO " // RFC 2033 §4.1
+	}
+	r, err := c.ask(ctx, verb+name)
+	if r != nil && r.Code >= 500 && !c.LMTP { // RFC 5321 §3.2
 		_, err = c.ask(ctx, "HELO "+name)
 		r = &Reply{}
 	}
