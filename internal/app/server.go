@@ -125,6 +125,7 @@ func (s *Server) wire() {
 	})
 	smtp := smtpserver.New(s.smtpOptions(smtpserver.Relay))
 	submission := smtpserver.New(s.smtpOptions(smtpserver.Submission))
+	lmtp := smtpserver.New(s.smtpOptions(smtpserver.LMTP))
 	pop3 := pop3server.New(pop3server.Options{
 		Hostname: s.config.Hostname, TLS: s.cert.PeopleConfig(), Auth: s.auth(), Guard: s.guard, InsecureAuth: s.insecureAuth(),
 		Mail: s.stores.Mail, Directory: s.stores.Directory, IdleTimeout: time.Duration(s.config.Limits.POP3Timeout),
@@ -141,7 +142,7 @@ func (s *Server) wire() {
 		},
 	})
 	engines := map[string]engine{
-		"smtp": smtp, "submission": submission, "submissions": submission,
+		"smtp": smtp, "lmtp": lmtp, "submission": submission, "submissions": submission,
 		"pop3": pop3, "pop3s": pop3, "imap": imap, "imaps": imap,
 	}
 	for _, p := range s.ports {
@@ -163,7 +164,7 @@ type engine interface {
 
 func (s *Server) smtpOptions(mode smtpserver.Mode) smtpserver.Options {
 	cfg := s.cert.PeopleConfig()
-	if mode == smtpserver.Relay {
+	if mode != smtpserver.Submission {
 		cfg = s.cert.Config() // a server whose certificate we do not know would break off
 	}
 	return smtpserver.Options{
@@ -171,7 +172,7 @@ func (s *Server) smtpOptions(mode smtpserver.Mode) smtpserver.Options {
 		Delivery: s.delivery, Mail: s.stores.Mail, Directory: s.stores.Directory,
 		MaxSize: int64(s.config.Limits.Message), MaxRecipients: s.config.Limits.Recipients,
 		Timeout: time.Duration(s.config.Limits.SMTPTimeout), Log: s.log,
-		Room: s.hasRoom,
+		Room: s.hasRoom, GreetDelay: time.Duration(s.config.Limits.GreetingDelay), Trusted: config.Within(s.config.Trusted.XClient),
 	}
 }
 
@@ -207,6 +208,7 @@ func (s *Server) bind() error {
 		refuse    string
 	}{
 		{"smtp", listen.SMTP, false, "421 4.7.0 " + s.config.Hostname + " too many connections, try again later"},
+		{"lmtp", listen.LMTP, false, "421 4.7.0 " + s.config.Hostname + " too many connections, try again later"},
 		{"submission", listen.Submission, false, "421 4.7.0 " + s.config.Hostname + " too many connections, try again later"},
 		{"submissions", listen.Submissions, true, ""},
 		{"pop3", listen.POP3, false, "-ERR [SYS/TEMP] too many connections, try again later"},
@@ -221,6 +223,9 @@ func (s *Server) bind() error {
 			}
 			limits := line.Limits{Connections: s.config.Limits.Connections, PerAddress: s.config.Limits.ConnectionsPerAddress}
 			bound := &line.Listener{Net: l, Limits: limits, Refuse: p.refuse, Drain: time.Duration(s.config.Limits.Drain)}
+			if len(s.config.Trusted.Proxy) > 0 {
+				bound.Proxies = config.Within(s.config.Trusted.Proxy)
+			}
 			if p.tls {
 				bound.TLS = s.cert.PeopleConfig()
 			}
@@ -231,6 +236,9 @@ func (s *Server) bind() error {
 }
 
 func listenOn(name, address string) (net.Listener, error) {
+	if config.IsSocket(address) {
+		return listenSocket(name, address)
+	}
 	l, err := net.Listen("tcp", address)
 	switch {
 	case err == nil:

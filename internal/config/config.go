@@ -31,6 +31,7 @@ type Config struct {
 	Relogin      bool     `toml:"relogin" doc:"Lets an IMAP client give up its login and log in anew on the same connection (UNAUTHENTICATE, RFC 8437). It must be false behind a proxy that checks logins and then only passes octets on."`
 	TLS          TLS      `toml:"tls" doc:"The certificate that every protocol shows."`
 	OAuth        OAuth    `toml:"oauth" doc:"Logins by OAuth 2.0 tokens (OAUTHBEARER, XOAUTH2) instead of passwords; offered when issuer is set."`
+	Trusted      Trusted  `toml:"trusted" doc:"Machines that are believed when they say whom they speak for; networks as 192.0.2.0/24 or one address."`
 	Listen       Listen   `toml:"listen" doc:"Addresses to listen on, by protocol; [] turns one off."`
 	Keep         Keep     `toml:"keep" doc:"How long what has gone can still be had."`
 	Limits       Limits   `toml:"limits" doc:"Bounds on what one message, session or address may take."`
@@ -72,11 +73,18 @@ func (o OAuth) check() error {
 type Listen struct {
 	SMTP        []string `toml:"smtp" doc:"Mail from other servers, STARTTLS."`
 	Submission  []string `toml:"submission" doc:"Mail from our people, STARTTLS and AUTH required."`
+	LMTP        []string `toml:"lmtp" doc:"Mail from another mail server of ours that has it delivered here (LMTP), to local people only: the path of a socket, which its group may use, or an address that only that server can reach."`
 	Submissions []string `toml:"submissions" doc:"The same with TLS from the first octet."`
 	POP3        []string `toml:"pop3" doc:"POP3 with STLS."`
 	POP3S       []string `toml:"pop3s" doc:"POP3 with TLS from the first octet."`
 	IMAP        []string `toml:"imap" doc:"IMAP with STARTTLS."`
 	IMAPS       []string `toml:"imaps" doc:"IMAP with TLS from the first octet."`
+}
+
+// Trusted names the peers that speak for others.
+type Trusted struct {
+	Proxy   []Network `toml:"proxy" doc:"Proxies, on every port: their connections must begin with a header of the PROXY protocol, version 1 or 2, which tells the client's address."`
+	XClient []Network `toml:"xclient" doc:"Mail proxies that may tell by XCLIENT who their client is and who has logged in."`
 }
 
 // Keep says how long what has gone can still be had.
@@ -92,6 +100,7 @@ type Limits struct {
 	Recipients            int      `toml:"recipients" doc:"Recipients of one message."`
 	Connections           int      `toml:"connections" doc:"Connections at once on one port."`
 	ConnectionsPerAddress int      `toml:"connections_per_address" doc:"Connections at once from one address on one port; 0 for no limit."`
+	GreetingDelay         Duration `toml:"greeting_delay" doc:"How long other mail servers must wait for our greeting on port 25: those that speak meanwhile are sent away. With 0s, those that spoke before it."`
 	SMTPTimeout           Duration `toml:"smtp_timeout" doc:"Longest silence of an SMTP client (RFC 5321 §4.5.3.2.7)."`
 	POP3Timeout           Duration `toml:"pop3_timeout" doc:"Longest silence of a POP3 client (RFC 1939 §3: at least 10m)."`
 	POP3LoginDelay        Duration `toml:"pop3_login_delay" doc:"Shortest time between two POP3 logins to one account (RFC 2449 §6.5), on each server; 0s for none."`
@@ -211,6 +220,9 @@ func (c *Config) Check() error {
 		return fmt.Errorf("limits.pop3_login_delay = %q: it must not be negative", c.Limits.POP3LoginDelay.String())
 	case !slices.Contains([]string{"loopback", "yes", "no"}, c.Outbound.DNSSEC):
 		return fmt.Errorf("outbound.dnssec = %q: it may be \"loopback\", \"yes\" or \"no\"", c.Outbound.DNSSEC)
+	case c.Limits.GreetingDelay < 0 || time.Duration(c.Limits.GreetingDelay) > time.Minute:
+		// RFC 5321 §4.5.3.2.1: a client waits five minutes; many wait less.
+		return fmt.Errorf("limits.greeting_delay = %q: it must be from 0s to 1m", c.Limits.GreetingDelay.String())
 	case c.Outbound.Port < 1 || c.Outbound.Port > 65535:
 		return fmt.Errorf("outbound.port = %d: a port is 1 to 65535", c.Outbound.Port)
 	}
@@ -263,10 +275,13 @@ func (l *Listen) check() error {
 		key       string
 		addresses []string
 	}{
-		{"smtp", l.SMTP}, {"submission", l.Submission}, {"submissions", l.Submissions},
+		{"smtp", l.SMTP}, {"lmtp", l.LMTP}, {"submission", l.Submission}, {"submissions", l.Submissions},
 		{"pop3", l.POP3}, {"pop3s", l.POP3S}, {"imap", l.IMAP}, {"imaps", l.IMAPS},
 	} {
 		for _, a := range p.addresses {
+			if p.key == "lmtp" && IsSocket(a) {
+				continue
+			}
 			if !isAddress(a) {
 				return fmt.Errorf("listen.%s = %q: write address:port, 192.0.2.1:25 or :25; a port is 0 to 65535", p.key, a)
 			}
@@ -274,6 +289,9 @@ func (l *Listen) check() error {
 	}
 	return nil
 }
+
+// IsSocket reports that an address to listen on is the path of a socket.
+func IsSocket(address string) bool { return strings.HasPrefix(address, "/") }
 
 func isAddress(s string) bool {
 	_, port, err := net.SplitHostPort(s)

@@ -3,6 +3,9 @@ package config
 import (
 	"fmt"
 	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -74,6 +77,34 @@ func (d Duration) String() string {
 		}
 	}
 	return v.String()
+}
+
+// Network is a range of addresses, written as 192.0.2.0/24, 2001:db8::/32, or one address.
+type Network struct{ netip.Prefix }
+
+// UnmarshalText reads a network.
+func (n *Network) UnmarshalText(text []byte) (err error) {
+	if a, plain := netip.ParseAddr(string(text)); plain == nil && a.Zone() == "" {
+		n.Prefix = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen())
+		return nil
+	}
+	n.Prefix, err = netip.ParsePrefix(string(text))
+	if err != nil || n.Addr().Is4In6() || n.Masked() != n.Prefix {
+		return fmt.Errorf("%q is not a network; write 192.0.2.0/24, 2001:db8::/32 or one address", text)
+	}
+	return nil
+}
+
+// Within returns what tells whether an address is in one of the networks.
+func Within(networks []Network) func(net.Addr) bool {
+	return func(a net.Addr) bool {
+		t, ok := a.(*net.TCPAddr)
+		if !ok {
+			return false
+		}
+		ip := t.AddrPort().Addr().Unmap().WithZone("")
+		return slices.ContainsFunc(networks, func(n Network) bool { return n.Contains(ip) })
+	}
 }
 
 // levelText checks a log level.

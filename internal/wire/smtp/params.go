@@ -130,12 +130,6 @@ func (t *Transaction) appendBy(b []byte) []byte {
 	return b
 }
 
-// maxEnvID and maxORCPT are how long values may be as they are sent (RFC 3461 §4.2, §4.4).
-const (
-	maxEnvID = 100
-	maxORCPT = 500
-)
-
 // appendReturn appends what a report is to have (RFC 3461 §4.3, §4.4).
 func (t *Transaction) appendReturn(b []byte) []byte {
 	if t.Return != "" {
