@@ -46,6 +46,7 @@ type Server struct {
 	tokens   sasl.Tokens  // nil: none are taken
 	guard    *login.Guard // of the logins of all protocols
 	stores   *Stores
+	throttle *smtpserver.Throttle // of SMTP clients
 	queue    *queue.Queue
 	delivery *delivery.Delivery
 	ports    []port
@@ -123,6 +124,7 @@ func (s *Server) wire() {
 	s.delivery = delivery.New(delivery.Options{
 		Hostname: s.config.Hostname, Directory: s.stores.Directory, Mail: s.stores.Mail, Queue: s.queue, Log: s.log,
 	})
+	s.throttle = s.newThrottle()
 	smtp := smtpserver.New(s.smtpOptions(smtpserver.Relay))
 	submission := smtpserver.New(s.smtpOptions(smtpserver.Submission))
 	lmtp := smtpserver.New(s.smtpOptions(smtpserver.LMTP))
@@ -172,8 +174,18 @@ func (s *Server) smtpOptions(mode smtpserver.Mode) smtpserver.Options {
 		Delivery: s.delivery, Mail: s.stores.Mail, Directory: s.stores.Directory,
 		MaxSize: int64(s.config.Limits.Message), MaxRecipients: s.config.Limits.Recipients,
 		Timeout: time.Duration(s.config.Limits.SMTPTimeout), Log: s.log,
-		Room: s.hasRoom, GreetDelay: time.Duration(s.config.Limits.GreetingDelay), Trusted: config.Within(s.config.Trusted.XClient),
+		Room: s.hasRoom, Throttle: s.throttle, GreetDelay: time.Duration(s.config.Limits.GreetingDelay), Trusted: config.Within(s.config.Trusted.XClient),
 	}
+}
+
+// newThrottle holds SMTP clients, on all ports together, to the limits.
+func (s *Server) newThrottle() *smtpserver.Throttle {
+	l := s.config.Limits
+	return smtpserver.NewThrottle(smtpserver.Limits{
+		Connections: l.SMTPConnections, Messages: l.SMTPMessages, Recipients: l.SMTPRecipients, Errors: l.SMTPErrors,
+		AccountMessages: l.AccountMessages, AccountRecipients: l.AccountRecipients, Tarpit: time.Duration(l.SMTPTarpit),
+		Exempt: config.Within(l.Exempt),
+	}, time.Now)
 }
 
 // hasRoom says whether a message of this size may still be begun, as far as the
@@ -221,7 +233,7 @@ func (s *Server) bind() error {
 			if err != nil {
 				return err
 			}
-			limits := line.Limits{Connections: s.config.Limits.Connections, PerAddress: s.config.Limits.ConnectionsPerAddress}
+			limits := line.Limits{Connections: s.config.Limits.Connections, PerAddress: s.config.Limits.ConnectionsPerAddress, Exempt: config.Within(s.config.Limits.Exempt)}
 			bound := &line.Listener{Net: l, Limits: limits, Refuse: p.refuse, Drain: time.Duration(s.config.Limits.Drain)}
 			if len(s.config.Trusted.Proxy) > 0 {
 				bound.Proxies = config.Within(s.config.Trusted.Proxy)

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"tem/internal/throttle"
 )
 
 // Config is everything about a server that an operator may say. People,
@@ -95,18 +97,26 @@ type Keep struct {
 
 // Limits bound what others can make the server do.
 type Limits struct {
-	Message               Size     `toml:"message" doc:"Largest message."`
-	Free                  Size     `toml:"free" doc:"Space that mail must leave free on the disk; with less, new mail is refused for now (452)."`
-	Recipients            int      `toml:"recipients" doc:"Recipients of one message."`
-	Connections           int      `toml:"connections" doc:"Connections at once on one port."`
-	ConnectionsPerAddress int      `toml:"connections_per_address" doc:"Connections at once from one address on one port; 0 for no limit."`
-	GreetingDelay         Duration `toml:"greeting_delay" doc:"How long other mail servers must wait for our greeting on port 25: those that speak meanwhile are sent away. With 0s, those that spoke before it."`
-	SMTPTimeout           Duration `toml:"smtp_timeout" doc:"Longest silence of an SMTP client (RFC 5321 §4.5.3.2.7)."`
-	POP3Timeout           Duration `toml:"pop3_timeout" doc:"Longest silence of a POP3 client (RFC 1939 §3: at least 10m)."`
-	POP3LoginDelay        Duration `toml:"pop3_login_delay" doc:"Shortest time between two POP3 logins to one account (RFC 2449 §6.5), on each server; 0s for none."`
-	IMAPTimeout           Duration `toml:"imap_timeout" doc:"Longest silence of an IMAP client (RFC 9051 §5.4: at least 30m)."`
-	IMAPMessages          int      `toml:"imap_messages" doc:"Messages that one IMAP command may work on (RFC 9738); few mail programs know of such a limit; 0 for none."`
-	Drain                 Duration `toml:"drain" doc:"How long a stopping server waits for sessions to end."`
+	Message               Size          `toml:"message" doc:"Largest message."`
+	Free                  Size          `toml:"free" doc:"Space that mail must leave free on the disk; with less, new mail is refused for now (452)."`
+	Recipients            int           `toml:"recipients" doc:"Recipients of one message."`
+	Connections           int           `toml:"connections" doc:"Connections at once on one port."`
+	ConnectionsPerAddress int           `toml:"connections_per_address" doc:"Connections at once from one address on one port; 0 for no limit."`
+	GreetingDelay         Duration      `toml:"greeting_delay" doc:"How long other mail servers must wait for our greeting on port 25: those that speak meanwhile are sent away. With 0s, those that spoke before it."`
+	Exempt                []Network     `toml:"exempt" doc:"Networks that are not held to the limits of one address or account: connections_per_address and the seven that follow."`
+	SMTPConnections       throttle.Rate `toml:"smtp_connections" doc:"How often one address may connect to SMTP: how many in what time, or \"none\" for no limit. The network around it (/24, of IPv6 /48) may eight times as often; so with the next three."`
+	SMTPMessages          throttle.Rate `toml:"smtp_messages" doc:"Messages from one address."`
+	SMTPRecipients        throttle.Rate `toml:"smtp_recipients" doc:"Recipients asked for by one address."`
+	SMTPErrors            throttle.Rate `toml:"smtp_errors" doc:"Commands of one address that are refused for good; with more, its connections are refused for a while."`
+	SMTPTarpit            Duration      `toml:"smtp_tarpit" doc:"How much longer each command takes after the third of a connection that was refused for good; up to ten times as long; 0s for no longer."`
+	AccountMessages       throttle.Rate `toml:"account_messages" doc:"Messages that one account may send: a stolen password must not make a source of junk."`
+	AccountRecipients     throttle.Rate `toml:"account_recipients" doc:"Recipients that one account may send to."`
+	SMTPTimeout           Duration      `toml:"smtp_timeout" doc:"Longest silence of an SMTP client (RFC 5321 §4.5.3.2.7)."`
+	POP3Timeout           Duration      `toml:"pop3_timeout" doc:"Longest silence of a POP3 client (RFC 1939 §3: at least 10m)."`
+	POP3LoginDelay        Duration      `toml:"pop3_login_delay" doc:"Shortest time between two POP3 logins to one account (RFC 2449 §6.5), on each server; 0s for none."`
+	IMAPTimeout           Duration      `toml:"imap_timeout" doc:"Longest silence of an IMAP client (RFC 9051 §5.4: at least 30m)."`
+	IMAPMessages          int           `toml:"imap_messages" doc:"Messages that one IMAP command may work on (RFC 9738); few mail programs know of such a limit; 0 for none."`
+	Drain                 Duration      `toml:"drain" doc:"How long a stopping server waits for sessions to end."`
 }
 
 // Outbound says how mail leaves.
@@ -136,7 +146,11 @@ func Default() Config {
 		Keep: Keep{Deleted: Duration(14 * 24 * time.Hour), Changes: Duration(30 * 24 * time.Hour)},
 		Limits: Limits{
 			Message: 50 << 20, Free: 64 << 20, Recipients: 1000,
-			Connections: 10000, ConnectionsPerAddress: 100,
+			Connections: 10000, ConnectionsPerAddress: 100, Exempt: loopback(),
+			SMTPConnections: throttle.Rate{Count: 120, Per: time.Minute}, SMTPMessages: throttle.Rate{Count: 600, Per: time.Minute},
+			SMTPRecipients: throttle.Rate{Count: 3000, Per: time.Minute}, SMTPErrors: throttle.Rate{Count: 100, Per: 10 * time.Minute},
+			SMTPTarpit:      Duration(500 * time.Millisecond),
+			AccountMessages: throttle.Rate{Count: 2000, Per: 24 * time.Hour}, AccountRecipients: throttle.Rate{Count: 10000, Per: 24 * time.Hour},
 			SMTPTimeout: Duration(5 * time.Minute), POP3Timeout: Duration(10 * time.Minute),
 			IMAPTimeout: Duration(30 * time.Minute), Drain: Duration(20 * time.Second),
 		},
@@ -216,6 +230,8 @@ func (c *Config) Check() error {
 	case c.Limits.Message <= 0 || c.Limits.Recipients < 100:
 		// RFC 5321 §4.5.3.1.8: at least 100 recipients.
 		return errors.New("limits: message must be above 0 and recipients at least 100")
+	case c.Limits.SMTPTarpit < 0 || time.Duration(c.Limits.SMTPTarpit) > 10*time.Second:
+		return fmt.Errorf("limits.smtp_tarpit = %q: it must be from 0s to 10s", c.Limits.SMTPTarpit.String())
 	case c.Limits.POP3LoginDelay < 0:
 		return fmt.Errorf("limits.pop3_login_delay = %q: it must not be negative", c.Limits.POP3LoginDelay.String())
 	case !slices.Contains([]string{"loopback", "yes", "no"}, c.Outbound.DNSSEC):

@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -101,7 +102,7 @@ func TestReferenceIsTheDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, full)
 	}
-	if c.Limits != Default().Limits || c.Outbound.Lifetime != Default().Outbound.Lifetime {
+	if !reflect.DeepEqual(c.Limits, Default().Limits) || c.Outbound.Lifetime != Default().Outbound.Lifetime {
 		t.Errorf("got %+v", c)
 	}
 }

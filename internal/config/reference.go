@@ -24,7 +24,7 @@ func writeTable(b *strings.Builder, prefix string, v reflect.Value) {
 	var tables []int
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
-		if f.Type.Kind() == reflect.Struct {
+		if _, value := v.Field(i).Interface().(fmt.Stringer); !value && f.Type.Kind() == reflect.Struct {
 			tables = append(tables, i)
 			continue
 		}

@@ -95,6 +95,11 @@ func (n *Network) UnmarshalText(text []byte) (err error) {
 	return nil
 }
 
+// loopback is this machine.
+func loopback() []Network {
+	return []Network{{netip.MustParsePrefix("127.0.0.0/8")}, {netip.MustParsePrefix("::1/128")}}
+}
+
 // Within returns what tells whether an address is in one of the networks.
 func Within(networks []Network) func(net.Addr) bool {
 	return func(a net.Addr) bool {

@@ -14,6 +14,7 @@ import (
 
 	"tem/internal/address"
 	"tem/internal/directory"
+	"tem/internal/journey"
 	"tem/internal/mail"
 	"tem/internal/message/dsn"
 	"tem/internal/queue"
@@ -57,6 +58,12 @@ type Envelope struct {
 	By         dsn.By
 	Release    time.Time // not to be sent on before; zero: at once
 	Submitter  string    // the account that logged in; "": nobody
+	// Origin is what the journey is told of the session, the message's
+	// Message-ID and what trust found; the rest is filled in by delivery.
+	Origin journey.Event
+	// Junk: it goes to the mailbox for what nobody wants, by the policy of the
+	// domain that it claims to come from, or ours.
+	Junk bool
 	// Submitted: from one of our people (may go anywhere); else only to local domains.
 	Submitted bool
 	UTF8      bool

@@ -95,6 +95,9 @@ func (c *Conn) RemoteAddr() net.Addr {
 // Session is the name of the connection in logs and traces.
 func (c *Conn) Session() string { return c.o.Session }
 
+// Tap is what sees the connection; nil: nothing does.
+func (c *Conn) Tap() Tap { return c.o.Tap }
+
 // Secret, while on, makes the tap see "‹secret n bytes›" for every line and
 // piece of data that the client side sends: for the steps of AUTH after the first.
 func (c *Conn) Secret(on bool) { c.secret = on }

@@ -17,6 +17,8 @@ import (
 type Limits struct {
 	Connections int // in all; 0: no limit
 	PerAddress  int // from one IP address (one /64 for IPv6); 0: no limit
+	// Exempt tells who is not held to PerAddress; nil: nobody.
+	Exempt func(net.Addr) bool
 }
 
 // Listener accepts connections and gives each to Handle in its own goroutine.
@@ -67,7 +69,7 @@ func (l *Listener) Run(ctx context.Context) error {
 		default:
 			return err
 		}
-		v := &visitor{Conn: nc, from: Origin(nc.RemoteAddr())}
+		v := &visitor{Conn: nc, from: l.Limits.origin(nc.RemoteAddr())}
 		if l.Proxies != nil && l.Proxies(nc.RemoteAddr()) {
 			v.proxy, v.from = true, netip.Prefix{} // who it comes from is not known yet
 		}
@@ -99,9 +101,9 @@ func (l *Listener) introduce(ctx context.Context, v *visitor) bool {
 	if v.client, v.addressed, err = readProxy(v.Conn); err != nil {
 		return false
 	}
-	from := Origin(v.RemoteAddr())
+	from := l.Limits.origin(v.RemoteAddr())
 	if v.client != nil {
-		from = Origin(v.client)
+		from = l.Limits.origin(v.client)
 	}
 	if !l.held.move(v.from, from, l.Limits) {
 		l.refuse(v.Conn)
@@ -255,6 +257,14 @@ func (h *held) remove(from netip.Prefix) {
 	if h.from[from]--; h.from[from] == 0 {
 		delete(h.from, from)
 	}
+}
+
+// origin is what a client counts for; invalid for one that is exempt.
+func (l *Limits) origin(a net.Addr) netip.Prefix {
+	if l.Exempt != nil && l.Exempt(a) {
+		return netip.Prefix{}
+	}
+	return Origin(a)
 }
 
 // Origin is the network that an address counts for: an IPv4 address, or the

@@ -43,7 +43,9 @@ func (x *session) data(ctx context.Context, _ *smtp.Command) {
 
 // open begins the text of a message.
 func (x *session) open(ctx context.Context) *intake {
-	return &intake{x: x, spool: x.o.Delivery.Spool(ctx, &x.mail.envelope)}
+	in := &intake{x: x, spool: x.o.Delivery.Spool(ctx, &x.mail.envelope)}
+	in.spool.Expect(x.mail.size)
+	return in
 }
 
 // finish accepts a text that is whole, or says why it was not taken.
@@ -58,6 +60,7 @@ func (x *session) finish(ctx context.Context, in *intake, err error) {
 
 func (x *session) accept(ctx context.Context, in *intake) {
 	id := in.spool.ID().String()
+	in.spool.Head(in.head())
 	body, err := in.spool.Finish()
 	if err != nil {
 		x.log.Error("smtp message not stored", "id", id, "err", err)
@@ -65,8 +68,11 @@ func (x *session) accept(ctx context.Context, in *intake) {
 		return
 	}
 	e := &x.mail.envelope
-	e.Skip = in.skip
+	e.Skip = int64(len(returnPath(e.ReturnPath)))
 	e.EightBit = e.EightBit || in.eightBit
+	e.Origin = x.origin()
+	e.Origin.MessageID = in.messageID
+	x.dialogue.Mark()
 	if x.o.Mode == LMTP {
 		x.deliverEach(ctx, body)
 		return
@@ -119,18 +125,19 @@ const (
 	maxReceived = 100 // RFC 5321 §6.3
 )
 
-// intake brings a message's text into a spool, behind our trace fields. The
-// header is kept back until it is whole, since what it lacks goes before it.
+// intake brings a message's text into a spool. The header is kept back until it
+// is whole, since what it lacks goes before it; our trace fields, which tell
+// what was found of the whole message, are the spool's head.
 type intake struct {
-	x        *session
-	spool    *mail.Spool
-	header   []byte
-	begun    bool // the first line is whole
-	inBody   bool
-	size     int64
-	skip     int64
-	eightBit bool
-	failed   error
+	x         *session
+	spool     *mail.Spool
+	header    []byte
+	begun     bool // the first line is whole
+	inBody    bool
+	size      int64
+	eightBit  bool
+	messageID string
+	failed    error
 }
 
 // receive reads the text to its end, whatever happens, so that the dialogue
@@ -201,7 +208,7 @@ func (in *intake) take(p []byte) error {
 	return nil
 }
 
-// begin writes the trace fields, what the header lacks, and what there is of the text.
+// begin writes what the header lacks, and what there is of the text.
 func (in *intake) begin(end int) error {
 	in.inBody = true
 	if in.x.mail.envelope.Binary && !new(lines).whole(in.header[:end]) { // a header has lines, whatever the body has
@@ -211,22 +218,28 @@ func (in *intake) begin(end int) error {
 	if h.received > maxReceived {
 		return smtp.NewReply(554, "5.4.6", "Routing loop detected: too many Received fields")
 	}
-	x := in.x
-	first := returnPath(x.mail.envelope.ReturnPath)
-	in.skip = int64(len(first))
-	trace := append([]byte(first), x.received(in.spool.ID().String())...)
-	if x.principal != "" {
-		trace = append(trace, x.missing(h, in.spool.ID().String())...)
+	in.messageID = h.messageID
+	var lacks []byte
+	if in.x.principal != "" {
+		lacks = in.x.missing(&h, in.spool.ID().String())
+		in.messageID = h.messageID
 	}
 	if h.none { // a text without any header: it must not be taken for one
-		trace = append(trace, "\r\n"...)
+		lacks = append(lacks, "\r\n"...)
 	}
-	if err := in.write(trace); err != nil {
+	if err := in.write(lacks); err != nil {
 		return err
 	}
 	err := in.write(in.header)
 	in.header = nil
 	return err
+}
+
+// head is what is put before the message: what only local delivery has
+// (delivery.Envelope.Skip), and the fields that tell of its way here.
+func (in *intake) head() []byte {
+	x := in.x
+	return append([]byte(returnPath(x.mail.envelope.ReturnPath)), x.received(in.spool.ID().String())...)
 }
 
 func (in *intake) write(p []byte) error {

@@ -26,11 +26,15 @@ func (x *session) from(ctx context.Context, c *smtp.Command) {
 		return
 	}
 	if err := x.mayUse(ctx, c.Path); err != nil {
-		x.refuse(err)
+		x.deny(err, c.Path)
+		return
+	}
+	if r := x.o.Throttle.message(x); r != nil {
+		x.deny(r, c.Path)
 		return
 	}
 	if !x.o.Room(t.size) {
-		x.send(noRoom())
+		x.deny(noRoom(), c.Path)
 		return
 	}
 	x.mail = t
@@ -111,10 +115,16 @@ func (x *session) to(ctx context.Context, c *smtp.Command) {
 		x.refuse(err)
 		return
 	}
-	status := x.o.Delivery.Check(ctx, &x.mail.envelope, rcpt, x.mail.size)
-	if status.OK() {
-		x.mail.add(rcpt, want.wish)
+	if r := x.o.Throttle.recipient(x); r != nil {
+		x.deny(r, x.mail.envelope.ReturnPath, rcpt)
+		return
 	}
+	status := x.o.Delivery.Check(ctx, &x.mail.envelope, rcpt, x.mail.size)
+	if !status.OK() {
+		x.deny(smtp.StatusReply(status), x.mail.envelope.ReturnPath, rcpt)
+		return
+	}
+	x.mail.add(rcpt, want.wish)
 	x.send(smtp.StatusReply(status))
 }
 

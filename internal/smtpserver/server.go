@@ -19,6 +19,7 @@ import (
 
 	"tem/internal/delivery"
 	"tem/internal/directory"
+	"tem/internal/journey"
 	"tem/internal/line"
 	"tem/internal/login"
 	"tem/internal/mail"
@@ -60,6 +61,11 @@ type Options struct {
 	GreetDelay time.Duration
 	// Trusted tells which peers may say by XCLIENT whom they speak for; nil: none.
 	Trusted func(peer net.Addr) bool
+
+	// Throttle says who does too much; nil: nobody.
+	Throttle *Throttle
+	// Record tells the journey of what was refused; nil: nobody.
+	Record journey.Record
 
 	// Room says whether the disk can take so many octets more; nil: always.
 	Room func(octets int64) bool
@@ -122,6 +128,7 @@ func (s *Server) Refuse() string {
 // Handle runs one session.
 func (s *Server) Handle(ctx context.Context, c *line.Conn) {
 	x := &session{Server: s, c: c}
+	x.dialogue, _ = c.Tap().(*journey.Dialogue)
 	x.meet(c.RemoteAddr())
 	defer func() {
 		if p := recover(); p != nil {

@@ -11,6 +11,7 @@ import (
 
 	"tem/internal/address"
 	"tem/internal/delivery"
+	"tem/internal/journey"
 	"tem/internal/line"
 	"tem/internal/login"
 	"tem/internal/wire/smtp"
@@ -29,6 +30,7 @@ type session struct {
 	user      address.Address
 	principal string // who logged in; "": nobody
 	mail      *transaction
+	dialogue  *journey.Dialogue // what was said since the last message; nil: nobody wants to know
 
 	errors    int // 5xx replies
 	authFails int
@@ -91,6 +93,7 @@ func (x *session) run(ctx context.Context) {
 			x.ended = x.ended || isVerb(l, "BDAT") // and who knows how many octets behind it
 			continue
 		}
+		x.linger(ctx)
 		x.command(ctx, l)
 		if x.errors >= x.o.MaxErrors && !x.ended {
 			x.bye("4.7.0", "too many errors")
@@ -109,6 +112,11 @@ func (x *session) greet(ctx context.Context) bool {
 	if x.o.Mode == Relay && x.early(ctx) {
 		x.log.Info("smtp client spoke before the greeting")
 		x.reply(554, "5.5.1", x.o.Hostname+" You spoke before the greeting")
+		return false
+	}
+	if r := x.o.Throttle.connection(x); r != nil {
+		x.log.Info("smtp client has to wait", "reply", r.Error())
+		x.send(r)
 		return false
 	}
 	x.hail()
@@ -180,6 +188,7 @@ func (x *session) reply(code int, enhanced string, lines ...string) {
 func (x *session) send(r *smtp.Reply) {
 	if r.Code >= 500 {
 		x.errors++
+		x.o.Throttle.failed(x)
 	}
 	x.say(r)
 }

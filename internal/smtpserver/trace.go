@@ -56,9 +56,10 @@ func (x *session) protocol() string {
 
 // header is what begin has to know of a header.
 type header struct {
-	none                  bool // the text begins with something else
-	received              int
-	date, messageID, from bool
+	none       bool // the text begins with something else
+	received   int
+	date, from bool
+	messageID  string // "": there is none
 }
 
 // headerEnd is where the header of text ends, after its empty line; -1: not
@@ -105,7 +106,7 @@ func scan(text []byte) (h header) {
 		case "date":
 			h.date = true
 		case "message-id":
-			h.messageID = true
+			h.messageID = value(l)
 		case "from":
 			h.from = true
 		}
@@ -113,17 +114,23 @@ func scan(text []byte) (h header) {
 	return h
 }
 
+// value is what a field's first line has behind its name.
+func value(l []byte) string {
+	_, v, _ := bytes.Cut(l, []byte(":"))
+	return string(bytes.TrimSpace(v[:min(len(v), 1000)]))
+}
+
 // missing is what a submitted message should have had (RFC 6409 §8.1, §8.2, §8.3).
-func (x *session) missing(h header, id string) string {
-	var b strings.Builder
-	if !h.messageID {
-		fmt.Fprintf(&b, "Message-ID: <%s@%s>\r\n", id, x.o.Hostname)
+func (x *session) missing(h *header, id string) (b []byte) {
+	if h.messageID == "" {
+		h.messageID = "<" + id + "@" + x.o.Hostname + ">"
+		b = fmt.Appendf(b, "Message-ID: %s\r\n", h.messageID)
 	}
 	if !h.date {
-		fmt.Fprintf(&b, "Date: %s\r\n", x.date())
+		b = fmt.Appendf(b, "Date: %s\r\n", x.date())
 	}
 	if !h.from {
-		fmt.Fprintf(&b, "From: <%s>\r\n", x.user)
+		b = fmt.Appendf(b, "From: <%s>\r\n", x.user)
 	}
-	return b.String()
+	return b
 }
