@@ -116,7 +116,7 @@ func Localserve(ctx context.Context, o LabOptions, ready func(Lab) error) error 
 	return runAll(ctx, servers, func() error { return announce(o.Dir, lab, ready) })
 }
 
-// labZone has the records by which the towns find each other.
+// labZone has the records by which the towns find and believe each other.
 func labZone() []string {
 	var records []string
 	for _, t := range towns {
@@ -125,6 +125,9 @@ func labZone() []string {
 			t.domain+". 300 IN MX 10 "+host+".",
 			host+". 300 IN A 127.0.0.1",
 			t.domain+`. 300 IN TXT "v=spf1 mx -all"`,
+			host+`. 300 IN TXT "v=spf1 a -all"`,
+			"_dmarc."+t.domain+`. 300 IN TXT "v=DMARC1; p=reject"`,
+			"1.0.0.127.in-addr.arpa. 300 IN PTR "+host+".",
 		)
 	}
 	return records

@@ -102,6 +102,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	s.wire()
 	s.service = &control.Service{
 		Directory: s.stores.Directory, Mail: s.stores.Mail, Queue: s.queue, Places: s.stores.Places, Reload: s.Reload, Log: s.log,
+		Site: siteOf(s.config, &s.cert),
 	}
 	s.door, err = control.Listen(ctx, s.config.Data, s.service)
 	return err

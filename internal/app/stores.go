@@ -100,7 +100,11 @@ func Service(ctx context.Context, file, data string) (*control.Service, func() e
 		return nil, nil, err
 	}
 	q := queue.New(queue.Options{KV: s.KV, Mail: s.Mail, Log: log, Now: time.Now})
-	return &control.Service{Directory: s.Directory, Mail: s.Mail, Queue: q, Places: s.Places}, s.Close, nil
+	service := &control.Service{Directory: s.Directory, Mail: s.Mail, Queue: q, Places: s.Places}
+	if c.Hostname != "" {
+		service.Site = siteOf(c, nil)
+	}
+	return service, s.Close, nil
 }
 
 // configOf is the configuration that the flags of an administrator's verb name.

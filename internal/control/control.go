@@ -19,6 +19,7 @@ import (
 
 	"tem/internal/address"
 	"tem/internal/directory"
+	"tem/internal/dnsplan"
 	"tem/internal/mail"
 	"tem/internal/queue"
 )
@@ -30,8 +31,10 @@ type Service struct {
 	Mail      *mail.Store
 	Queue     *queue.Queue
 	Places    Places
-	Reload    func(ctx context.Context) error // nil: there is no server to reload
-	Log       *slog.Logger                    // of what is asked through the socket, without its arguments; nil: none
+	Reload    func(ctx context.Context) error                                 // nil: there is no server to reload
+	Site      func(ctx context.Context) (dnsplan.Site, error)                 // what others see of the server; nil: its configuration is not known
+	Keys      func(ctx context.Context, domain string) ([]dnsplan.Key, error) // the DKIM keys that a domain publishes; nil: none
+	Log       *slog.Logger                                                    // of what is asked through the socket, without its arguments; nil: none
 }
 
 // Kind sorts errors so that they survive the socket.
@@ -112,6 +115,7 @@ func verbs() map[string]handler {
 		"queue.show":       verb((*Service).ShowQueue),
 		"queue.retry":      verb((*Service).RetryQueue),
 		"queue.drop":       verb((*Service).DropQueue),
+		"dns.records":      verb((*Service).PlanDNS),
 		"store.info":       verb((*Service).StoreInfo),
 		"store.check":      longVerb((*Service).CheckStore),
 		"reload":           verb((*Service).ReloadServer),

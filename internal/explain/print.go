@@ -11,8 +11,8 @@ import (
 // ErrUnknown: nothing that was asked is a code.
 var ErrUnknown = errors.New(`no code in that: try 550, 5.7.1, "421 4.3.2", "-ERR [IN-USE]" or "NO [OVERQUOTA]"`)
 
-// in is the text in one language.
-func (t Text) in(lang string) string {
+// In is the text in one language: vi, or English.
+func (t Text) In(lang string) string {
 	if lang == "vi" {
 		return t.VI
 	}
@@ -32,7 +32,7 @@ func (e Note) Only(lang string) Note {
 }
 
 // Short is the entry in one line of one language.
-func (e Note) Short(lang string) string { return e.Code + ": " + e.Meaning.in(lang) }
+func (e Note) Short(lang string) string { return e.Code + ": " + e.Meaning.In(lang) }
 
 var (
 	labelEnglish  = Text{"English", "English"}
@@ -66,32 +66,32 @@ func (e Note) Print(w io.Writer, lang string) error {
 
 // heading is "550  permanent failure · SMTP · RFC 5321 §4.2.3".
 func (e Note) heading(b *strings.Builder, lang string) {
-	parts := []string{e.Class.Text().in(lang), e.Protocol, e.Reference}
+	parts := []string{e.Class.Text().In(lang), e.Protocol, e.Reference}
 	if e.Today != "" {
-		parts = append(parts, labelHistoric.in(lang))
+		parts = append(parts, labelHistoric.In(lang))
 	}
 	if !e.Known {
-		parts = append(parts, labelUnknown.in(lang))
+		parts = append(parts, labelUnknown.In(lang))
 	}
 	fmt.Fprintf(b, "%s  %s\n", e.Code, strings.Join(parts, " · "))
 }
 
 // block is everything that is said in one language.
 func (e Note) block(b *strings.Builder, lang, indent string) {
-	wrap(b, indent, indent, e.Meaning.in(lang))
+	wrap(b, indent, indent, e.Meaning.In(lang))
 	row := func(label Text, text string) {
 		if text != "" {
-			lead := indent + pad(label.in(lang), 12)
+			lead := indent + pad(label.In(lang), 12)
 			wrap(b, lead, strings.Repeat(" ", utf8.RuneCountInString(lead)), text)
 		}
 	}
 	var where []string
 	for _, word := range e.Raised {
-		where = append(where, stage(word).in(lang))
+		where = append(where, stage(word).In(lang))
 	}
 	row(labelRaised, strings.Join(where, ", "))
-	row(labelTurn, e.Turn.Text().in(lang))
-	row(labelNext, e.Next.in(lang))
+	row(labelTurn, e.Turn.Text().In(lang))
+	row(labelNext, e.Next.In(lang))
 	row(labelToday, e.Today)
 }
 

@@ -1,0 +1,120 @@
+package dnsplan
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"tem/internal/explain"
+)
+
+const (
+	recordTTL    = 3600 // seconds
+	maxString    = 255  // octets of one string of a TXT record (RFC 1035 §3.3)
+	commentWidth = 78
+)
+
+// WriteZone writes the plan as lines of a zone file (RFC 1035 §5), each after a
+// comment that says why. What does not belong into the domain's zone is a
+// comment as a whole.
+func (p Plan) WriteZone(w io.Writer, lang string) error {
+	var b strings.Builder
+	var last explain.Text
+	for _, r := range p.Records {
+		if r.Why != last {
+			b.WriteByte('\n')
+			comment(&b, r.note().In(lang))
+			last = r.Why
+		}
+		if r.Move != DNSProvider {
+			b.WriteString("; ")
+		}
+		fmt.Fprintf(&b, "%s. %d IN %s %s\n", r.Name, recordTTL, r.Type, r.zoneData())
+	}
+	if len(p.Site.Addresses) == 0 {
+		b.WriteByte('\n')
+		comment(&b, say(
+			"This machine has no public address of its own: add A and AAAA records of %s and PTR records, or give --address.",
+			"Máy này không có địa chỉ công cộng: hãy thêm bản ghi A và AAAA của %s cùng bản ghi PTR, hoặc dùng --address.", p.Site.Hostname).In(lang))
+	}
+	b.WriteByte('\n')
+	comment(&b, say("The MTA-STS policy, to be had at https://mta-sts.%s/.well-known/mta-sts.txt:",
+		"Chính sách MTA-STS, phải tải được tại https://mta-sts.%s/.well-known/mta-sts.txt:", p.Domain).In(lang))
+	for line := range strings.Lines(p.Policy) {
+		b.WriteString(";   " + strings.TrimRight(line, "\r\n") + "\n")
+	}
+	_, err := io.WriteString(w, strings.TrimPrefix(b.String(), "\n"))
+	return err
+}
+
+// note is why, and who else has to act than who edits the zone.
+func (r Record) note() explain.Text {
+	why := r.Why
+	if r.Optional {
+		why = explain.Text{EN: "(Optional.) " + why.EN, VI: "(Không bắt buộc.) " + why.VI}
+	}
+	if r.Move == DNSProvider {
+		return why
+	}
+	return explain.Text{EN: why.EN + " To be set by: " + r.Move.Text().EN + ".", VI: why.VI + " Người đặt: " + r.Move.Text().VI + "."}
+}
+
+// zoneData is the record's data as a zone file has it.
+func (r Record) zoneData() string {
+	if r.Type != "TXT" {
+		return r.Data
+	}
+	return quoteText(r.Data)
+}
+
+// quoteText writes a text as quoted strings of what one can hold.
+func quoteText(text string) string {
+	var parts []string
+	for len(text) > maxString {
+		parts = append(parts, quote(text[:maxString]))
+		text = text[maxString:]
+	}
+	return strings.Join(append(parts, quote(text)), " ")
+}
+
+func quote(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			b.WriteString(`\` + string(c))
+		case c < ' ' || c > '~':
+			fmt.Fprintf(&b, `\%03d`, c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// comment writes text in comment lines.
+func comment(b *strings.Builder, text string) { wrap(b, "; ", text) }
+
+// wrap writes text in lines that begin with indent.
+func wrap(b *strings.Builder, indent, text string) {
+	at := 0
+	for _, word := range strings.Fields(text) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case at == 0:
+			b.WriteString(indent)
+		case at+1+n > commentWidth:
+			b.WriteString("\n" + indent)
+			at = 0
+		default:
+			b.WriteByte(' ')
+			at++
+		}
+		b.WriteString(word)
+		at += n
+	}
+	b.WriteByte('\n')
+}
