@@ -24,6 +24,7 @@ type commands struct {
 	AdminCommands
 	Mail    MailCommand    `cmd:"" help:"Read and write mail: the user agent, for any provider."`
 	Trace   TraceCommand   `cmd:"" help:"Speak SMTP, POP3 or IMAP by hand and see every line."`
+	DKIM    DKIMCommand    `cmd:"" name:"dkim" help:"Sign messages by hand (DKIM)."`
 	Explain ExplainCommand `cmd:"" help:"Tell what a reply code means, in English and Vietnamese."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tem/internal/dns"
+	"tem/internal/trust/dkim"
+)
+
+// TestDKIMSign: what the command prints verifies.
+func TestDKIMSign(t *testing.T) {
+	t.Parallel()
+	signer, err := dkim.GenerateKey("ed25519")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := dkim.MarshalKey(signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "key.pem")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	record, err := dkim.Record(signer.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := dns.Serve("127.0.0.1:0", `s1._domainkey.hanoi.example. TXT "`+record+`"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	verifier := dkim.NewVerifier(dns.NewResolver(server.Address()), dkim.Options{})
+	for _, c := range []struct {
+		in   string
+		args []string
+		note string
+	}{
+		{"From: an@hanoi.example\n\nhello\n", nil, "CRLF"},
+		{"From: an@hanoi.example\r\n\r\nhello\r\n", nil, ""},
+		{"From: an@hanoi.example\n\nhello\n", []string{"--json"}, ""},
+	} {
+		var out, errOut bytes.Buffer
+		args := append([]string{"dkim", "sign", "-", "--domain", "hanoi.example", "--selector", "s1", "--key", file}, c.args...)
+		if code := run(t.Context(), args, strings.NewReader(c.in), &out, &errOut); code != 0 || !strings.Contains(errOut.String(), c.note) || (c.note == "") != (errOut.Len() == 0) {
+			t.Fatalf("exit code %d: %s", code, errOut.String())
+		}
+		message := out.String()
+		if c.args != nil {
+			var s signed
+			if err := json.Unmarshal(out.Bytes(), &s); err != nil || s.Record != record || s.CRLF {
+				t.Fatalf("%v %+v", err, s)
+			}
+			message = s.Message
+		}
+		v := verifier.Verify(t.Context())
+		v.Write([]byte(message))
+		if r := v.Results(t.Context()); len(r) != 1 || r[0].Status != dkim.Pass {
+			t.Errorf("%q: %v", message, r)
+		}
+	}
+}
+
+func TestDKIMSignMistakes(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]int{
+		"dkim sign - --domain hanoi.example --selector s1 --key /nowhere": exitUsage,
+		"dkim sign -": exitUsage,
+	} {
+		var out, errOut bytes.Buffer
+		if code := run(t.Context(), strings.Fields(args), strings.NewReader(""), &out, &errOut); code != want || out.Len() > 0 {
+			t.Errorf("%s: exit code %d, %s", args, code, errOut.String())
+		}
+	}
+}
