@@ -1,0 +1,134 @@
+package dmarc
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// Policy is what a domain's owner asks for messages that fail.
+type Policy string
+
+const (
+	PolicyNone Policy = "none"
+	Quarantine Policy = "quarantine"
+	Reject     Policy = "reject"
+)
+
+// Record is a policy record (RFC 9989 §4.7).
+type Record struct {
+	P, SP, NP  Policy   // SP and NP are "" where they are not given
+	StrictDKIM bool     // adkim=s
+	StrictSPF  bool     // aspf=s
+	RUA, RUF   []string // URIs for reports
+	FO         string   // when failure reports are wanted; "0" by default
+	PSD        byte     // 'y', 'n' or 'u'
+	Testing    bool     // t=y
+	Text       string   // as it is published
+}
+
+// maxURIs bounds the addresses that one record can name.
+const maxURIs = 20
+
+// isRecord reports that a TXT record is a DMARC record: v=DMARC1 comes first and in this case (RFC 9989 §4.7).
+func isRecord(txt string) bool {
+	first, _, _ := strings.Cut(txt, ";")
+	name, value, ok := strings.Cut(first, "=")
+	return ok && strings.EqualFold(strings.TrimSpace(name), "v") && strings.TrimSpace(value) == "DMARC1"
+}
+
+// errNoPolicy: the record asks for something that does not exist.
+var errNoPolicy = errors.New("not a policy")
+
+// Parse reads a record. Unknown tags (pct, rf and ri of old among them) and
+// values that can't be read are passed over (RFC 9989 §4.7), save a policy
+// that is none: with an address for reports the record then counts as p=none,
+// without it is of no use, which is the error (RFC 9989 §4.10.1).
+func Parse(txt string) (*Record, error) {
+	if !isRecord(txt) {
+		return nil, errors.New("it does not begin with v=DMARC1")
+	}
+	r := &Record{P: PolicyNone, FO: "0", PSD: 'u', Text: txt}
+	var bad error
+	seen := map[string]bool{"v": true}
+	for part := range strings.SplitSeq(txt, ";") {
+		name, value, ok := strings.Cut(part, "=")
+		name, value = strings.ToLower(strings.TrimSpace(name)), strings.TrimSpace(value)
+		if !ok || seen[name] {
+			continue
+		}
+		seen[name] = true
+		if err := r.set(name, value); err != nil && bad == nil {
+			bad = err
+		}
+	}
+	switch {
+	case bad == nil:
+		return r, nil
+	case len(r.RUA) > 0:
+		r.P, r.SP, r.NP = PolicyNone, "", ""
+		return r, nil
+	}
+	return nil, bad
+}
+
+// set takes one tag.
+func (r *Record) set(name, value string) error {
+	switch name {
+	case "p":
+		return setPolicy(&r.P, name, value)
+	case "sp":
+		return setPolicy(&r.SP, name, value)
+	case "np":
+		return setPolicy(&r.NP, name, value)
+	case "adkim":
+		r.StrictDKIM = strings.EqualFold(value, "s")
+	case "aspf":
+		r.StrictSPF = strings.EqualFold(value, "s")
+	case "rua":
+		r.RUA = uris(value)
+	case "ruf":
+		r.RUF = uris(value)
+	case "fo":
+		r.FO = options(value)
+	case "t":
+		r.Testing = strings.EqualFold(value, "y")
+	case "psd":
+		if v := strings.ToLower(value); v == "y" || v == "n" {
+			r.PSD = v[0]
+		}
+	}
+	return nil
+}
+
+func setPolicy(p *Policy, name, value string) error {
+	switch v := Policy(strings.ToLower(value)); v {
+	case PolicyNone, Quarantine, Reject:
+		*p = v
+		return nil
+	}
+	return fmt.Errorf("%s=%q: %w: it may be none, quarantine or reject", name, value, errNoPolicy)
+}
+
+// uris reads a list of addresses; a size limit behind "!" is of old and left out (RFC 9990).
+func uris(value string) (list []string) {
+	for s := range strings.SplitSeq(value, ",") {
+		s, _, _ = strings.Cut(strings.TrimSpace(s), "!")
+		u, err := url.Parse(s)
+		if err == nil && u.Scheme != "" && len(list) < maxURIs && (u.Scheme != "mailto" || strings.Contains(u.Opaque, "@")) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// options reads fo, "0" if it is not well formed.
+func options(value string) string {
+	for o := range strings.SplitSeq(strings.ToLower(value), ":") {
+		if o = strings.TrimSpace(o); o != "0" && o != "1" && o != "d" && o != "s" {
+			return "0"
+		}
+	}
+	return strings.ToLower(strings.ReplaceAll(value, " ", ""))
+}
