@@ -1,0 +1,185 @@
+package trust
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+
+	"tem/internal/address"
+	"tem/internal/trust/arc"
+	"tem/internal/trust/dkim"
+	"tem/internal/trust/dmarc"
+	"tem/internal/trust/dnsbl"
+	"tem/internal/trust/iprev"
+	"tem/internal/trust/spf"
+)
+
+// Client is who sends.
+type Client struct {
+	Addr    netip.Addr
+	Hello   string // what it called itself
+	Trusted bool   // it logged in, or is known otherwise: nothing is judged
+}
+
+// Visit is one client's connection, after its greeting. It is for many
+// messages, one after the other.
+type Visit struct {
+	judge  *Judge
+	client Client
+	iprev  *task[iprev.Result]
+	hello  *task[spf.Outcome]
+	lists  *task[[]dnsbl.Result]
+}
+
+// Visit begins the checks of the client.
+func (j *Judge) Visit(ctx context.Context, c Client) *Visit {
+	c.Trusted = c.Trusted || j.trusts(c.Addr)
+	v := &Visit{judge: j, client: c}
+	if c.Trusted {
+		return v
+	}
+	v.iprev = begin(ctx, j.options.Timeout, func(ctx context.Context) iprev.Result {
+		return iprev.Check(ctx, j.resolver, c.Addr)
+	})
+	v.hello = begin(ctx, j.options.Timeout, func(ctx context.Context) spf.Outcome {
+		return spf.CheckHello(ctx, j.resolver, v.query(""))
+	})
+	if len(j.zones) > 0 {
+		v.lists = begin(ctx, j.options.Timeout, func(ctx context.Context) []dnsbl.Result {
+			return dnsbl.Check(ctx, j.resolver, j.zones, c.Addr)
+		})
+	}
+	return v
+}
+
+func (v *Visit) query(path string) spf.Query {
+	o := &v.judge.options
+	return spf.Query{IP: v.client.Addr, Hello: v.client.Hello, Sender: path, Receiver: o.Hostname, Now: o.Now(), Detail: o.Detail}
+}
+
+// Exam is the examination of one message. It is for one goroutine.
+type Exam struct {
+	visit   *Visit
+	path    string
+	message *dkim.Message
+	dkim    *dkim.Verification
+	chain   *arc.Chain
+	spf     *task[spf.Outcome] // nil for the null path: it is that of the greeting
+	policy  *task[*dmarc.Discovery]
+	author  *dmarc.Result // instead of policy: there is no one author domain
+	verdict *Verdict
+}
+
+// From begins a message with its return path, local@domain or "" for the null
+// path. The message is then written to the Exam, exactly as it came.
+func (v *Visit) From(ctx context.Context, returnPath string) *Exam {
+	e := &Exam{visit: v, path: returnPath}
+	if v.client.Trusted {
+		return e
+	}
+	j := v.judge
+	if returnPath != "" {
+		e.spf = begin(ctx, j.options.Timeout, func(ctx context.Context) spf.Outcome {
+			return spf.Check(ctx, j.resolver, v.query(returnPath))
+		})
+	}
+	e.message = dkim.NewMessage()
+	e.dkim = j.verifier.Watch(ctx, e.message)
+	e.chain = arc.Watch(ctx, j.verifier, e.message, arc.Options{})
+	e.message.Watch(func(*dkim.Message) { e.begin(ctx) })
+	return e
+}
+
+// Write takes a piece of the message. It takes everything and never fails.
+func (e *Exam) Write(p []byte) (int, error) {
+	if e.message == nil {
+		return len(p), nil
+	}
+	return e.message.Write(p)
+}
+
+// begin looks for the author's policy once the header is there.
+func (e *Exam) begin(ctx context.Context) {
+	var fields []string
+	header, _ := e.message.Header() // what can't be read has no From
+	for _, f := range header {
+		if f.Is("From") {
+			fields = append(fields, strings.TrimSpace(string(f.Value())))
+		}
+	}
+	domain, author := dmarc.Author(fields)
+	if e.author = author; author != nil {
+		return
+	}
+	j := e.visit.judge
+	e.policy = begin(ctx, j.options.Timeout, func(ctx context.Context) *dmarc.Discovery {
+		return dmarc.Discover(ctx, j.resolver, domain)
+	})
+}
+
+// Verdict ends the message and waits for all that was begun, at most as long as ctx lets it.
+func (e *Exam) Verdict(ctx context.Context) *Verdict {
+	if e.verdict != nil {
+		return e.verdict
+	}
+	v := &Verdict{Client: e.visit.client, ReturnPath: e.path}
+	e.verdict = v
+	if e.visit.client.Trusted {
+		return v
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.visit.judge.options.Timeout)
+	defer cancel()
+	e.message.Close()
+	e.collect(ctx, v)
+	e.judge(ctx, v)
+	v.decide(&e.visit.judge.options)
+	return v
+}
+
+// collect waits for the results of the checks.
+func (e *Exam) collect(ctx context.Context, v *Verdict) {
+	const late = "there was no answer in time"
+	c := e.visit.client
+	v.IPRev = e.visit.iprev.wait(ctx, iprev.Result{Value: iprev.TempError, Addr: c.Addr, Reason: late})
+	v.Hello = e.visit.hello.wait(ctx, spf.Outcome{Identity: "helo", Domain: c.Hello, IP: c.Addr, Result: spf.TempError, Reason: late})
+	v.SPF = v.Hello
+	if e.spf != nil {
+		domain := e.path[strings.LastIndexByte(e.path, '@')+1:]
+		v.SPF = e.spf.wait(ctx, spf.Outcome{Identity: "mailfrom", Sender: e.path, Domain: domain, IP: c.Addr, Result: spf.TempError, Reason: late})
+	}
+	if e.visit.lists != nil {
+		v.Lists = e.visit.lists.wait(ctx, nil)
+	}
+	v.DKIM = e.dkim.Results(ctx)
+	v.ARC = e.chain.Result(ctx)
+}
+
+// judge comes to the DMARC result.
+func (e *Exam) judge(ctx context.Context, v *Verdict) {
+	if e.author != nil {
+		v.DMARC = e.author
+		return
+	}
+	d := e.policy.wait(ctx, nil)
+	if d == nil {
+		v.DMARC = &dmarc.Result{Value: dmarc.TempError, Apply: dmarc.PolicyNone, Reason: "the author's policy was not found in time"}
+		return
+	}
+	v.DMARC = d.Evaluate(ctx, e.visit.judge.resolver, v.identifiers())
+}
+
+// identifiers are what SPF and DKIM verified, or could not verify for now.
+func (v *Verdict) identifiers() []dmarc.Identifier {
+	ids := make([]dmarc.Identifier, 0, 1+len(v.DKIM))
+	if domain, err := address.Domain(v.SPF.Domain); err == nil {
+		ids = append(ids, dmarc.Identifier{Method: "spf", Domain: domain, Pass: v.SPF.Result == spf.Pass, Temporary: v.SPF.Result == spf.TempError})
+	}
+	for i := range v.DKIM {
+		r := &v.DKIM[i]
+		if r.Domain != "" {
+			// RFC 6376 §3.6.1: a key in testing (t=y) is as good as none.
+			ids = append(ids, dmarc.Identifier{Method: "dkim", Domain: r.Domain, Pass: r.Status == dkim.Pass && !r.Testing, Temporary: r.Status == dkim.TempError})
+		}
+	}
+	return ids
+}
