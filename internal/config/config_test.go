@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -54,6 +55,9 @@ func TestMistakesAreNamed(t *testing.T) {
 		"level":         {six + "[log]\nlevel = \"loud\"\n", "it may be debug"},
 		"insecure auth": {strings.Replace(six, "\n", "\ninsecure_auth = \"yes\"\n", 1), "insecure_auth"},
 		"kind":          {"data = 5\n", "tem.toml:1:8: data can't be a value of the kind integer"},
+		"network":       {six + "[trusted]\nproxy = [\"10.0.0.1/8\"]\n", "is not a network"},
+		"lmtp":          {six + "[listen]\nlmtp = [\"run/lmtp\"]\n", "listen.lmtp"},
+		"greeting":      {six + "[limits]\ngreeting_delay = \"2m\"\n", "limits.greeting_delay"},
 		"workers":       {six + "[outbound]\nworkers = 0\n", "outbound.workers = 0: it must be at least 1"},
 		"dnssec":        {six + "[outbound]\ndnssec = \"maybe\"\n", "outbound.dnssec = \"maybe\""},
 		"connections":   {six + "[limits]\nconnections = -1\n", "limits.connections = -1"},
@@ -133,5 +137,26 @@ func TestValues(t *testing.T) {
 		if err := d.UnmarshalText([]byte(text)); err != nil || time.Duration(d) != want {
 			t.Errorf("%s: %v, %v", text, d, err)
 		}
+	}
+}
+
+func TestWithin(t *testing.T) {
+	t.Parallel()
+	c, err := load(t, six+"[listen]\nlmtp = [\"/run/tem/lmtp\", \"127.0.0.1:24\"]\n[trusted]\nxclient = [\"10.0.0.0/8\", \"2001:db8::1\"]\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	is := Within(c.Trusted.XClient)
+	for a, want := range map[string]bool{"10.1.2.3:25": true, "[::ffff:10.1.2.3]:25": true, "[2001:db8::1]:1": true, "[2001:db8::2]:1": false, "192.0.2.1:25": false} {
+		addr, err := net.ResolveTCPAddr("tcp", a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if is(addr) != want {
+			t.Errorf("%s: %v", a, !want)
+		}
+	}
+	if is(&net.UnixAddr{Name: "10.1.2.3"}) {
+		t.Error("a socket is no network")
 	}
 }
