@@ -1,18 +1,16 @@
 package transport
 
 import (
-	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"slices"
 	"strings"
 	"time"
 
-	"tem/internal/line"
+	"tem/internal/blob"
+	"tem/internal/journey"
 	"tem/internal/message/dsn"
 	"tem/internal/queue"
 	"tem/internal/wire/smtp"
@@ -23,127 +21,149 @@ const (
 	quitTimeout    = 5 * time.Second // for the answer to QUIT, when all is said already
 	maxText        = 500             // octets of a reply that are kept
 	maxRecipients  = 100             // in one transaction: what every server takes (RFC 5321 §4.5.3.1.8)
+	slowest        = 1 << 10         // octets a second below which a server is given up
 )
 
-// try sends a job to one peer. Without statuses the peer took no transaction
-// up, for the reason given, and the next one should be tried.
-func (r *Remote) try(ctx context.Context, p peer, j *queue.Job, to []queue.Recipient) ([]dsn.Status, dsn.Status) {
-	c, err := r.open(ctx, p, j)
-	if err != nil {
-		return nil, failure(err, p)
-	}
-	statuses, err := r.send(ctx, c, p, j, to)
-	if err != nil {
-		c.Close()
-		return statuses, dsn.Status{}
-	}
-	ctx, cancel := context.WithTimeout(ctx, quitTimeout)
-	defer cancel()
-	if err := c.Quit(ctx); err != nil {
-		r.Log.Debug("no goodbye", "id", j.ID, "remote", p.name, "err", err)
-	}
-	return statuses, dsn.Status{}
+// attempt is one call of Deliver.
+type attempt struct {
+	*Remote
+	job      *queue.Job
+	to       []queue.Recipient
+	statuses []dsn.Status      // of to, once a server has taken the transaction up
+	said     *journey.Dialogue // with the present peer
+	tls      string            // spoken with it
+	loose    *bool             // the message says that its TLS is optional; nil: not looked
 }
 
-// open connects and says hello, over TLS if the peer offers it. The
-// certificate is not looked at: without a policy of the domain, unverified TLS
-// is still better than none (RFC 7435 §3), and so is mail in clear than none.
-func (r *Remote) open(ctx context.Context, p peer, j *queue.Job) (*smtp.Client, error) {
-	c, err := r.hello(ctx, p, j)
-	if err != nil {
-		return nil, err
+// try sends the job to one peer. Not taken: the peer took no transaction up,
+// for the reason given, and the next one should be tried.
+func (a *attempt) try(ctx context.Context, p peer, n need) (taken bool, status dsn.Status) {
+	began := time.Now()
+	a.tls = ""
+	if a.said = nil; a.Record != nil {
+		a.said = journey.Listen(nil)
 	}
-	if _, offered := c.Ext["STARTTLS"]; !offered {
-		return c, nil
+	taken, status = a.deliver(ctx, p, n)
+	if !taken && n.must && status.Code == codeInsecure && a.lenient(ctx) {
+		n = need{policy: opportunistic, report: n.report}
+		taken, status = a.deliver(ctx, p, n)
 	}
-	err = c.StartTLS(ctx, &tls.Config{
-		ServerName:         p.name,
-		InsecureSkipVerify: true,
-		MinVersion:         tls.VersionTLS10, // the alternative is not TLS 1.3 but clear text
-	})
-	if refused := (*smtp.Reply)(nil); err == nil || errors.As(err, &refused) && c.Conn().TLS() == nil && refused.Code != 421 {
-		return c, nil
+	if taken {
+		status = a.worst()
 	}
-	c.Close()
-	r.Log.Info("TLS failed, going on in clear", "id", j.ID, "remote", p.name, "err", err)
-	return r.hello(ctx, p, j)
+	a.record(p.String(), n.policy, began, status)
+	return taken, status
 }
 
-// hello connects to a peer, hears its greeting and says EHLO.
-func (r *Remote) hello(ctx context.Context, p peer, j *queue.Job) (*smtp.Client, error) {
-	timeout := cmp.Or(r.Timeout, 5*time.Minute) // RFC 5321 §4.5.3.2
-	dialer := net.Dialer{Timeout: min(timeout, connectTimeout)}
-	nc, err := dialer.DialContext(ctx, "tcp", p.address)
+// deliver does as many transactions, on as many connections, as the number of recipients asks for.
+func (a *attempt) deliver(ctx context.Context, p peer, n need) (taken bool, status dsn.Status) {
+	body, err := a.Mail.OpenBody(ctx, a.job.Body)
 	if err != nil {
-		return nil, err
-	}
-	conn := line.NewConn(nc, line.Client, line.Options{
-		Tap: r.Tap, Session: j.ID, ReadTimeout: timeout, WriteTimeout: timeout,
-	})
-	c, err := smtp.NewClient(ctx, conn)
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	if err := c.Hello(ctx, r.Hostname); err != nil {
-		c.Close()
-		return nil, err
-	}
-	return c, nil
-}
-
-// send does as many transactions as the number of recipients asks for. There
-// is one status for each recipient even when err says that the connection is lost.
-func (r *Remote) send(ctx context.Context, c *smtp.Client, p peer, j *queue.Job, to []queue.Recipient) ([]dsn.Status, error) {
-	body, err := r.Mail.OpenBody(ctx, j.Body)
-	if err != nil {
-		r.Log.Error("queued message can't be read", "id", j.ID, "err", err)
-		return slices.Repeat([]dsn.Status{{Code: dsn.Code{4, 3, 0}, Text: "message can't be read now"}}, len(to)), nil
+		a.Log.Error("queued message can't be read", "id", a.job.ID, "err", err)
+		a.settle(a.everybody(), dsn.Status{Code: dsn.Code{4, 3, 0}, Text: "message can't be read now"})
+		return true, dsn.Status{}
 	}
 	defer body.Close()
-	statuses := make([]dsn.Status, 0, len(to))
-	for part := range slices.Chunk(to, maxRecipients) {
-		if err != nil {
-			statuses = append(statuses, slices.Repeat([]dsn.Status{failure(err, p)}, len(part))...)
-			continue
+	var c *conn
+	fresh := false
+	for left := a.everybody(); len(left) > 0; {
+		if c == nil {
+			if c, err = a.connect(ctx, p, n, fresh); err != nil {
+				a.settle(left, failure(err, p))
+				return len(left) < len(a.to), failure(err, p)
+			}
 		}
-		content := io.NewSectionReader(body, j.Skip, body.Size()-j.Skip)
-		var replies []*smtp.Reply
-		replies, err = c.Send(ctx, transaction(j, part, content))
-		statuses = append(statuses, outcome(replies, err, p, len(part))...)
+		part := left[:min(len(left), c.most())]
+		again, err := a.transact(ctx, c, p, body, part)
+		switch {
+		case err != nil && c.reused && c.Untaken() && !fresh:
+			c.Close() // it had ended while it was idle
+			c, fresh = nil, true
+			continue
+		case err != nil:
+			c.Close()
+			a.settle(left[len(part):], failure(err, p))
+			return true, dsn.Status{}
+		}
+		left = append(again, left[len(part):]...)
+		if c.full() {
+			a.pool.put(c)
+			c = nil
+		}
 	}
-	return statuses, err
+	if c != nil {
+		a.pool.put(c)
+	}
+	return true, dsn.Status{}
 }
 
+// everybody are the indexes of all recipients.
+func (a *attempt) everybody() []int {
+	all := make([]int, len(a.to))
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+func (a *attempt) settle(who []int, s dsn.Status) {
+	for _, i := range who {
+		a.statuses[i] = s
+	}
+}
+
+// transact does one transaction for some recipients and returns those that the
+// server wants in another one (RFC 5321 §4.5.3.1.10). There is a status for
+// each even when err says that the connection is lost.
+func (a *attempt) transact(ctx context.Context, c *conn, p peer, body blob.Reader, who []int) (again []int, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, 4*a.patience()+time.Duration(a.job.Size/slowest)*time.Second, errSlow)
+	defer cancel()
+	t := a.transaction(who, io.NewSectionReader(body, a.job.Skip, body.Size()-a.job.Skip))
+	t.RequireTLS = a.required() || a.job.RequireTLS && c.offers("REQUIRETLS") // RFC 8689 §5: a report where it can
+	replies, err := c.Send(ctx, t)
+	took := false
+	for n, i := range who {
+		a.statuses[i] = failure(err, p)
+		if n < len(replies) && replies[n] != nil {
+			a.statuses[i] = settled(replies[n].Status(p.name))
+		}
+		took = took || a.statuses[i].OK()
+	}
+	for _, i := range who {
+		if s := &a.statuses[i]; took && err == nil && (s.Reply == 452 || s.Code == tooMany) {
+			again = append(again, i)
+		}
+	}
+	return again, err
+}
+
+// tooMany recipients in one transaction (RFC 3463 §3.6).
+var tooMany = dsn.Code{4, 5, 3}
+
 // transaction is what the client is to send; it refuses by itself what the
-// server's extensions show that it can't take (SMTPUTF8, SIZE).
+// server's extensions show that it can't take.
 //
 // DEVIATES(RFC 6152 §3): 8-bit content goes as it is to a server that does not
 // offer 8BITMIME. Those left let it through, and converting would break
 // signatures, while returning the message helps nobody.
-func transaction(j *queue.Job, to []queue.Recipient, content io.Reader) smtp.Transaction {
+func (a *attempt) transaction(who []int, content *io.SectionReader) smtp.Transaction {
+	j := a.job
 	t := smtp.Transaction{
-		From: j.ReturnPath, Size: j.Size, UTF8: j.UTF8, EightBit: j.EightBit,
-		To: make([]string, len(to)), Content: content,
+		From: j.ReturnPath, Size: content.Size(), UTF8: j.UTF8, EightBit: j.EightBit, Binary: j.Binary,
+		Priority: j.Priority, By: j.By, EnvID: j.EnvID, Return: j.Return,
+		To: make([]string, len(who)), Content: content,
 	}
-	for i := range to {
-		t.To[i] = to[i].Address
+	for n, i := range who {
+		t.To[n] = a.to[i].Address
+		if a.to[i].Notify == 0 && a.to[i].ORCPT == "" {
+			continue
+		}
+		if t.Wishes == nil {
+			t.Wishes = make([]smtp.Wish, len(who))
+		}
+		t.Wishes[n] = smtp.Wish{Notify: a.to[i].Notify, ORCPT: a.to[i].ORCPT}
 	}
 	return t
-}
-
-// outcome turns the replies of a transaction into n statuses; what is not
-// known because the connection broke is temporary.
-func outcome(replies []*smtp.Reply, err error, p peer, n int) []dsn.Status {
-	statuses := make([]dsn.Status, n)
-	for i := range statuses {
-		if i < len(replies) && replies[i] != nil {
-			statuses[i] = settled(replies[i].Status(p.name))
-		} else {
-			statuses[i] = failure(err, p)
-		}
-	}
-	return statuses
 }
 
 // settled bounds what a server says, and corrects what older ones say for "too
@@ -159,10 +179,18 @@ func settled(s dsn.Status) dsn.Status {
 }
 
 // failure is the status of a peer that said no to the dialogue as a whole, or
-// that could not be reached (4.4.1), or whose connection broke (4.4.2; RFC 3463 §3.5).
+// must not be used, or could not be reached (4.4.1), or whose connection broke
+// (4.4.2; RFC 3463 §3.5).
 func failure(err error, p peer) dsn.Status {
 	if reply := (*smtp.Reply)(nil); errors.As(err, &reply) {
-		return settled(reply.Status(p.name))
+		s := settled(reply.Status(p.name))
+		if p.relay != nil && s.Permanent() { // a relay that turns us away says nothing of the message
+			s.Code[0] = 4
+		}
+		return s
+	}
+	if lack := (*insecure)(nil); errors.As(err, &lack) {
+		return dsn.Status{Code: lack.code, Text: lack.text, Remote: p.name}
 	}
 	status := dsn.Status{Code: dsn.Code{4, 4, 2}, Text: fmt.Sprintf("connection with %s [%s] dropped", p.name, p.address), Remote: p.name}
 	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "dial" {

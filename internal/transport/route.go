@@ -14,12 +14,50 @@ import (
 
 	"tem/internal/dns"
 	"tem/internal/message/dsn"
+	"tem/internal/queue"
+	"tem/internal/transport/sts"
 )
 
 // peer is one address of one host.
 type peer struct {
 	name    string // of the host, as MX has it
-	address string // host:port to connect to
+	address string // host:port to connect to, or the path of a socket
+	relay   *Relay // nil: a mail exchanger
+}
+
+func (p *peer) String() string { return p.name + " [" + p.address + "]" }
+
+// way is where the mail of one domain goes.
+type way struct {
+	domain  string   // that policies are asked of; "" for none
+	hosts   []string // in the order to try them
+	secure  bool     // the DNS vouches for them (DNSSEC)
+	relay   *Relay   // nil: they are mail exchangers
+	policy  *sts.Policy
+	trouble error // with what the domain publishes of MTA-STS
+}
+
+// way is the way for a job: an administrator's choice, that of the
+// configuration, or the domain's mail exchangers.
+func (r *Remote) way(ctx context.Context, j *queue.Job, to []queue.Recipient) (way, dsn.Status) {
+	relay, err := r.relayOf(j)
+	if err != nil {
+		return way{}, dsn.Status{Code: dsn.Code{4, 3, 5}, Text: err.Error()}
+	}
+	if relay != nil {
+		return way{hosts: []string{relay.host()}, relay: relay}, dsn.Status{}
+	}
+	hosts, status := r.route(ctx, j.Domain)
+	w := way{hosts: hosts}
+	if len(hosts) == 0 || strings.HasPrefix(j.Domain, "[") {
+		return w, status
+	}
+	w.domain = strings.ToLower(j.Domain)
+	w.secure, _ = r.Resolver.Authenticated(ctx, dns.KindMX, j.Domain) // an error of what was just answered: not known to be
+	if r.Policies != nil {
+		w.policy, w.trouble = r.Policies.Find(ctx, w.domain)
+	}
+	return w, dsn.Status{}
 }
 
 // route returns the hosts that take mail for a domain, in the order to try
@@ -65,26 +103,61 @@ func (r *Remote) order(found []dns.MX) []string {
 }
 
 // peers returns the addresses of a host or why there are none.
-func (r *Remote) peers(ctx context.Context, host string) ([]peer, dsn.Status) {
+func (r *Remote) peers(ctx context.Context, w way, host string) ([]peer, dsn.Status) {
+	if w.relay != nil && w.relay.network() == "unix" {
+		return []peer{{host, host, w.relay}}, dsn.Status{}
+	}
 	addrs, err := r.addresses(ctx, host)
 	switch {
+	case errors.Is(err, dns.ErrNotFound) && w.relay != nil: // no fault of the recipient's
+		return nil, dsn.Status{Code: dsn.Code{4, 4, 3}, Text: "relay " + host + " not found: no such name or no address"}
 	case errors.Is(err, dns.ErrNotFound):
 		return nil, dsn.Status{Code: dsn.Code{5, 1, 2}, Text: "host " + host + " not found: no such domain or no address"}
 	case err != nil:
 		return nil, dnsTrouble(err)
 	}
-	port := strconv.Itoa(cmp.Or(r.Ports[host], r.Port, 25))
+	port := cmp.Or(r.Ports[host], r.Port, 25)
+	if w.relay != nil {
+		port = w.relay.port()
+	}
 	list := make([]peer, len(addrs))
-	for i, a := range addrs {
-		list[i] = peer{host, net.JoinHostPort(a.String(), port)}
+	for i, a := range alternate(addrs) {
+		list[i] = peer{host, net.JoinHostPort(a.String(), strconv.Itoa(port)), w.relay}
 	}
 	return list, dsn.Status{}
 }
 
-// addresses looks a host up, or reads an address literal (RFC 5321 §4.1.3).
+// alternate puts one IPv6 address before each IPv4 address while there are
+// both, so that a network where one of them leads nowhere costs one time-out (RFC 6724 §6, RFC 8305 §4).
+func alternate(addrs []netip.Addr) []netip.Addr {
+	var four, six []netip.Addr
+	for _, a := range addrs {
+		if a.Is4() {
+			four = append(four, a)
+		} else {
+			six = append(six, a)
+		}
+	}
+	mixed := make([]netip.Addr, 0, len(addrs))
+	for i := range max(len(four), len(six)) {
+		if i < len(six) {
+			mixed = append(mixed, six[i])
+		}
+		if i < len(four) {
+			mixed = append(mixed, four[i])
+		}
+	}
+	return mixed
+}
+
+// addresses looks a host up, or reads an address: a literal (RFC 5321 §4.1.3),
+// or a bare one that the configuration names.
 func (r *Remote) addresses(ctx context.Context, host string) ([]netip.Addr, error) {
 	literal, ok := strings.CutPrefix(host, "[")
 	if !ok {
+		if a, err := netip.ParseAddr(host); err == nil {
+			return []netip.Addr{a}, nil
+		}
 		return r.Resolver.Addresses(ctx, host)
 	}
 	literal = strings.TrimSuffix(literal, "]")

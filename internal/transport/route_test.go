@@ -74,16 +74,16 @@ func TestPeers(t *testing.T) {
 	r.Port = 2525
 	r.Ports = map[string]int{"b.two.example": 26}
 	for _, c := range []struct{ host, want, code string }{
-		{"a.two.example", "[{a.two.example 127.0.0.1:2525}]", "0.0.0"},
-		{"b.two.example", "[{b.two.example 127.0.0.1:26}]", "0.0.0"},
+		{"a.two.example", "[{a.two.example 127.0.0.1:2525 <nil>}]", "0.0.0"},
+		{"b.two.example", "[{b.two.example 127.0.0.1:26 <nil>}]", "0.0.0"},
 		{"text.example", "[]", "5.1.2"},
 		{"no.example", "[]", "5.1.2"},
-		{"[192.0.2.1]", "[{[192.0.2.1] 192.0.2.1:2525}]", "0.0.0"},
-		{"[ipv6:2001:db8::1]", "[{[ipv6:2001:db8::1] [2001:db8::1]:2525}]", "0.0.0"},
+		{"[192.0.2.1]", "[{[192.0.2.1] 192.0.2.1:2525 <nil>}]", "0.0.0"},
+		{"[ipv6:2001:db8::1]", "[{[ipv6:2001:db8::1] [2001:db8::1]:2525 <nil>}]", "0.0.0"},
 		{"[IPv6:]", "[]", "5.1.2"},
 		{"[", "[]", "5.1.2"},
 	} {
-		peers, status := r.peers(t.Context(), c.host)
+		peers, status := r.peers(t.Context(), way{}, c.host)
 		if fmt.Sprint(peers) != c.want || status.Code.String() != c.code {
 			t.Errorf("%s: %v, %s; want %s, %s", c.host, peers, status, c.want, c.code)
 		}

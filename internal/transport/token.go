@@ -1,0 +1,141 @@
+package transport
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Token gets access tokens with a refresh token (RFC 6749 §6), and keeps each
+// until shortly before it ends.
+type Token struct {
+	URL         string // of the provider's token endpoint
+	ClientID    string
+	SecretFile  string // "": the client has none
+	RefreshFile string // written anew when the provider changes the token
+	Client      *http.Client
+
+	mu    sync.Mutex
+	value string
+	until time.Time
+}
+
+const (
+	tokenTimeout = 30 * time.Second
+	tokenMargin  = time.Minute      // before its end, in which a token is not begun with
+	tokenLife    = 10 * time.Minute // of one whose end is not told
+	maxAnswer    = 64 << 10
+)
+
+// Get returns a token that is good for now.
+func (t *Token) Get(ctx context.Context) (string, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.value != "" && time.Now().Before(t.until) {
+		return t.value, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
+	defer cancel()
+	form, err := t.form()
+	if err != nil {
+		return "", err
+	}
+	a, err := t.ask(ctx, form)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", t.URL, err)
+	}
+	if a.Refresh != "" && a.Refresh != form.Get("refresh_token") {
+		if err := t.keep(a.Refresh); err != nil {
+			return "", err
+		}
+	}
+	life := tokenLife
+	if a.Expires > 0 {
+		life = time.Duration(min(a.Expires, 1<<24)) * time.Second
+	}
+	t.value, t.until = a.Access, time.Now().Add(life-tokenMargin)
+	return t.value, nil
+}
+
+// Forget drops a token that a server refused.
+func (t *Token) Forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.value = ""
+}
+
+// form is what the provider is asked with.
+func (t *Token) form() (url.Values, error) {
+	refresh, err := ReadSecret(t.RefreshFile)
+	if err != nil {
+		return nil, err
+	}
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}, "client_id": {t.ClientID}}
+	if t.SecretFile != "" {
+		secret, err := ReadSecret(t.SecretFile)
+		if err != nil {
+			return nil, err
+		}
+		form.Set("client_secret", secret)
+	}
+	return form, nil
+}
+
+// answer is a provider's (RFC 6749 §5.1, §5.2).
+type answer struct {
+	Access  string `json:"access_token"`
+	Expires int64  `json:"expires_in"`
+	Refresh string `json:"refresh_token"`
+	Error   string `json:"error"`
+	Why     string `json:"error_description"`
+}
+
+func (t *Token) ask(ctx context.Context, form url.Values) (a answer, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.URL, strings.NewReader(form.Encode()))
+	if err != nil {
+		return a, err
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	client := t.Client
+	if client == nil {
+		client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	}
+	reply, err := client.Do(request)
+	if err != nil {
+		return a, errors.Unwrap(err) // without what a URL may hold
+	}
+	defer reply.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(reply.Body, maxAnswer))
+	if err != nil {
+		return a, err
+	}
+	bad := json.Unmarshal(text, &a)
+	switch {
+	case a.Error != "":
+		return a, fmt.Errorf("no token: %.100q %.300q", a.Error, a.Why)
+	case reply.StatusCode != http.StatusOK || bad != nil || a.Access == "":
+		return a, fmt.Errorf("no token: the answer is %s", reply.Status)
+	}
+	return a, nil
+}
+
+// keep writes a new refresh token down: the old one may be void.
+func (t *Token) keep(refresh string) error {
+	temporary := t.RefreshFile + ".new"
+	err := os.WriteFile(temporary, []byte(refresh+"\n"), 0o600)
+	if err == nil {
+		err = os.Rename(temporary, t.RefreshFile)
+	}
+	if err != nil {
+		return fmt.Errorf("keep the new refresh token: %w", err)
+	}
+	return nil
+}
