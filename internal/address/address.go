@@ -20,6 +20,10 @@ import (
 const (
 	maxLocal  = 64
 	maxDomain = 255
+	// MaxReturnLocal is how long a local part may be that carries another
+	// address, as return paths of forwarded mail do (SRS0=…, SRS1=…).
+	// DEVIATES(RFC 5321 §4.5.3.1.1): which asks not to rely on a limit.
+	MaxReturnLocal = 192
 )
 
 // Address is a mailbox: local part (unquoted, as given) and domain (lower
@@ -40,8 +44,8 @@ func Parse(s string) (Address, error) {
 	if err != nil {
 		return Address{}, err
 	}
-	if len(local) > maxLocal {
-		return Address{}, fmt.Errorf("the part before @ is longer than %d octets", maxLocal)
+	if len(local) > longest(local) {
+		return Address{}, fmt.Errorf("the part before @ is longer than %d octets", longest(local))
 	}
 	if !strings.HasPrefix(rest, "@") {
 		return Address{}, errors.New("the address has no @")
@@ -51,6 +55,14 @@ func Parse(s string) (Address, error) {
 		return Address{}, err
 	}
 	return Address{local, domain}, nil
+}
+
+// longest is how long such a local part may be.
+func longest(local string) int {
+	if rest, ok := cutPrefixFold(local, "SRS"); ok && len(rest) > 2 && (rest[0] == '0' || rest[0] == '1') && strings.IndexByte("=+-", rest[1]) >= 0 {
+		return MaxReturnLocal
+	}
+	return maxLocal
 }
 
 // parseLocal returns the local part without its quotes, and what follows it.

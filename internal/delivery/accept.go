@@ -9,7 +9,9 @@ import (
 	"tem/internal/directory"
 	"tem/internal/kv"
 	"tem/internal/mail"
+	"tem/internal/message"
 	"tem/internal/message/dsn"
+	"tem/internal/queue"
 )
 
 // maxHops is how many servers a message may have come through (RFC 5321 §6.3).
@@ -30,20 +32,23 @@ func (d *Delivery) Accept(ctx context.Context, e *Envelope, body *mail.Body) dsn
 // nil, and what was planned, if it came to that. Nothing was written unless the
 // status is OK and there is no error.
 func (d *Delivery) accept(ctx context.Context, e *Envelope, body *mail.Body, also func(*kv.Batch)) (*plan, dsn.Status, error) {
-	if n, err := hops(ctx, body); err != nil {
+	header, err := headerOf(ctx, body)
+	if err != nil {
 		return nil, dsn.Status{}, err
-	} else if n > maxHops {
+	}
+	if countField(header, "Received:") > maxHops {
 		d.logRefused(e, body, looping)
 		return nil, looping, nil
 	}
-	p, err := d.plan(ctx, e)
+	p, err := d.plan(ctx, e, header)
 	if err != nil {
 		return nil, dsn.Status{}, err
 	}
 	for !p.empty() {
-		queued, err := d.commit(ctx, e, body, p, also)
+		jobs, err := d.commit(ctx, e, body, p, also)
 		if err == nil {
-			d.logAccepted(e, body, p, queued)
+			d.logAccepted(e, body, header, p, jobs)
+			d.answerAll(ctx, e, header, p)
 			return p, dsn.Status{Reply: 250, Code: dsn.Code{2, 0, 0}, Text: "queued as " + body.ID.String()}, nil
 		}
 		if !p.dropFull(err, body.Size) {
@@ -54,8 +59,8 @@ func (d *Delivery) accept(ctx context.Context, e *Envelope, body *mail.Body, als
 	return p, p.refusal(), nil
 }
 
-// commit writes a plan and returns the number of queue rows.
-func (d *Delivery) commit(ctx context.Context, e *Envelope, body *mail.Body, p *plan, also func(*kv.Batch)) (int, error) {
+// commit writes a plan and returns its queue rows.
+func (d *Delivery) commit(ctx context.Context, e *Envelope, body *mail.Body, p *plan, also func(*kv.Batch)) ([]*queue.Job, error) {
 	jobs := p.jobs(e, body)
 	_, err := d.o.Mail.Deliver(ctx, body, p.targets(), func(b *kv.Batch) {
 		for _, j := range jobs {
@@ -66,12 +71,12 @@ func (d *Delivery) commit(ctx context.Context, e *Envelope, body *mail.Body, p *
 		}
 	})
 	if err != nil {
-		return 0, fmt.Errorf("store message: %w", err)
+		return nil, fmt.Errorf("store message: %w", err)
 	}
 	if len(jobs) > 0 {
 		d.o.Queue.Wake()
 	}
-	return len(jobs), nil
+	return jobs, nil
 }
 
 // dropFull takes the account that err says is over its quota out of the plan;
@@ -90,9 +95,10 @@ func (p *plan) dropFull(err error, size int64) bool {
 }
 
 // logAccepted writes the mail log's line about a message that is ours now.
-func (d *Delivery) logAccepted(e *Envelope, body *mail.Body, p *plan, queued int) {
+func (d *Delivery) logAccepted(e *Envelope, body *mail.Body, h message.Header, p *plan, jobs []*queue.Job) {
+	d.recordAccepted(e, body, h, p, jobs)
 	d.o.Log.Info("accepted", "id", body.ID, "from", e.ReturnPath.String(), "to", len(e.Recipients),
-		"size", body.Size, "placed", len(p.local), "queued", queued)
+		"size", body.Size, "placed", len(p.local), "queued", len(jobs))
 	for _, r := range p.refused {
 		d.o.Log.Info("refused", "id", body.ID, "from", e.ReturnPath.String(), "to", r.Address, "reply", r.Status.String())
 	}
@@ -101,6 +107,7 @@ func (d *Delivery) logAccepted(e *Envelope, body *mail.Body, p *plan, queued int
 func (d *Delivery) logRefused(e *Envelope, body *mail.Body, why dsn.Status) {
 	d.o.Log.Info("refused", "id", body.ID, "from", e.ReturnPath.String(), "to", len(e.Recipients),
 		"size", body.Size, "reply", why.String())
+	d.recordRefused(e, body, e.Recipients, why)
 }
 
 // domainOf is what follows the last @ of an address.

@@ -43,6 +43,14 @@ func (d *Delivery) Check(ctx context.Context, e *Envelope, rcpt address.Address,
 		return status
 	}
 	for _, a := range found.Accounts {
+		s := found.Settings[a.ID]
+		if s != nil && s.Blocked.Refuse && s.Blocked.Has(e.ReturnPath) {
+			status = notWanted
+			continue
+		}
+		if forwardsAway(s) {
+			return accepted
+		}
 		quotas, err := d.o.Mail.Account(a.ID).Quotas(ctx)
 		if err != nil {
 			return d.trouble(fmt.Errorf("quota of %s: %w", a.Address, err))
@@ -58,6 +66,11 @@ func (d *Delivery) Check(ctx context.Context, e *Envelope, rcpt address.Address,
 // resolve finds out who a recipient is, and refuses one that nobody can be
 // found for. Of the accounts it leaves out those that are disabled.
 func (d *Delivery) resolve(ctx context.Context, e *Envelope, rcpt address.Address) (directory.Resolved, dsn.Status, error) {
+	if back, err := d.isReturn(ctx, rcpt); err != nil {
+		return directory.Resolved{}, dsn.Status{}, fmt.Errorf("resolve %s: %w", rcpt, err)
+	} else if back {
+		return d.resolveReturn(ctx, e, rcpt)
+	}
 	found, err := d.o.Directory.Resolve(ctx, rcpt)
 	switch {
 	case errors.Is(err, directory.ErrNotFound):

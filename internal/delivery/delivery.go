@@ -28,6 +28,7 @@ type Options struct {
 	Queue     *queue.Queue
 	Log       *slog.Logger // the mail log: one line per accept
 	Now       func() time.Time
+	Record    journey.Record // nil: nobody writes down what became of messages
 }
 
 // Delivery is safe for concurrent use.
@@ -68,6 +69,8 @@ type Envelope struct {
 	Submitted bool
 	UTF8      bool
 	EightBit  bool
+	Junk      bool   // found to be unwanted: it goes to the mailbox for that, and nowhere else
+	SPF       string // what the check of the return path said: "pass", "none", …; "": there was none
 	// Skip: octets of the body that belong to local delivery only (the Return-Path line).
 	Skip int64
 	// Near: an account that it goes to, as Check found; 0: none that is known.

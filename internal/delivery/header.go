@@ -8,21 +8,21 @@ import (
 
 	"tem/internal/blob"
 	"tem/internal/mail"
+	"tem/internal/message"
 )
 
 // headerRoom is how much of a header block is read: for counting hops, and to
 // be quoted in a report.
 const headerRoom = 64 << 10
 
-// hops counts the Received fields of a message (RFC 5321 §6.3).
-func hops(ctx context.Context, body *mail.Body) (int, error) {
+// headerOf returns the header of a message, with our lines before it.
+func headerOf(ctx context.Context, body *mail.Body) (message.Header, error) {
 	r, err := body.Open(ctx)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer r.Close()
-	header, err := readHeader(r, 0)
-	return countField(header, "Received:"), err
+	return readHeader(r, 0)
 }
 
 // countField counts the lines of a header block that start with name, in any case.

@@ -9,6 +9,7 @@ import (
 	"tem/internal/directory"
 	"tem/internal/kv"
 	"tem/internal/mail"
+	"tem/internal/message"
 	"tem/internal/message/dsn"
 	"tem/internal/queue"
 )
@@ -16,8 +17,9 @@ import (
 // plan is where one message goes: each account once, each remote address once.
 type plan struct {
 	local   []local
-	remote  []queue.Recipient
-	refused []queue.Recipient
+	remote  []outgoing
+	refused []refusal
+	replies []answer
 	seen    map[string]bool // keys of remote, and ids of local
 
 	leads map[string][]string   // by the key of a recipient: those of seen that it stands for
@@ -28,11 +30,23 @@ type plan struct {
 type local struct {
 	account directory.Account
 	rcpt    address.Address
+	junk    bool
+	mailbox string // "": INBOX
 }
 
+// outgoing is an address elsewhere, and the return path with which the message goes there.
+type outgoing struct {
+	queue.Recipient
+	path address.Address
+}
+
+// refusal is a recipient who gets nothing, with the status that says why.
+type refusal = queue.Recipient
+
 // plan resolves the recipients of an envelope.
-func (d *Delivery) plan(ctx context.Context, e *Envelope) (*plan, error) {
+func (d *Delivery) plan(ctx context.Context, e *Envelope, header message.Header) (*plan, error) {
 	p := &plan{seen: make(map[string]bool, len(e.Recipients)), leads: make(map[string][]string, len(e.Recipients)), lost: map[string]dsn.Status{}}
+	r := &route{plan: p, d: d, e: e, header: header, landed: make(map[kv.Part]bool, len(e.Recipients))}
 	for _, rcpt := range e.Recipients {
 		found, status, err := d.resolve(ctx, e, rcpt)
 		if err != nil {
@@ -42,16 +56,12 @@ func (d *Delivery) plan(ctx context.Context, e *Envelope) (*plan, error) {
 			p.refuse(rcpt, "", status)
 			continue
 		}
-		for _, a := range found.Accounts {
-			if p.first(rcpt, fmt.Sprint(a.ID)) {
-				p.local = append(p.local, local{a, rcpt})
-			}
+		if err := r.recipient(ctx, rcpt, found); err != nil {
+			return nil, err
 		}
-		for _, a := range found.Remote {
-			if p.first(rcpt, a.Key()) {
-				p.remote = append(p.remote, queue.Recipient{Address: a.String(), Original: original(rcpt, a)})
-			}
-		}
+	}
+	if err := d.placeJunk(ctx, p); err != nil {
+		return nil, err
 	}
 	return p, nil
 }
@@ -73,7 +83,7 @@ func (p *plan) first(rcpt address.Address, key string) bool {
 }
 
 func (p *plan) refuse(a address.Address, original string, status dsn.Status) {
-	p.refused = append(p.refused, queue.Recipient{Address: a.String(), Original: original, Status: status, Done: true})
+	p.refused = append(p.refused, refusal{Address: a.String(), Original: original, Status: status, Done: true})
 }
 
 // refuseAccount takes an account out of the plan; false if it isn't in there.
@@ -98,41 +108,43 @@ func (p *plan) refusal() dsn.Status {
 	if len(p.refused) == 0 {
 		return dsn.Status{Reply: 554, Code: dsn.Code{5, 5, 1}, Text: "No valid recipients"}
 	}
-	i := max(0, slices.IndexFunc(p.refused, func(r queue.Recipient) bool { return r.Status.Temporary() }))
+	i := max(0, slices.IndexFunc(p.refused, func(r refusal) bool { return r.Status.Temporary() }))
 	return p.refused[i].Status
 }
 
 func (p *plan) targets() []mail.Target {
 	list := make([]mail.Target, len(p.local))
 	for i, l := range p.local {
-		list[i].Account = l.account.ID
+		list[i].Account, list[i].Mailbox = l.account.ID, l.mailbox
 	}
 	return list
 }
 
-// jobs are the queue rows of the plan: one for each domain, and one that has
-// the refused recipients reported to the sender, if there is one.
+// jobs are the queue rows of the plan: one for each domain and return path,
+// and one that has the refused recipients reported to the sender, if there is one.
 func (p *plan) jobs(e *Envelope, body *mail.Body) []*queue.Job {
 	var jobs []*queue.Job
-	byDomain := make(map[string]*queue.Job)
-	add := func(domain string, r queue.Recipient) {
-		j := byDomain[domain]
+	type way struct{ domain, path string }
+	byWay := make(map[way]*queue.Job)
+	add := func(domain string, path address.Address, r queue.Recipient) {
+		w := way{domain, path.String()}
+		j := byWay[w]
 		if j == nil {
 			j = &queue.Job{
 				ID: fmt.Sprintf("%s-%d", body.ID, len(jobs)+1), Body: body.ID, Skip: e.Skip, Size: body.Size - e.Skip,
-				ReturnPath: e.ReturnPath.String(), Domain: domain, UTF8: e.UTF8, EightBit: e.EightBit,
+				ReturnPath: w.path, Domain: domain, UTF8: e.UTF8, EightBit: e.EightBit,
 			}
-			byDomain[domain] = j
+			byWay[w] = j
 			jobs = append(jobs, j)
 		}
 		j.Recipients = append(j.Recipients, r)
 	}
 	for _, r := range p.remote {
-		add(domainOf(r.Address), r)
+		add(domainOf(r.Address), r.path, r.Recipient)
 	}
 	if !e.ReturnPath.IsNull() && !e.answered {
 		for _, r := range p.refused {
-			add("", r)
+			add("", e.ReturnPath, r)
 		}
 	}
 	return jobs

@@ -1,0 +1,90 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"tem/internal/address"
+	"tem/internal/directory"
+	"tem/internal/mail"
+	"tem/internal/message"
+	"tem/internal/message/dsn"
+)
+
+// notWanted is for a sender whom the recipient has blocked.
+var notWanted = dsn.Status{Reply: 550, Code: dsn.Code{5, 7, 1}, Text: "The recipient does not take mail from this sender"}
+
+// junkUse is the special use of the mailbox for what is not wanted (RFC 6154
+// §2); junkName is its name where there is none yet.
+const (
+	junkUse  = `\Junk`
+	junkName = "Junk"
+)
+
+// maxAuthors bounds how many addresses of a From field are looked at.
+const maxAuthors = 20
+
+// blocked says whether an account does not want to hear from the sender: the
+// return path, or one of the authors.
+func (r *route) blocked(s *directory.Settings) bool {
+	if len(s.Blocked.Senders) == 0 {
+		return false
+	}
+	if r.from == nil {
+		r.from = authors(r.header)
+	}
+	return s.Blocked.Has(r.e.ReturnPath) || slices.ContainsFunc(r.from, s.Blocked.Has)
+}
+
+// authors are the addresses of From; never nil.
+func authors(h message.Header) []address.Address { return addresses(h.Values("From"), maxAuthors) }
+
+// addresses reads those of fields that can be read, at most so many; never nil.
+func addresses(values []string, most int) []address.Address {
+	list := []address.Address{}
+	for _, m := range message.Addresses(strings.Join(values, ", ")) {
+		if a, err := address.Parse(m.Address); err == nil && len(list) < most {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// junk is the name of an account's mailbox for junk, which is made if there is none.
+func (d *Delivery) junk(ctx context.Context, account *mail.Account) (string, error) {
+	boxes, err := account.Mailboxes(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, m := range boxes {
+		if strings.EqualFold(m.SpecialUse, junkUse) {
+			return m.Name, nil
+		}
+	}
+	if slices.ContainsFunc(boxes, func(m mail.Mailbox) bool { return m.Name == junkName }) {
+		return junkName, nil
+	}
+	_, err = account.Create(ctx, junkName, junkUse)
+	var problem *mail.Error
+	if errors.As(err, &problem) && problem.Kind == mail.Exists {
+		return junkName, nil // another letter was quicker
+	}
+	return junkName, err
+}
+
+// placeJunk finds the mailboxes for what is not wanted.
+func (d *Delivery) placeJunk(ctx context.Context, p *plan) error {
+	for i := range p.local {
+		if !p.local[i].junk {
+			continue
+		}
+		name, err := d.junk(ctx, d.o.Mail.Account(p.local[i].account.ID))
+		if err != nil {
+			return err
+		}
+		p.local[i].mailbox = name
+	}
+	return nil
+}

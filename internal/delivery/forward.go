@@ -1,0 +1,181 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"tem/internal/address"
+	"tem/internal/directory"
+	"tem/internal/kv"
+	"tem/internal/message"
+	"tem/internal/queue"
+)
+
+const (
+	// maxVisits is how often a message may have come by here, by its Received
+	// fields, to be sent on once more. Where A sends on to B elsewhere and B back to
+	// A, the third copy stays with A.
+	maxVisits = 3
+	// maxForwards bounds a chain of accounts that send on to each other.
+	maxForwards = 32
+)
+
+// route is the making of a plan for one message.
+type route struct {
+	*plan
+	d      *Delivery
+	e      *Envelope
+	header message.Header
+	landed map[kv.Part]bool           // accounts that were met: whether the message got anywhere
+	paths  map[string]address.Address // return paths, by the domain that sends on
+	from   []address.Address          // authors, once they were asked for
+}
+
+// recipient puts what a recipient stands for into the plan.
+func (r *route) recipient(ctx context.Context, rcpt address.Address, found directory.Resolved) error {
+	for _, a := range found.Accounts {
+		if _, err := r.account(ctx, a, found.Settings[a.ID], rcpt, 0); err != nil {
+			return err
+		}
+	}
+	for _, a := range found.Remote {
+		if found.Local && r.visits() > maxVisits {
+			if r.first(rcpt, a.Key()) {
+				r.refuse(a, original(rcpt, a), looping)
+				r.lost[a.Key()] = looping
+			}
+			continue
+		}
+		if err := r.elsewhere(ctx, a, rcpt, found.Local, rcpt.Domain); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// elsewhere sends a message to an address that is not ours; with the return
+// path that it has from the domain that sends it on, if one does.
+func (r *route) elsewhere(ctx context.Context, a, rcpt address.Address, onward bool, domain string) error {
+	if !r.first(rcpt, a.Key()) {
+		return nil
+	}
+	path := r.e.ReturnPath
+	if onward {
+		var known bool
+		if path, known = r.paths[domain]; !known {
+			var err error
+			if path, err = r.d.returnVia(ctx, r.e, domain); err != nil {
+				return err
+			}
+			if r.paths == nil {
+				r.paths = map[string]address.Address{}
+			}
+			r.paths[domain] = path
+		}
+	}
+	r.remote = append(r.remote, outgoing{queue.Recipient{Address: a.String(), Original: original(rcpt, a)}, path})
+	return nil
+}
+
+// account puts an account into the plan as its settings say. It reports
+// whether the message gets to anybody by that: not where a chain of forwards
+// comes back to an account that is still being looked at. Whoever finds that none
+// of those he sends on to gets it keeps a copy, so that nothing is ever lost.
+func (r *route) account(ctx context.Context, a directory.Account, s *directory.Settings, rcpt address.Address, depth int) (bool, error) {
+	id := fmt.Sprint(a.ID)
+	if landed, met := r.landed[a.ID]; met {
+		if r.seen[id] {
+			r.first(rcpt, id)
+		}
+		return landed, nil
+	}
+	r.landed[a.ID] = false
+	if s == nil {
+		s = &directory.Settings{}
+	}
+	blocked := r.blocked(s)
+	if blocked && s.Blocked.Refuse {
+		r.refuse(a.Address, original(rcpt, a.Address), notWanted)
+		r.first(rcpt, id)
+		r.lost[id] = notWanted
+		r.landed[a.ID] = true
+		return true, nil
+	}
+	l := local{account: a, rcpt: rcpt, junk: blocked || r.e.Junk}
+	sent := false
+	if !l.junk {
+		var err error
+		if sent, err = r.forward(ctx, a, s.Forward, rcpt, depth); err != nil {
+			return false, err
+		}
+		if s.Reply.Active(r.d.o.Now()) {
+			r.replies = append(r.replies, answer{a, rcpt, s.Reply})
+		}
+	}
+	if !sent || s.Forward.Keep {
+		r.first(rcpt, id)
+		r.local = append(r.local, l)
+	}
+	r.landed[a.ID] = true
+	return true, nil
+}
+
+// forward sends on what came to an account, and reports whether anybody gets it.
+func (r *route) forward(ctx context.Context, a directory.Account, f directory.Forward, rcpt address.Address, depth int) (sent bool, err error) {
+	if len(f.To) == 0 {
+		return false, nil
+	}
+	if r.visits() > maxVisits || depth > maxForwards {
+		r.d.o.Log.Warn("not forwarded: it goes round in a loop", "account", a.Address.String(), "visits", r.visits())
+		return false, nil
+	}
+	for _, to := range f.To {
+		landed, err := r.forwardTo(ctx, a, to, rcpt, depth)
+		if err != nil {
+			return false, err
+		}
+		sent = sent || landed
+	}
+	return sent, nil
+}
+
+func (r *route) forwardTo(ctx context.Context, a directory.Account, to, rcpt address.Address, depth int) (sent bool, err error) {
+	found, err := r.d.o.Directory.Resolve(ctx, to)
+	if errors.Is(err, directory.ErrNotFound) {
+		return false, nil
+	} else if err != nil {
+		return false, fmt.Errorf("resolve %s, to which %s forwards: %w", to, a.Address, err)
+	}
+	for _, next := range enabled(found.Accounts) {
+		landed, err := r.account(ctx, next, found.Settings[next.ID], rcpt, depth+1)
+		if err != nil {
+			return false, err
+		}
+		sent = sent || landed
+	}
+	for _, next := range found.Remote {
+		if err := r.elsewhere(ctx, next, rcpt, true, a.Address.Domain); err != nil {
+			return false, err
+		}
+		sent = true
+	}
+	return sent, nil
+}
+
+// visits counts how often the message came by here: our Received fields.
+func (r *route) visits() (n int) {
+	by := "by " + strings.ToLower(r.d.o.Hostname) + " "
+	for _, v := range r.header.Values("Received") {
+		if strings.Contains(strings.ToLower(v), by) {
+			n++
+		}
+	}
+	return n
+}
+
+// forwardsAway says that nothing of what comes stays with an account.
+func forwardsAway(s *directory.Settings) bool {
+	return s != nil && len(s.Forward.To) > 0 && !s.Forward.Keep
+}
