@@ -1,0 +1,118 @@
+package journey
+
+import (
+	"testing"
+	"time"
+
+	"tem/internal/message/dsn"
+)
+
+func status(reply int, a, b, c uint16, text string) dsn.Status {
+	return dsn.Status{Reply: reply, Code: dsn.Code{a, b, c}, Text: text}
+}
+
+func TestCauses(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		kind   Kind
+		status dsn.Status
+		reason string
+		cause  string
+		party  Party
+	}{
+		{Deferred, status(0, 4, 4, 3, "no answer from the name servers"), "DNS: SERVFAIL", "dns", Wait},
+		{Failed, status(0, 5, 1, 2, "no such domain"), "", "no-domain", Sender},
+		{Failed, status(556, 5, 1, 10, "x.example takes none"), "", "null-mx", Sender},
+		{Deferred, status(0, 4, 4, 1, "no answer from mx [192.0.2.1:25]: connection refused"), "", "connection", Wait},
+		{Failed, status(0, 4, 4, 7, "delivery time expired; last: 4.4.1 no answer"), "", "connection", OtherSide},
+		{Failed, status(0, 4, 4, 7, "over"), "", "expired", Sender},
+		{Deferred, status(0, 4, 7, 5, "certificate"), "MTA-STS: name mismatch", "mta-sts", OtherSide},
+		{Deferred, status(0, 4, 7, 5, "no TLSA record matches"), "", "dane", OtherSide},
+		{Failed, status(0, 5, 7, 30, "not offered"), "", "requiretls", Sender},
+		{Deferred, status(451, 4, 7, 1, "Greylisted, come back"), "", "greylisted", Wait},
+		{Deferred, status(421, 4, 7, 28, "Our system has detected an unusual rate"), "", "rate", Wait},
+		{Failed, status(550, 5, 7, 1, "[192.0.2.9] listed at Spamhaus"), "", "blocked-address", Operator},
+		{Failed, status(550, 5, 7, 25, "no PTR"), "", "blocked-address", Operator},
+		{Deferred, status(452, 4, 2, 2, "x"), "", "full", Recipient},
+		{Failed, status(552, 5, 2, 2, "x"), "", "full", Recipient},
+		{Refused, status(550, 5, 1, 1, "No such user here"), "", "no-user", Sender},
+		{Failed, status(550, 0, 0, 0, "nope"), "", "no-user", Sender},
+		{Refused, status(550, 5, 7, 23, "x"), "", "spf", Sender},
+		{Refused, status(550, 5, 7, 20, "x"), "", "dkim", Sender},
+		{Refused, status(550, 5, 7, 1, "rejected by the DMARC policy of x"), "", "dmarc", Sender},
+		{Refused, status(552, 5, 3, 4, "x"), "", "too-large", Sender},
+		{Refused, status(554, 5, 4, 6, "x"), "", "loop", OtherSide},
+		{Refused, status(550, 5, 7, 1, "x"), "sender is blocked", "blocked-sender", Recipient},
+		{Refused, status(551, 5, 7, 1, "User not local; relaying denied"), "", "relay", Sender},
+		{Refused, status(450, 4, 2, 1, "blocked for now"), "", "disabled", Operator},
+		{Refused, status(451, 4, 3, 0, "x"), "", "internal", Sender},
+		{Failed, status(554, 5, 7, 1, "x"), "", "policy", Sender},
+		{Failed, status(535, 5, 7, 8, "x"), "", "login", Sender},
+		{Failed, status(554, 5, 6, 0, "x"), "", "policy", Sender},
+		{Deferred, status(0, 0, 0, 0, ""), "", "", Wait},
+		{Failed, status(0, 5, 6, 3, "x"), "", "", Sender},
+	} {
+		e := Event{Kind: tt.kind, To: []string{"a@b.example"}, Status: tt.status, Reason: tt.reason, Next: time.Unix(9, 0)}
+		trip := Trip{Events: []Event{e}}
+		for _, lang := range []string{"en", "vi"} {
+			a := Answers(&trip, lang)[0]
+			if a.Cause != tt.cause || a.Party != tt.party {
+				t.Errorf("%s %s %s: %s, %s; want %s, %s", tt.kind, tt.status, tt.reason, a.Cause, a.Party, tt.cause, tt.party)
+			}
+			if a.What == "" || a.Whose == "" || a.Next == "" {
+				t.Errorf("%s %s: incomplete: %+v", tt.kind, tt.status, a)
+			}
+			if a.Until.IsZero() == (tt.kind == Deferred) {
+				t.Errorf("%s: until %v", tt.kind, a.Until)
+			}
+		}
+	}
+}
+
+// Every cause names parties and says everything in both languages, and its own
+// codes and words lead to a cause.
+func TestEveryCauseIsWhole(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, c := range causes {
+		if seen[c.name] {
+			t.Errorf("%s twice", c.name)
+		}
+		seen[c.name] = true
+		if partyTexts[c.later].EN == "" || partyTexts[c.never].VI == "" || c.why.EN == "" || c.why.VI == "" || c.next.EN == "" || c.next.VI == "" {
+			t.Errorf("%s is incomplete", c.name)
+		}
+		for _, w := range c.words {
+			if causeOf(dsn.Status{Text: w}, "") == nil {
+				t.Errorf("%q leads nowhere", w)
+			}
+		}
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	to := func(k Kind, e Event) Event { e.Kind, e.To = k, []string{"a@b.example"}; return e }
+	for _, tt := range []struct {
+		name   string
+		events []Event
+		state  State
+		party  Party
+	}{
+		{"taken", []Event{to(Accepted, Event{})}, Underway, Wait},
+		{"placed", []Event{to(Accepted, Event{}), to(Placed, Event{Mailbox: "INBOX"})}, There, Nobody},
+		{"junk", []Event{to(Placed, Event{Mailbox: "Junk"})}, There, Recipient},
+		{"gone", []Event{to(Queued, Event{}), to(Attempted, Event{Remote: "mx"}), to(Delivered, Event{Status: dsn.Status{Reply: 250, Remote: "mx"}})}, There, OtherSide},
+		{"held", []Event{to(Queued, Event{}), {Kind: Changed, Reason: "held"}}, Held, Operator},
+		{"released", []Event{to(Queued, Event{}), {Kind: Changed, Reason: "held"}, {Kind: Changed, Reason: "released"}}, Waiting, Wait},
+		{"dropped", []Event{to(Queued, Event{}), {Kind: Changed, Reason: "dropped"}}, Dropped, Nobody},
+		{"alias", []Event{{Kind: Accepted, To: []string{"all@b.example"}}, to(Placed, Event{Mailbox: "INBOX"})}, There, Nobody},
+		{"tried after it failed", []Event{to(Failed, Event{Status: status(550, 5, 1, 1, "")}), to(Attempted, Event{})}, Ended, Sender},
+		{"no recipient", []Event{{Kind: Refused, Status: status(554, 5, 7, 1, "")}}, Turned, Sender},
+	} {
+		trip := Trip{Events: tt.events}
+		if a := Answers(&trip, "en"); len(a) != 1 || a[0].State != tt.state || a[0].Party != tt.party {
+			t.Errorf("%s: %+v", tt.name, a)
+		}
+	}
+}
