@@ -21,6 +21,7 @@ import (
 	"tem/internal/bus/local"
 	"tem/internal/control"
 	"tem/internal/directory"
+	"tem/internal/journey"
 	"tem/internal/kv/memory"
 	"tem/internal/mail"
 	"tem/internal/queue"
@@ -50,7 +51,7 @@ func newAdminHost(t *testing.T) *adminHost {
 		t.Fatal(err)
 	}
 	q := queue.New(queue.Options{KV: e, Mail: m, Log: slog.New(slog.DiscardHandler), Now: time.Now})
-	return &adminHost{t: t, dir: t.TempDir(), s: &control.Service{Directory: d, Mail: m, Queue: q}}
+	return &adminHost{t: t, dir: t.TempDir(), s: &control.Service{Directory: d, Mail: m, Queue: q, Journal: journey.New(journey.Options{KV: e})}}
 }
 
 // run is one command with its standard input; it returns the exit code.

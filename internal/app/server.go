@@ -101,8 +101,8 @@ func (s *Server) open(ctx context.Context) (err error) {
 	}
 	s.wire()
 	s.service = &control.Service{
-		Directory: s.stores.Directory, Mail: s.stores.Mail, Queue: s.queue, Places: s.stores.Places, Reload: s.Reload, Log: s.log,
 		Site: siteOf(s.config, &s.cert),
+		Directory: s.stores.Directory, Mail: s.stores.Mail, Queue: s.queue, Journal: s.stores.Journal, Places: s.stores.Places, Reload: s.Reload, Log: s.log,
 	}
 	s.door, err = control.Listen(ctx, s.config.Data, s.service)
 	return err
@@ -279,6 +279,7 @@ func (s *Server) Run(ctx context.Context) error {
 	for _, l := range s.ports {
 		tasks = append(tasks, l.Run)
 	}
+	endJournal := s.runJournal(ctx)
 	errs := make(chan error, len(tasks))
 	var wg sync.WaitGroup
 	for _, task := range tasks {
@@ -289,6 +290,7 @@ func (s *Server) Run(ctx context.Context) error {
 		})
 	}
 	wg.Wait()
+	endJournal()
 	close(errs)
 	var failed []error
 	for err := range errs {
@@ -297,6 +299,18 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 	}
 	return errors.Join(append(failed, s.stores.Close())...)
+}
+
+// runJournal writes down what is recorded until end is called, which must be
+// when nobody records any more.
+func (s *Server) runJournal(ctx context.Context) (end func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	wg.Go(func() { s.stores.Journal.Run(ctx) }) // it always returns nil
+	return func() {
+		cancel()
+		wg.Wait()
+	}
 }
 
 // Reload reads the configuration file and the certificate again. What can't

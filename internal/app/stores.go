@@ -20,6 +20,7 @@ import (
 	"tem/internal/config"
 	"tem/internal/control"
 	"tem/internal/directory"
+	"tem/internal/journey"
 	"tem/internal/kv"
 	"tem/internal/mail"
 	"tem/internal/queue"
@@ -30,6 +31,7 @@ type Stores struct {
 	KV        kv.Engine
 	Mail      *mail.Store
 	Directory *directory.Directory
+	Journal   *journey.Journal
 	Places    control.Places
 
 	close []func() error // the last opened last
@@ -66,6 +68,7 @@ func (s *Stores) open(ctx context.Context, c config.Config, log *slog.Logger, on
 		return err
 	}
 	s.Directory, err = directory.Open(ctx, directory.Options{KV: s.KV, Shared: c.Store.IsPostgres()})
+	s.Journal = journey.New(journey.Options{KV: s.KV, Keep: time.Duration(c.Keep.Journey), Size: int64(c.Keep.JourneySize), Log: log})
 	return err
 }
 
@@ -100,7 +103,7 @@ func Service(ctx context.Context, file, data string) (*control.Service, func() e
 		return nil, nil, err
 	}
 	q := queue.New(queue.Options{KV: s.KV, Mail: s.Mail, Log: log, Now: time.Now})
-	service := &control.Service{Directory: s.Directory, Mail: s.Mail, Queue: q, Places: s.Places}
+	service := &control.Service{Directory: s.Directory, Mail: s.Mail, Queue: q, Journal: s.Journal, Places: s.Places}
 	if c.Hostname != "" {
 		service.Site = siteOf(c, nil)
 	}

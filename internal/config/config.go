@@ -91,8 +91,10 @@ type Trusted struct {
 
 // Keep says how long what has gone can still be had.
 type Keep struct {
-	Deleted Duration `toml:"deleted" doc:"How long a message that was removed can be brought back (tem account restore); 0s is not at all."`
-	Changes Duration `toml:"changes" doc:"How long a mail program can stay away and still be told only what has changed."`
+	Deleted     Duration `toml:"deleted" doc:"How long a message that was removed can be brought back (tem account restore); 0s is not at all."`
+	Changes     Duration `toml:"changes" doc:"How long a mail program can stay away and still be told only what has changed."`
+	Journey     Duration `toml:"journey" doc:"How long it is remembered what became of each message (tem journey)."`
+	JourneySize Size     `toml:"journey_size" doc:"Space for that, about; what is oldest is forgotten first."`
 }
 
 // Limits bound what others can make the server do.
@@ -143,7 +145,7 @@ func Default() Config {
 			SMTP: []string{":25"}, Submission: []string{":587"}, Submissions: []string{":465"},
 			POP3: []string{":110"}, POP3S: []string{":995"}, IMAP: []string{":143"}, IMAPS: []string{":993"},
 		},
-		Keep: Keep{Deleted: Duration(14 * 24 * time.Hour), Changes: Duration(30 * 24 * time.Hour)},
+		Keep: Keep{Deleted: Duration(14 * 24 * time.Hour), Changes: Duration(30 * 24 * time.Hour), Journey: Duration(30 * 24 * time.Hour), JourneySize: 1 << 30},
 		Limits: Limits{
 			Message: 50 << 20, Free: 64 << 20, Recipients: 1000,
 			Connections: 10000, ConnectionsPerAddress: 100, Exempt: loopback(),
@@ -265,6 +267,7 @@ func (c *Config) checkBounds() error {
 		{"limits.connections_per_address", int64(c.Limits.ConnectionsPerAddress), 0},
 		{"limits.imap_messages", int64(c.Limits.IMAPMessages), 0},
 		{"outbound.workers", int64(c.Outbound.Workers), 1},
+		{"keep.journey_size", int64(c.Keep.JourneySize), 1 << 20},
 	} {
 		if b.value < b.least {
 			return fmt.Errorf("%s = %d: it must be at least %d", b.key, b.value, b.least)
@@ -276,7 +279,7 @@ func (c *Config) checkBounds() error {
 	}{
 		{"limits.smtp_timeout", c.Limits.SMTPTimeout}, {"limits.pop3_timeout", c.Limits.POP3Timeout},
 		{"limits.imap_timeout", c.Limits.IMAPTimeout}, {"outbound.lifetime", c.Outbound.Lifetime},
-		{"keep.changes", c.Keep.Changes},
+		{"keep.changes", c.Keep.Changes}, {"keep.journey", c.Keep.Journey},
 	} {
 		if b.value <= 0 {
 			return fmt.Errorf("%s = %q: it must be above 0", b.key, b.value.String())

@@ -20,6 +20,7 @@ import (
 	"tem/internal/address"
 	"tem/internal/directory"
 	"tem/internal/dnsplan"
+	"tem/internal/journey"
 	"tem/internal/mail"
 	"tem/internal/queue"
 )
@@ -30,6 +31,7 @@ type Service struct {
 	Directory *directory.Directory
 	Mail      *mail.Store
 	Queue     *queue.Queue
+	Journal   *journey.Journal
 	Places    Places
 	Reload    func(ctx context.Context) error                                 // nil: there is no server to reload
 	Site      func(ctx context.Context) (dnsplan.Site, error)                 // what others see of the server; nil: its configuration is not known
@@ -116,6 +118,7 @@ func verbs() map[string]handler {
 		"queue.retry":      verb((*Service).RetryQueue),
 		"queue.drop":       verb((*Service).DropQueue),
 		"dns.records":      verb((*Service).PlanDNS),
+		"journey":          verb((*Service).FindJourney),
 		"store.info":       verb((*Service).StoreInfo),
 		"store.check":      longVerb((*Service).CheckStore),
 		"reload":           verb((*Service).ReloadServer),

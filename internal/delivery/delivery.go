@@ -62,14 +62,13 @@ type Envelope struct {
 	// Origin is what the journey is told of the session, the message's
 	// Message-ID and what trust found; the rest is filled in by delivery.
 	Origin journey.Event
-	// Junk: it goes to the mailbox for what nobody wants, by the policy of the
-	// domain that it claims to come from, or ours.
+	// Junk: it goes to the mailbox for what nobody wants, and nowhere else, by
+	// the policy of the domain that it claims to come from, or ours.
 	Junk bool
 	// Submitted: from one of our people (may go anywhere); else only to local domains.
 	Submitted bool
 	UTF8      bool
 	EightBit  bool
-	Junk      bool   // found to be unwanted: it goes to the mailbox for that, and nowhere else
 	SPF       string // what the check of the return path said: "pass", "none", …; "": there was none
 	// Skip: octets of the body that belong to local delivery only (the Return-Path line).
 	Skip int64

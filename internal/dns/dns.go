@@ -14,6 +14,7 @@ package dns
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/miekg/dns"
 )
@@ -21,6 +22,8 @@ import (
 var (
 	// ErrNotFound: the name does not exist or has no such records.
 	ErrNotFound = errors.New("dns: no such name")
+	// errNoName is ErrNotFound where not even the name exists (RFC 8020).
+	errNoName = fmt.Errorf("%w", ErrNotFound)
 	// ErrTemporary: no answer could be had; try later.
 	ErrTemporary = errors.New("dns: temporary failure")
 )

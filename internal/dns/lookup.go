@@ -57,6 +57,9 @@ func (r *Resolver) chain(ctx context.Context, q question, report func(attempt)) 
 		}
 		if len(a.records) == 0 {
 			a.err = describe(q, ErrNotFound)
+			if reply.Rcode == dns.RcodeNameError && keyName(end) == q.name {
+				a.err = describe(q, errNoName)
+			}
 		}
 		if r.zone == nil {
 			r.cache.put(q, a)

@@ -22,7 +22,7 @@ const (
 // Query says which trips are wanted.
 type Query struct {
 	Text  string    // id of a message or job, address, Message-ID, or session
-	Since time.Time // nothing that ended before; zero: all that is remembered
+	Since time.Time // no trip that ended before; of an address or Message-ID none that began much before; zero: all that is remembered
 	Limit int       // trips; 0: 20
 }
 
@@ -74,7 +74,8 @@ type finder struct {
 	r       kv.Reader
 	journal *Journal
 	buckets []bucket // the oldest first
-	lost    uint64
+	since   time.Time
+	lost    uint64 // events, since then
 	limit   int
 	seen    map[string]bool // trips
 	trips   []Trip
@@ -83,9 +84,9 @@ type finder struct {
 // open reads which buckets there are.
 func (f *finder) open(since time.Time) error {
 	all, err := readBuckets(f.r)
+	f.buckets, f.since = all, since
 	for _, b := range all {
 		if !b.last.Before(since) {
-			f.buckets = append(f.buckets, b)
 			f.lost += b.lost
 		}
 	}
@@ -122,6 +123,9 @@ func (t *Trip) has(address string) bool {
 func (f *finder) byIndex(kind byte, h uint64, meant func(*Trip) bool) error {
 	visited := 0
 	for _, b := range slices.Backward(f.buckets) {
+		if b.last.Before(f.since) {
+			continue
+		}
 		lo := b.indexKey(kind, h, time.UnixMilli(0), "")
 		hi := append(slices.Clone(lo[:1+nameLength+1+8]), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
 		var names []string
@@ -178,7 +182,10 @@ func (f *finder) loadIf(name string, meant func(*Trip) bool) error {
 	if len(t.Events) == 0 {
 		return nil
 	}
-	if t.complete(); meant(&t) {
+	if t.complete(); t.Events[len(t.Events)-1].Time.Before(f.since) {
+		return nil
+	}
+	if meant(&t) {
 		f.trips = append(f.trips, t)
 	}
 	return nil
