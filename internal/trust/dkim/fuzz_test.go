@@ -128,7 +128,7 @@ func (collector) Reset()              {}
 func (collector) Size() int           { return 0 }
 func (collector) BlockSize() int      { return 1 }
 
-// FuzzVerify: no message makes the verifier panic, and none passes unless it was signed.
+// FuzzVerify: no message makes the verifier panic, and what does not pass says why.
 func FuzzVerify(f *testing.F) {
 	ks, zone := hanoi(f)
 	v := NewVerifier(resolver(f, zone...), Options{Detail: true})

@@ -183,6 +183,21 @@ func TestNothingCanBeAdded(t *testing.T) {
 	}
 }
 
+// TestOtherFrom: a signature that names From once can't vouch for a message
+// with two, of which readers may show the other.
+func TestOtherFrom(t *testing.T) {
+	t.Parallel()
+	ks, zone := hanoi(t)
+	v := NewVerifier(resolver(t, zone...), Options{})
+	text := forged(t, letter, ks[0], with("h", "from:to"))
+	if r := results(t, v, text); r[0].Status != Pass {
+		t.Error(&r[0])
+	}
+	if r := results(t, v, "From: evil@x.example\r\n"+text); r[0].Status != Policy || !strings.Contains(r[0].Reason, "2 From fields") {
+		t.Error(&r[0])
+	}
+}
+
 // forged signs with tags of the test's own.
 func forged(t testing.TB, text string, k Key, change func(tags []Tag) []Tag) string {
 	t.Helper()
