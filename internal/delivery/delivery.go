@@ -70,6 +70,9 @@ type Envelope struct {
 	UTF8      bool
 	EightBit  bool
 	SPF       string // what the check of the return path said: "pass", "none", …; "": there was none
+	// Unverified: nothing shows that the owner of the return path sent this, so
+	// that a report could hit somebody else (no backscatter).
+	Unverified bool
 	// Skip: octets of the body that belong to local delivery only (the Return-Path line).
 	Skip int64
 	// Near: an account that it goes to, as Check found; 0: none that is known.

@@ -13,7 +13,10 @@ import (
 
 // event begins one about a message.
 func (d *Delivery) event(kind journey.Kind, e *Envelope, body *mail.Body, to ...string) journey.Event {
-	return journey.Event{ID: body.ID.String(), Time: d.o.Now(), Kind: kind, Login: e.Submitter, From: e.ReturnPath.String(), To: to, Size: body.Size}
+	return journey.Event{
+		ID: body.ID.String(), Time: d.o.Now(), Kind: kind, Session: e.Origin.Session, From: e.ReturnPath.String(), To: to, Size: body.Size,
+		MessageID: e.Origin.MessageID,
+	}
 }
 
 // recordAccepted tells what became of a message that is ours now: accepted, then
@@ -22,8 +25,12 @@ func (d *Delivery) recordAccepted(e *Envelope, body *mail.Body, h message.Header
 	if d.o.Record == nil {
 		return
 	}
-	accepted := d.event(journey.Accepted, e, body, texts(e.Recipients)...)
-	accepted.MessageID = h.Get("Message-ID")
+	accepted := e.Origin
+	accepted.ID, accepted.Time, accepted.Kind = body.ID.String(), d.o.Now(), journey.Accepted
+	accepted.From, accepted.To, accepted.Size = e.ReturnPath.String(), texts(e.Recipients), body.Size
+	if accepted.MessageID == "" {
+		accepted.MessageID = h.Get("Message-ID")
+	}
 	d.o.Record(accepted)
 	for _, l := range p.local {
 		placed := d.event(journey.Placed, e, body, l.account.Address.String())
@@ -55,6 +62,16 @@ func (d *Delivery) recordRefused(e *Envelope, body *mail.Body, to []address.Addr
 	refused := d.event(journey.Refused, e, body, texts(to)...)
 	refused.Status = why
 	d.o.Record(refused)
+}
+
+// Refused tells the log and the journey of a message, of size octets, that was
+// not taken for what was found out about it.
+func (d *Delivery) Refused(e *Envelope, id string, size int64, why dsn.Status) {
+	d.o.Log.Info("refused", "id", id, "from", e.ReturnPath.String(), "to", len(e.Recipients), "size", size, "reply", why.String())
+	refused := e.Origin
+	refused.ID, refused.Time, refused.Kind = id, d.o.Now(), journey.Refused
+	refused.From, refused.To, refused.Size, refused.Status = e.ReturnPath.String(), texts(e.Recipients), size, why
+	d.o.Record.Add(refused)
 }
 
 func texts(list []address.Address) []string {

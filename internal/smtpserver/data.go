@@ -9,6 +9,8 @@ import (
 
 	"tem/internal/line"
 	"tem/internal/mail"
+	"tem/internal/trust"
+	"tem/internal/trust/dkim"
 	"tem/internal/wire/smtp"
 )
 
@@ -43,7 +45,7 @@ func (x *session) data(ctx context.Context, _ *smtp.Command) {
 
 // open begins the text of a message.
 func (x *session) open(ctx context.Context) *intake {
-	in := &intake{x: x, spool: x.o.Delivery.Spool(ctx, &x.mail.envelope)}
+	in := &intake{x: x, ctx: ctx, spool: x.o.Delivery.Spool(ctx, &x.mail.envelope), exam: x.mail.exam}
 	in.spool.Expect(x.mail.size)
 	return in
 }
@@ -60,19 +62,26 @@ func (x *session) finish(ctx context.Context, in *intake, err error) {
 
 func (x *session) accept(ctx context.Context, in *intake) {
 	id := in.spool.ID().String()
-	in.spool.Head(in.head())
+	verdict, refusal := x.judge(ctx)
+	e := &x.mail.envelope
+	e.Origin = x.origin()
+	e.Origin.MessageID = in.messageID
+	tellVerdict(&e.Origin, verdict)
+	if refusal != nil {
+		in.abort()
+		x.conclude(refusal)
+		x.o.Delivery.Refused(e, id, in.size, refusal.Status(""))
+		return
+	}
+	in.spool.Head(in.head(verdict))
 	body, err := in.spool.Finish()
 	if err != nil {
 		x.log.Error("smtp message not stored", "id", id, "err", err)
 		x.conclude(smtp.NewReply(451, "4.3.0", "Message could not be stored, try again later; id "+id))
 		return
 	}
-	e := &x.mail.envelope
 	e.Skip = int64(len(returnPath(e.ReturnPath)))
 	e.EightBit = e.EightBit || in.eightBit
-	e.Origin = x.origin()
-	e.Origin.MessageID = in.messageID
-	x.dialogue.Mark()
 	if x.o.Mode == LMTP {
 		x.deliverEach(ctx, body)
 		return
@@ -130,7 +139,10 @@ const (
 // what was found of the whole message, are the spool's head.
 type intake struct {
 	x         *session
+	ctx       context.Context
 	spool     *mail.Spool
+	exam      *exam         // reads along, as the text came; nil: nobody does
+	signing   *dkim.Signing // reads along, as the text will leave; nil: nothing is signed
 	header    []byte
 	begun     bool // the first line is whole
 	inBody    bool
@@ -195,6 +207,7 @@ func (in *intake) take(p []byte) error {
 		in.eightBit = hasEightBit(p)
 	}
 	if in.inBody {
+		in.show(p)
 		return in.write(p)
 	}
 	from := len(in.header)
@@ -208,7 +221,8 @@ func (in *intake) take(p []byte) error {
 	return nil
 }
 
-// begin writes what the header lacks, and what there is of the text.
+// begin writes what the header lacks, the header without what others pretend to
+// have found out here, and what there is of the text.
 func (in *intake) begin(end int) error {
 	in.inBody = true
 	if in.x.mail.envelope.Binary && !new(lines).whole(in.header[:end]) { // a header has lines, whatever the body has
@@ -227,22 +241,41 @@ func (in *intake) begin(end int) error {
 	if h.none { // a text without any header: it must not be taken for one
 		lacks = append(lacks, "\r\n"...)
 	}
-	if err := in.write(lacks); err != nil {
-		return err
-	}
-	err := in.write(in.header)
+	in.show(in.header)
+	header := append(lacks, trust.StripForged(in.header[:end:end], in.x.o.Hostname)...)
+	in.signing = in.x.sign(in.ctx, header)
+	rest := in.header[end:]
 	in.header = nil
-	return err
+	return errors.Join(in.write(header), in.write(rest))
+}
+
+// show has the examination read along.
+func (in *intake) show(p []byte) {
+	if in.exam != nil {
+		in.exam.Write(p)
+	}
 }
 
 // head is what is put before the message: what only local delivery has
 // (delivery.Envelope.Skip), and the fields that tell of its way here.
-func (in *intake) head() []byte {
+func (in *intake) head(v *trust.Verdict) []byte {
 	x := in.x
-	return append([]byte(returnPath(x.mail.envelope.ReturnPath)), x.received(in.spool.ID().String())...)
+	b := append([]byte(returnPath(x.mail.envelope.ReturnPath)), x.stamp(v)...)
+	b = append(b, x.received(in.spool.ID().String())...)
+	if in.signing == nil {
+		return b
+	}
+	fields, err := in.signing.Fields()
+	if err != nil {
+		x.unsigned("", err)
+	}
+	return append(b, fields...)
 }
 
 func (in *intake) write(p []byte) error {
+	if in.signing != nil {
+		in.signing.Write(p)
+	}
 	if _, err := in.spool.Write(p); err != nil {
 		return errors.Join(errStore, err)
 	}

@@ -38,6 +38,7 @@ func (x *session) from(ctx context.Context, c *smtp.Command) {
 		return
 	}
 	x.mail = t
+	x.examine(ctx)
 	if t.lowered { // RFC 6710 §4.1, §9.1
 		x.reply(250, "2.3.6", "<"+c.Path.String()+"> sender OK, but the priority becomes 0")
 		return

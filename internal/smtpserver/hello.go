@@ -30,7 +30,7 @@ func (x *session) introduced(c *smtp.Command) bool {
 		return false
 	}
 	x.drop()
-	x.hello = c.Arg
+	x.hello, x.seen = c.Arg, nil
 	return true
 }
 

@@ -24,6 +24,8 @@ import (
 	"tem/internal/login"
 	"tem/internal/mail"
 	"tem/internal/sasl"
+	"tem/internal/trust"
+	"tem/internal/trust/dkim"
 	"tem/internal/wire/smtp"
 )
 
@@ -62,6 +64,10 @@ type Options struct {
 	// Trusted tells which peers may say by XCLIENT whom they speak for; nil: none.
 	Trusted func(peer net.Addr) bool
 
+	// Judge says what to think of mail from elsewhere; nil: nobody does.
+	Judge *trust.Judge
+	// Keys sign what our people send, by the domain in From; nil: nothing is signed.
+	Keys func(ctx context.Context, domain string) ([]dkim.Key, error)
 	// Throttle says who does too much; nil: nobody.
 	Throttle *Throttle
 	// Record tells the journey of what was refused; nil: nobody.
@@ -143,7 +149,7 @@ func (s *Server) Handle(ctx context.Context, c *line.Conn) {
 
 // meet begins with a client at an address, as it came or as a proxy told.
 func (x *session) meet(remote net.Addr) {
-	x.remote = remote
+	x.remote, x.seen = remote, nil
 	x.log = x.o.Log.With("session", x.c.Session(), "remote", remote.String())
 	x.visit = x.o.Guard.Visit(login.Peer{Protocol: "smtp", Session: x.c.Session(), Remote: remote, Source: line.Origin(remote)})
 }

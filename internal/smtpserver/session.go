@@ -14,6 +14,7 @@ import (
 	"tem/internal/journey"
 	"tem/internal/line"
 	"tem/internal/login"
+	"tem/internal/trust"
 	"tem/internal/wire/smtp"
 )
 
@@ -30,6 +31,7 @@ type session struct {
 	user      address.Address
 	principal string // who logged in; "": nobody
 	mail      *transaction
+	seen      *trust.Visit      // what is found out about the client; nil: nothing is yet
 	dialogue  *journey.Dialogue // what was said since the last message; nil: nobody wants to know
 
 	errors    int // 5xx replies
@@ -42,6 +44,7 @@ type transaction struct {
 	envelope delivery.Envelope
 	size     int64   // as MAIL declared it
 	lowered  bool    // its priority
+	exam     *exam   // what is found out about the message; nil: nothing is
 	text     *intake // what chunks have brought; nil: none has come
 	lines    lines   // of that
 	spoilt   bool    // a chunk failed
@@ -218,10 +221,15 @@ func (x *session) bye(enhanced, why string) {
 
 // drop forgets the transaction.
 func (x *session) drop() {
-	if x.mail != nil && x.mail.text != nil {
+	if x.mail == nil {
+		return
+	}
+	if x.mail.text != nil {
 		x.mail.text.abort()
 	}
+	x.mail.exam.end()
 	x.mail = nil
+	x.dialogue.Mark()
 }
 
 func (x *session) rset(context.Context, *smtp.Command) {

@@ -1,0 +1,102 @@
+package smtpserver
+
+import (
+	"context"
+	"net"
+	"strings"
+
+	"tem/internal/journey"
+	"tem/internal/message"
+	"tem/internal/trust"
+	"tem/internal/trust/dkim"
+	"tem/internal/trust/dmarc"
+	"tem/internal/trust/spf"
+	"tem/internal/wire/smtp"
+)
+
+// exam is the examination of one message from elsewhere.
+type exam struct {
+	*trust.Exam
+	cancel context.CancelFunc
+}
+
+// end gives up what nobody waits for any more.
+func (e *exam) end() {
+	if e != nil {
+		e.cancel()
+	}
+}
+
+// examine begins to find out about a message from its return path. Who has
+// logged in is known, and an LMTP client has judged for itself.
+func (x *session) examine(ctx context.Context) {
+	remote, ok := x.remote.(*net.TCPAddr)
+	if x.o.Judge == nil || x.principal != "" || x.o.Mode == LMTP || !ok {
+		return
+	}
+	// The checks of a message under way go on while the server shuts down, as it does.
+	ctx = context.WithoutCancel(ctx)
+	if x.seen == nil {
+		x.seen = x.o.Judge.Visit(ctx, trust.Client{Addr: remote.AddrPort().Addr(), Hello: x.hello})
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	x.mail.exam = &exam{x.seen.From(ctx, x.mail.envelope.ReturnPath.String()), cancel}
+}
+
+// judge waits for the verdict on a message and notes what follows from it; the
+// reply is for one that is not taken. Without an examination both are nil.
+func (x *session) judge(ctx context.Context) (*trust.Verdict, *smtp.Reply) {
+	e := &x.mail.envelope
+	if x.mail.exam == nil {
+		return nil, nil
+	}
+	v := x.mail.exam.Verdict(ctx)
+	e.Junk, e.SPF = v.Action == trust.Quarantine, string(v.SPF.Result)
+	e.Unverified = v.SPF.Result != spf.Pass
+	if s := v.Status(); !s.OK() {
+		return v, smtp.StatusReply(s)
+	}
+	return v, nil
+}
+
+// sign begins the signatures of a message of our people, from its header; nil:
+// there are no keys for the domain in From.
+func (x *session) sign(ctx context.Context, header []byte) *dkim.Signing {
+	if x.o.Keys == nil || x.principal == "" {
+		return nil
+	}
+	domain, _ := dmarc.Author(message.Header(header).Values("From"))
+	keys, err := x.o.Keys(ctx, domain)
+	if err != nil || len(keys) == 0 {
+		x.unsigned(domain, err)
+		return nil
+	}
+	s, err := dkim.NewSigning(nil, keys, dkim.SigningOptions{Now: x.o.Now})
+	if err != nil {
+		x.unsigned(domain, err)
+		return nil
+	}
+	return s
+}
+
+// unsigned logs why a message goes on without signatures: better than not at all.
+func (x *session) unsigned(domain string, err error) {
+	if err != nil {
+		x.log.Error("smtp message not signed", "domain", domain, "err", err)
+	}
+}
+
+// stamp is the field that tells what was found (RFC 8601), before all others.
+func (x *session) stamp(v *trust.Verdict) []byte {
+	if v == nil {
+		return nil
+	}
+	return v.AuthenticationResults(x.o.Hostname)
+}
+
+// tellVerdict puts what was found into an event.
+func tellVerdict(e *journey.Event, v *trust.Verdict) {
+	if v != nil {
+		e.Verdict, e.Reason = strings.Join(v.Lines(), "\n"), strings.Join(v.Reasons, "; ")
+	}
+}
