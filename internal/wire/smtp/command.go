@@ -132,7 +132,7 @@ func (c *Command) params(s string) error {
 	for _, p := range strings.Fields(s) {
 		name, value, hasValue := strings.Cut(p, "=")
 		name = strings.ToUpper(name)
-		if !isKeyword(name) || hasValue && value == "" {
+		if !isKeyword(name) || hasValue && value == "" || strings.Contains(value, "=") { // RFC 5321 §4.1.2: esmtp-value
 			return NewReply(501, "5.5.4", p+": not a parameter")
 		}
 		if _, again := c.Param(name); again || len(c.Params) == maxParams {

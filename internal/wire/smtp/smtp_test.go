@@ -33,6 +33,7 @@ func TestParse(t *testing.T) {
 		{in: "MAIL FROM:<a@b", verb: "MAIL", code: 501},
 		{in: "MAIL FROM:a@b", verb: "MAIL", code: 501},
 		{in: "MAIL TO:<a@b>", verb: "MAIL", code: 501},
+		{in: "MAIL FROM:<a@b> X==1", verb: "MAIL", code: 501},
 		{in: "MAIL FROM:<a@b> =1", verb: "MAIL", code: 501},
 		{in: "MAIL FROM:<a@b> SMTPUTF8 SMTPUTF8", verb: "MAIL", code: 501},
 		{in: "NOOP \x00", code: 501},
