@@ -204,7 +204,7 @@ func TestParametersReachTheEnvelope(t *testing.T) {
 	x.meet(&net.TCPAddr{})
 	ctx := context.Background()
 	for _, l := range []string{
-		"MAIL FROM:<an@hanoi.example> BODY=BINARYMIME SMTPUTF8 RET=HDRS ENVID=a+2Bb BY=60;RT MT-PRIORITY=4 HOLDFOR=60 AUTH=<> SIZE=10",
+		"MAIL FROM:<an@hanoi.example> BODY=binarymime SMTPUTF8 RET=hdrs ENVID=a+2Bb BY=60;RT MT-PRIORITY=4 HOLDFOR=60 AUTH=<> SIZE=10",
 		"RCPT TO:<an@hanoi.example>", "RCPT TO:<nobody@hanoi.example> NOTIFY=NEVER", "RCPT TO:<binh@hanoi.example> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;b+2Bc@d",
 	} {
 		x.command(ctx, []byte(l))

@@ -3,6 +3,7 @@ package smtpserver
 import (
 	"errors"
 	"strconv"
+	"strings"
 
 	"tem/internal/address"
 	"tem/internal/delivery"
@@ -68,7 +69,7 @@ func (x *session) tooLarge() *smtp.Reply {
 
 // body is BODY (RFC 6152 §2, RFC 3030 §3).
 func (x *session) body(p smtp.Param, t *transaction) error {
-	switch p.Value {
+	switch strings.ToUpper(p.Value) {
 	case "7BIT":
 	case "8BITMIME":
 		t.envelope.EightBit = true
