@@ -37,6 +37,7 @@ type Config struct {
 	Listen       Listen   `toml:"listen" doc:"Addresses to listen on, by protocol; [] turns one off."`
 	Keep         Keep     `toml:"keep" doc:"How long what has gone can still be had."`
 	Limits       Limits   `toml:"limits" doc:"Bounds on what one message, session or address may take."`
+	Trust        Trust    `toml:"trust" doc:"How mail from other servers is judged."`
 	Outbound     Outbound `toml:"outbound" doc:"How mail leaves."`
 	Log          Log      `toml:"log" doc:"What is written to standard error."`
 }
@@ -157,6 +158,7 @@ func Default() Config {
 			IMAPTimeout: Duration(30 * time.Minute), Drain: Duration(20 * time.Second),
 		},
 		Outbound: Outbound{DNSSEC: "loopback", Port: 25, Lifetime: Duration(5 * 24 * time.Hour), Workers: 20},
+		Trust:    defaultTrust(),
 		OAuth:    OAuth{Claim: "email"},
 		Log:      Log{Level: "info"},
 	}
@@ -249,6 +251,9 @@ func (c *Config) Check() error {
 		return err
 	}
 	if err := c.OAuth.check(); err != nil {
+		return err
+	}
+	if _, err := c.Trust.Options(c.Hostname); err != nil {
 		return err
 	}
 	if err := c.checkPlaces(); err != nil {
