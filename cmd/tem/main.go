@@ -26,6 +26,7 @@ type commands struct {
 	Trace   TraceCommand   `cmd:"" help:"Speak SMTP, POP3 or IMAP by hand and see every line."`
 	DKIM    DKIMCommand    `cmd:"" name:"dkim" help:"Sign messages by hand (DKIM)."`
 	Explain ExplainCommand `cmd:"" help:"Tell what a reply code means, in English and Vietnamese."`
+	Check   CheckCommand   `cmd:"" help:"Check SPF, DKIM, DMARC and ARC by hand, and see each step."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

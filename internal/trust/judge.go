@@ -165,17 +165,20 @@ func (e *Exam) judge(ctx context.Context, v *Verdict) {
 		v.DMARC = &dmarc.Result{Value: dmarc.TempError, Apply: dmarc.PolicyNone, Reason: "the author's policy was not found in time"}
 		return
 	}
-	v.DMARC = d.Evaluate(ctx, e.visit.judge.resolver, v.identifiers())
+	v.DMARC = d.Evaluate(ctx, e.visit.judge.resolver, Identifiers(&v.SPF, v.DKIM))
 }
 
-// identifiers are what SPF and DKIM verified, or could not verify for now.
-func (v *Verdict) identifiers() []dmarc.Identifier {
-	ids := make([]dmarc.Identifier, 0, 1+len(v.DKIM))
-	if domain, err := address.Domain(v.SPF.Domain); err == nil {
-		ids = append(ids, dmarc.Identifier{Method: "spf", Domain: domain, Pass: v.SPF.Result == spf.Pass, Temporary: v.SPF.Result == spf.TempError})
+// Identifiers are what SPF (nil: it was not checked) and DKIM verified, or
+// could not verify for now, in the form that DMARC takes.
+func Identifiers(o *spf.Outcome, signatures []dkim.Result) []dmarc.Identifier {
+	ids := make([]dmarc.Identifier, 0, 1+len(signatures))
+	if o != nil {
+		if domain, err := address.Domain(o.Domain); err == nil {
+			ids = append(ids, dmarc.Identifier{Method: "spf", Domain: domain, Pass: o.Result == spf.Pass, Temporary: o.Result == spf.TempError})
+		}
 	}
-	for i := range v.DKIM {
-		r := &v.DKIM[i]
+	for i := range signatures {
+		r := &signatures[i]
 		if r.Domain != "" {
 			// RFC 6376 §3.6.1: a key in testing (t=y) is as good as none.
 			ids = append(ids, dmarc.Identifier{Method: "dkim", Domain: r.Domain, Pass: r.Status == dkim.Pass && !r.Testing, Temporary: r.Status == dkim.TempError})

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"tem/internal/dns"
+)
+
+// CheckCommand makes the checks of incoming mail by hand.
+type CheckCommand struct {
+	SPF   CheckSPFCommand   `cmd:"" name:"spf" help:"May this address send for this domain?"`
+	DKIM  CheckDKIMCommand  `cmd:"" name:"dkim" help:"Are the signatures of a message good?"`
+	DMARC CheckDMARCCommand `cmd:"" name:"dmarc" help:"Does the domain in From stand behind a message?"`
+	ARC   CheckARCCommand   `cmd:"" name:"arc" help:"What do those who passed a message on say of it?"`
+}
+
+// checkFlags are what all checks take.
+type checkFlags struct {
+	Zone string `type:"path" placeholder:"FILE" xor:"dns" help:"Answer DNS from a zone file instead of the network."`
+	DNS  string `name:"dns" placeholder:"SERVER" xor:"dns" help:"Ask this name server (address or address:port)."`
+	JSON bool   `name:"json" help:"Answer with JSON: verdict, reason, steps, questions."`
+	Lang string `enum:"en,vi,both" default:"both" help:"Language of the explanation: en, vi or both."`
+}
+
+// checkTime bounds one check.
+const checkTime = time.Minute
+
+// report is what a check comes to.
+type checkReport struct {
+	Check     string          `json:"check"`
+	Verdict   string          `json:"verdict"`
+	Reason    string          `json:"reason"`
+	Meaning   checkText       `json:"meaning"`
+	Steps     []checkStep     `json:"steps"`
+	Questions []checkQuestion `json:"questions"`
+}
+
+// checkStep is one thing that was done, and what came of it.
+type checkStep struct {
+	What  string `json:"what"`
+	Found string `json:"found"`
+}
+
+// checkQuestion is a question to the DNS.
+type checkQuestion struct {
+	Kind          string   `json:"kind"`
+	Name          string   `json:"name"`
+	Answer        []string `json:"answer,omitempty"`
+	Error         string   `json:"error,omitempty"`
+	Server        string   `json:"server,omitempty"`
+	Cached        bool     `json:"cached,omitempty"`
+	Authenticated bool     `json:"authenticated,omitempty"`
+	Micros        int64    `json:"microseconds"`
+}
+
+// resolver is who answers the questions.
+func (f *checkFlags) resolver() (*dns.Resolver, error) {
+	switch {
+	case f.Zone != "":
+		records, err := dns.ReadZone(f.Zone)
+		if err != nil {
+			return nil, err
+		}
+		return dns.ZoneResolver(records...)
+	case f.DNS != "":
+		server := f.DNS
+		if _, _, err := net.SplitHostPort(server); err != nil {
+			server = net.JoinHostPort(strings.Trim(server, "[]"), "53")
+		}
+		return dns.NewResolver(server), nil
+	}
+	return dns.NewResolver(), nil
+}
+
+// run makes a check with its questions noted, prints the report, and fails if the verdict is bad.
+func (f *checkFlags) run(ctx context.Context, out io.Writer, check func(context.Context, *dns.Resolver, *checkReport) error) error {
+	r, err := f.resolver()
+	if err != nil {
+		return usageError{err}
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	rep := &checkReport{Steps: []checkStep{}, Questions: []checkQuestion{}}
+	ctx = dns.WithTrace(ctx, func(s dns.Step) { rep.Questions = append(rep.Questions, questionOf(s)) })
+	if err := check(ctx, r, rep); err != nil {
+		return err
+	}
+	rep.Meaning = meaningOf(rep.Check, rep.Verdict)
+	if err := f.print(out, rep); err != nil {
+		return err
+	}
+	if rep.bad() {
+		return &traceError{code: exitFailure} // the report has been shown
+	}
+	return nil
+}
+
+// bad: the verdict speaks against the message, or could not be had.
+func (r *checkReport) bad() bool {
+	return r.Verdict != "pass" && r.Verdict != "none" && r.Verdict != "neutral"
+}
+
+func (r *checkReport) step(what, format string, args ...any) {
+	r.Steps = append(r.Steps, checkStep{what, fmt.Sprintf(format, args...)})
+}
+
+func questionOf(s dns.Step) checkQuestion {
+	q := checkQuestion{Kind: s.Kind.String(), Name: s.Name, Answer: s.Answer, Server: s.Server, Cached: s.Cached, Authenticated: s.Authenticated, Micros: s.Took.Microseconds()}
+	switch {
+	case errors.Is(s.Err, dns.ErrNotFound):
+		q.Error = "there is none"
+	case s.Err != nil:
+		q.Error = s.Err.Error()
+	}
+	return q
+}
+
+// String is the question and its answer in a line.
+func (q checkQuestion) String() string {
+	answer := cmp.Or(q.Error, strings.Join(q.Answer, " | "))
+	from := q.Server
+	switch {
+	case q.Cached:
+		from = "remembered"
+	case from == "":
+		from = "zone"
+	default:
+		from += ", " + (time.Duration(q.Micros) * time.Microsecond).String()
+	}
+	if q.Authenticated {
+		from += ", authenticated"
+	}
+	return fmt.Sprintf("%s %s: %s (%s)", q.Kind, q.Name, answer, from)
+}
+
+func (f *checkFlags) print(out io.Writer, r *checkReport) error {
+	if f.JSON {
+		e := json.NewEncoder(out)
+		e.SetEscapeHTML(false)
+		return e.Encode(r)
+	}
+	words := checkWords(f.Lang)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n  %s\n", strings.ToUpper(r.Check), r.Verdict, printable(r.Reason))
+	for _, line := range r.Meaning.in(f.Lang) {
+		fmt.Fprintf(&b, "  %s\n", line)
+	}
+	fmt.Fprintf(&b, "\n%s\n", words.steps)
+	for i, s := range r.Steps {
+		fmt.Fprintf(&b, "  %d. %s: %s\n", i+1, printable(s.What), printable(s.Found))
+	}
+	fmt.Fprintf(&b, "\n%s\n", words.questions)
+	for _, q := range r.Questions {
+		fmt.Fprintf(&b, "  %s\n", printable(q.String()))
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+// printable keeps what strangers wrote from steering the terminal; further lines are indented.
+func printable(s string) string {
+	s = strings.ReplaceAll(strings.TrimRight(s, "\r\n"), "\r\n", "\n")
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 {
+			return '?'
+		}
+		return r
+	}, strings.ReplaceAll(strings.ReplaceAll(s, "\t", " "), "\n", "\n     "))
+}
+
+// maxLetter is the largest message that is checked by hand.
+const maxLetter = 200 << 20
+
+// readLetter reads a message from a file, or from in for "-". Lines that end
+// with LF only are given CRLF, as they have it on their way.
+func readLetter(file string, in io.Reader) ([]byte, error) {
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxLetter+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxLetter {
+		return nil, fmt.Errorf("%s is larger than %d octets", file, maxLetter)
+	}
+	return withCRLF(text), nil
+}
+
+// withCRLF ends each line with CRLF.
+func withCRLF(text []byte) []byte {
+	out := make([]byte, 0, len(text)+len(text)/40)
+	for i, c := range text {
+		if c == '\n' && (i == 0 || text[i-1] != '\r') {
+			out = append(out, '\r')
+		}
+		out = append(out, c)
+	}
+	return out
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tem/internal/trust/dkim"
+)
+
+// lesson writes a zone and a signed letter.
+func lesson(t *testing.T) (zone, letter string) {
+	t.Helper()
+	key, err := dkim.GenerateKey("ed25519")
+	if err != nil {
+		t.Fatal(err)
+	}
+	record, err := dkim.Record(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const text = "From: An <an@hanoi.example>\r\nTo: b@saigon.example\r\nSubject: hi\r\nDate: Fri, 02 Jan 2026 03:04:05 +0700\r\n\r\nHello\r\n"
+	m := dkim.NewMessage()
+	s, err := dkim.NewSigning(m, []dkim.Key{{Domain: "hanoi.example", Selector: "s", Signer: key}}, dkim.SigningOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Write([]byte(text))
+	m.Close()
+	fields, err := s.Fields()
+	if err != nil {
+		t.Fatal(err)
+	}
+	zone, letter = filepath.Join(t.TempDir(), "lesson.zone"), filepath.Join(t.TempDir(), "letter.eml")
+	records := "$ORIGIN hanoi.example.\n@ TXT \"v=spf1 ip4:192.0.2.0/24 -all\"\n_dmarc TXT \"v=DMARC1; p=reject\"\ns._domainkey TXT \"" + record + "\"\n"
+	for name, content := range map[string]string{zone: records, letter: strings.ReplaceAll(string(fields)+text, "\r\n", "\n")} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return zone, letter
+}
+
+func TestCheckCommand(t *testing.T) {
+	t.Parallel()
+	zone, letter := lesson(t)
+	changed := letter + ".changed"
+	text, err := os.ReadFile(letter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(changed, append(text, "more\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args string // separated by |
+		code int
+		want []string
+	}{
+		{"spf|--ip|192.0.2.7|--from|an@hanoi.example", 0, []string{"SPF: pass", "1. identity: mailfrom an@hanoi.example", "hanoi.example ip4:192.0.2.0/24: match", "TXT hanoi.example: ", "(zone", "cho phép"}},
+		{"spf|--ip|198.51.100.7|--from|an@hanoi.example|--lang|vi", 1, []string{"SPF: fail", "Các bước", "không cho phép"}},
+		{"spf|--ip|198.51.100.7|--from||--helo|nowhere.example", 0, []string{"SPF: none", "postmaster@nowhere.example"}},
+		{"spf|--ip|here|--from|an@hanoi.example", 2, nil},
+		{"spf|--ip|192.0.2.7|--from|", 2, nil},
+		{"dkim|" + letter, 0, []string{"DKIM: pass", "key at s._domainkey.hanoi.example", "hash "}},
+		{"dkim|" + changed, 1, []string{"DKIM: fail", "signed was"}},
+		{"dkim|nowhere.eml", 2, nil},
+		{"dmarc|" + letter, 0, []string{"DMARC: pass", "dkim hanoi.example: verified and aligned (relaxed)", "to do by the policy: none"}},
+		{"dmarc|" + changed + "|--ip|198.51.100.7|--from|an@hanoi.example", 1, []string{"DMARC: fail", "p=reject", "spf hanoi.example: not verified", "to do by the policy: reject"}},
+		{"dmarc|" + changed + "|--ip|192.0.2.9|--from|an@hanoi.example", 0, []string{"DMARC: pass: spf of hanoi.example passes"}},
+		{"dmarc|" + letter + "|--ip|192.0.2.9", 2, nil},
+		{"arc|" + letter, 0, []string{"ARC: none"}},
+	} {
+		args := append([]string{"check"}, strings.Split(c.args, "|")...)
+		code, out, errOut := tem(t, "", append(args, "--zone", zone)...)
+		if code != c.code || (code == 2) != (errOut != "") {
+			t.Errorf("%s: exit %d, want %d: %s", c.args, code, c.code, errOut)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s: no %q in\n%s", c.args, want, out)
+			}
+		}
+		if c.code == 2 {
+			continue
+		}
+		_, out, _ = tem(t, "", append(args, "--zone", zone, "--json")...)
+		var r checkReport
+		if err := json.Unmarshal([]byte(out), &r); err != nil || r.Verdict == "" || r.Meaning.VI == "" || len(r.Steps) == 0 {
+			t.Errorf("%s: %v in %s", c.args, err, out)
+		}
+	}
+}
+
+func TestCheckFromStandardInput(t *testing.T) {
+	t.Parallel()
+	zone, letter := lesson(t)
+	text, err := os.ReadFile(letter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errOut := tem(t, string(text), "check", "dkim", "-", "--zone", zone); code != 0 || !strings.HasPrefix(out, "DKIM: pass") {
+		t.Errorf("exit %d: %s%s", code, out, errOut)
+	}
+	if code, _, errOut := tem(t, "", "check", "dkim", "-", "--zone", letter); code != 2 || errOut == "" {
+		t.Errorf("a letter is no zone: exit %d, %s", code, errOut)
+	}
+}
+
+func TestStrangersDoNotSteerTheTerminal(t *testing.T) {
+	t.Parallel()
+	zone := filepath.Join(t.TempDir(), "z")
+	if err := os.WriteFile(zone, []byte(`bad.example. TXT "v=spf1 x=\027[2J -all exp=why.bad.example"`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, out, _ := tem(t, "", "check", "spf", "--ip", "192.0.2.1", "--from", "a\x1b[2J@bad.example", "--zone", zone); strings.Contains(out, "\x1b") || out == "" {
+		t.Errorf("%q", out)
+	}
+}
