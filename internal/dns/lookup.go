@@ -25,6 +25,9 @@ func (r *Resolver) lookup(ctx context.Context, name string, kind uint16) (answer
 	if r.zone != nil {
 		return r.chain(ctx, q, func(a attempt) { a.tell(ctx) })
 	}
+	if forbids(ctx) {
+		return answer{}, describe(q, ErrTemporary)
+	}
 	return r.fly(ctx, q)
 }
 
