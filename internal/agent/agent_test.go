@@ -49,17 +49,22 @@ func TestTable(t *testing.T) {
 
 func TestCard(t *testing.T) {
 	t.Parallel()
-	h := message.Header("Received: from a by b; Thu, 19 Nov 2020 16:00:25 +0700\r\n" +
+	h := message.Header("Authentication-Results: b; dkim=pass header.d=stu.example; spf=pass smtp.mailfrom=a@stu.example; dmarc=fail reason=\"p=none\"\r\n" +
+		"Received: from a (a.example [192.0.2.7]) by b with ESMTPS (TLS1_3); Thu, 19 Nov 2020 16:00:25 +0700\r\n" +
 		"Received: from c by a; Thu, 19 Nov 2020 16:00:03 +0700\r\n" +
-		"Authentication-Results: mx.example; dkim=pass header.d=stu.example; spf=pass smtp.mailfrom=a@stu.example; dmarc=fail\r\n" +
+		"Authentication-Results: b; dkim=pass header.d=forged.example\r\n" +
 		"Message-ID: <1@stu.example>\r\nDate: Thu, 19 Nov 2020 16:00:00 +0700\r\n" +
 		"From: Ho Tro <hotro@stu.example>\r\nTo: stu.all@stu.example\r\n" +
 		"Subject: =?utf-8?q?Kh=E1=BA=A3o_s=C3=A1t?=\r\n\r\n")
 	want := map[string]string{
 		"vi": "ID thư:\t<1@stu.example>\nTạo lúc:\t16:00 19 tháng 11, 2020 (Đã gửi sau 25 giây)\nTừ:\tHo Tro <hotro@stu.example>\n" +
-			"Tới:\tstu.all@stu.example\nChủ đề:\tKhảo sát\nSPF:\tPASS (a@stu.example)\nDKIM:\tPASS (stu.example)\nDMARC:\tFAIL\n",
+			"Tới:\tstu.all@stu.example\nChủ đề:\tKhảo sát\nSPF:\tPASS với IP 192.0.2.7, a@stu.example; khớp với From\n" +
+			"DKIM:\t'PASS' với miền stu.example; khớp với From\nDMARC:\t'FAIL' (p=none)\nNguồn kết quả:\tb; bỏ qua 1 của nơi khác\n" +
+			"Chặng 1:\tc → a; không mã hoá\nChặng 2:\ta → b; ESMTPS TLS1_3; +22 giây; chậm nhất\n",
 		"en": "Message ID:\t<1@stu.example>\nCreated at:\t16:00, 19 November 2020 (Delivered after 25 seconds)\nFrom:\tHo Tro <hotro@stu.example>\n" +
-			"To:\tstu.all@stu.example\nSubject:\tKhảo sát\nSPF:\tPASS (a@stu.example)\nDKIM:\tPASS (stu.example)\nDMARC:\tFAIL\n",
+			"To:\tstu.all@stu.example\nSubject:\tKhảo sát\nSPF:\tPASS with IP 192.0.2.7, a@stu.example; aligned with From\n" +
+			"DKIM:\t'PASS' with domain stu.example; aligned with From\nDMARC:\t'FAIL' (p=none)\nResults by:\tb; 1 of others ignored\n" +
+			"Hop 1:\tc → a; not encrypted\nHop 2:\ta → b; ESMTPS TLS1_3; +22 s; the slowest\n",
 	}
 	for lang, w := range want {
 		var b strings.Builder

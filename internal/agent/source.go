@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/mail"
-	"regexp"
-	"strings"
 	"time"
 
 	"tem/internal/message"
@@ -51,7 +49,7 @@ func (e *Env) showRaw(m *imapclient.Message) error {
 	return err
 }
 
-// card is what Figure 2 shows of a letter.
+// card is what Figure 2 shows of a letter, and how it came.
 type card struct {
 	MessageID string    `json:"message_id"`
 	Created   time.Time `json:"created"`
@@ -59,57 +57,23 @@ type card struct {
 	From      string    `json:"from"`
 	To        string    `json:"to"`
 	Subject   string    `json:"subject"`
-	SPF       string    `json:"spf,omitempty"`
-	DKIM      string    `json:"dkim,omitempty"`
-	DMARC     string    `json:"dmarc,omitempty"`
+	checks
+	Hops []hop `json:"hops"`
 }
 
 func newCard(h message.Header) card {
 	c := card{
 		MessageID: h.Get("Message-ID"), From: people(message.Addresses(h.Get("From"))),
-		To: people(message.Addresses(h.Get("To"))), Subject: h.Text("Subject"),
+		To: people(message.Addresses(h.Get("To"))), Subject: h.Text("Subject"), Hops: hops(h),
 	}
 	c.Created, _ = mail.ParseDate(h.Get("Date"))
-	if _, stamp, ok := cutLast(h.Get("Received"), ";"); ok && !c.Created.IsZero() { // the first is the newest
-		if at, err := mail.ParseDate(strings.TrimSpace(stamp)); err == nil {
-			n := max(int(at.Sub(c.Created).Seconds()), 0)
-			c.Seconds = &n
-		}
+	if n := len(c.Hops); n > 0 && !c.Created.IsZero() && !c.Hops[n-1].Time.IsZero() {
+		n := max(int(c.Hops[n-1].Time.Sub(c.Created).Seconds()), 0)
+		c.Seconds = &n
 	}
-	results := h.Get("Authentication-Results") // the first is our server's own
-	c.SPF, c.DKIM, c.DMARC = verdict(results, "spf"), verdict(results, "dkim"), verdict(results, "dmarc")
+	c.checks = readChecks(h)
 	return c
 }
-
-func cutLast(s, sep string) (before, after string, ok bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
-}
-
-// verdict finds "method=result" and the property beside it in
-// Authentication-Results (RFC 8601 §2.2): "PASS (hanoi.example)".
-func verdict(results, method string) string {
-	for clause := range strings.SplitSeq(results, ";") {
-		f := strings.Fields(clause)
-		if len(f) == 0 {
-			continue
-		}
-		name, result, ok := strings.Cut(f[0], "=")
-		if !ok || !strings.EqualFold(name, method) {
-			continue
-		}
-		p := property.FindStringSubmatch(clause)
-		if p == nil {
-			return strings.ToUpper(result)
-		}
-		return strings.ToUpper(result) + " (" + p[1] + ")"
-	}
-	return ""
-}
-
-var property = regexp.MustCompile(`\b(?:smtp\.mailfrom|smtp\.helo|header\.d|header\.i|header\.from)=(\S+)`)
 
 func (c card) print(w io.Writer, lang string) error {
 	l := words(lang)
@@ -120,10 +84,9 @@ func (c card) print(w io.Writer, lang string) error {
 	if c.Seconds != nil {
 		created += " (" + fmt.Sprintf(l.delivered, *c.Seconds) + ")"
 	}
-	for _, row := range [][2]string{
-		{l.id, c.MessageID}, {l.created, created}, {l.from, c.From}, {l.to, c.To}, {l.subject, c.Subject},
-		{"SPF", c.SPF}, {"DKIM", c.DKIM}, {"DMARC", c.DMARC},
-	} {
+	rows := [][2]string{{l.id, c.MessageID}, {l.created, created}, {l.from, c.From}, {l.to, c.To}, {l.subject, c.Subject}}
+	rows = append(rows, c.checks.rows(lang)...)
+	for _, row := range append(rows, hopRows(c.Hops, lang)...) {
 		if row[1] == "" {
 			continue
 		}
