@@ -111,6 +111,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 // wire gives each part what it may use.
 func (s *Server) wire() {
 	remote := &transport.Remote{
+		Record:   s.stores.Journal.Record,
 		Hostname: s.config.Hostname, Resolver: Resolver(s.config.Outbound), Mail: s.stores.Mail,
 		Log: s.log, Tap: s.options.Tap, Port: s.config.Outbound.Port, Ports: s.config.Outbound.Ports,
 	}
@@ -123,6 +124,7 @@ func (s *Server) wire() {
 		},
 	})
 	s.delivery = delivery.New(delivery.Options{
+		Record:   s.stores.Journal.Record,
 		Hostname: s.config.Hostname, Directory: s.stores.Directory, Mail: s.stores.Mail, Queue: s.queue, Log: s.log,
 	})
 	s.throttle = s.newThrottle()
@@ -171,6 +173,7 @@ func (s *Server) smtpOptions(mode smtpserver.Mode) smtpserver.Options {
 		cfg = s.cert.Config() // a server whose certificate we do not know would break off
 	}
 	return smtpserver.Options{
+		Record:   s.stores.Journal.Record,
 		Hostname: s.config.Hostname, Mode: mode, TLS: cfg, Auth: s.auth(), Guard: s.guard, InsecureAuth: s.insecureAuth(),
 		Delivery: s.delivery, Mail: s.stores.Mail, Directory: s.stores.Directory,
 		MaxSize: int64(s.config.Limits.Message), MaxRecipients: s.config.Limits.Recipients,

@@ -92,8 +92,11 @@ func (f *fate) learn(e *Event) {
 		return
 	case Attempted:
 		f.attempts++
-		if !f.over() {
-			f.say(e)
+		if f.over() {
+			return
+		}
+		if f.say(e); e.Status.OK() { // it is of all recipients
+			f.state, f.at, f.next = There, e.Time, time.Time{}
 		}
 		return
 	case Reported:
