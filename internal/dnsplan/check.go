@@ -65,7 +65,7 @@ func (c *checker) one(ctx context.Context, rec Record) {
 
 // say adds a finding about a record.
 func (c *checker) say(rec Record, s State, have []string, problem explain.Text) {
-	f := Finding{State: s, Purpose: rec.Purpose, Name: rec.Name, Type: rec.Type, Want: rec.zoneData(), Have: have, Problem: problem, Why: rec.Why, Move: rec.Move}
+	f := Finding{State: s, Purpose: rec.Purpose, Name: rec.Name, Type: rec.Type, Want: rec.zoneLine(), Have: have, Problem: problem, Why: rec.Why, Move: rec.Move}
 	switch {
 	case s == OK:
 		f.Move, f.Problem, f.Why = Nobody, explain.Text{}, explain.Text{}

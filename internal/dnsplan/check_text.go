@@ -77,6 +77,9 @@ func tags(text string) map[string]string {
 
 // dmarc checks the policy for forged mail.
 func (c *checker) dmarc(ctx context.Context, rec Record) {
+	if c.inherited(ctx, rec) {
+		return
+	}
 	text, ok := c.single(ctx, rec, "v=DMARC1")
 	if !ok {
 		return
@@ -92,6 +95,26 @@ func (c *checker) dmarc(ctx context.Context, rec Record) {
 	default:
 		c.say(rec, OK, []string{text}, explain.Text{})
 	}
+}
+
+// inherited says that a domain without a policy of its own has that of a domain
+// above (RFC 9989's tree walk).
+func (c *checker) inherited(ctx context.Context, rec Record) bool {
+	if own, err := c.texts(ctx, rec.Name); err != nil || len(own) > 0 {
+		return false
+	}
+	_, above, _ := strings.Cut(c.plan.Domain, ".")
+	for strings.Contains(above, ".") {
+		found, _ := c.texts(ctx, "_dmarc."+above)
+		for _, text := range found {
+			if strings.HasPrefix(text, "v=DMARC1") {
+				c.say(rec, Advice, []string{text}, say("The policy of %s holds here; a record of its own is only needed for another.", "Chính sách của %s áp dụng ở đây; chỉ cần bản ghi riêng nếu muốn khác.", above))
+				return true
+			}
+		}
+		_, above, _ = strings.Cut(above, ".")
+	}
+	return false
 }
 
 const goodBits = 2048 // RFC 8301 §3.2: 1024 at least, 2048 wanted

@@ -93,9 +93,10 @@ func TestWhatWasPublishedIsFine(t *testing.T) {
 func TestNothingPublished(t *testing.T) {
 	t.Parallel()
 	p := Make(testSite(), "hanoi.example", []Key{{"a", edKey}}, Testing)
+	needed := []Purpose{ForMX, ForHost, ForReverse, ForHostSPF, ForSPF, ForDKIM, ForDMARC}
 	for _, f := range check(t, p, nil, nil) {
-		if want := map[bool]State{true: Advice, false: Missing}[f.Purpose == ForDANE || f.Purpose == ForService || f.Purpose == ForConfig]; f.State != want {
-			t.Errorf("%s of %s: %s, want %s", f.Type, f.Name, f.State, want)
+		if needs := slices.Contains(needed, f.Purpose); needs != f.ToDo() || needs && f.State != Missing {
+			t.Errorf("%s of %s: %s", f.Type, f.Name, f.State)
 		}
 		if f.State == Missing && f.Purpose == ForReverse && f.Move != HostingProvider {
 			t.Errorf("the PTR is the move of %s", f.Move)
@@ -262,6 +263,17 @@ func TestEverythingIsSaidInBothLanguages(t *testing.T) {
 		if vi := strings.Contains(b.String(), "đến lượt"); vi != (lang == "vi") {
 			t.Errorf("in %s:\n%s", lang, b.String())
 		}
+	}
+}
+
+func TestPolicyOfADomainAbove(t *testing.T) {
+	t.Parallel()
+	p := Make(testSite(), "hanoi.example", nil, Testing)
+	p.Records = slices.DeleteFunc(p.Records, func(r Record) bool { return r.Purpose != ForDMARC })
+	p.Records[0].Name, p.Domain = "_dmarc.a.hanoi.example", "a.hanoi.example"
+	zone := []string{`_dmarc.hanoi.example. TXT "v=DMARC1; p=reject"`}
+	if got := shape(check(t, p, zone, nil)); !slices.Equal(got, []string{"advice dmarc dns-provider"}) {
+		t.Errorf("%q", got)
 	}
 }
 

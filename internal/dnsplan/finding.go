@@ -26,7 +26,7 @@ type Finding struct {
 	Purpose Purpose      `json:"purpose"`
 	Name    string       `json:"name"`
 	Type    string       `json:"type"`
-	Want    string       `json:"want,omitempty"` // as a zone file has it
+	Want    string       `json:"want,omitempty"` // the line of a zone file
 	Have    []string     `json:"have,omitempty"`
 	Problem explain.Text `json:"problem,omitzero"`
 	Why     explain.Text `json:"why,omitzero"`
@@ -73,14 +73,19 @@ func WriteFindings(w io.Writer, findings []Finding, lang string, clean func(stri
 
 func (f Finding) details(b *strings.Builder, lang string, clean func(string) string) {
 	const indent = "           "
+	line := func(label explain.Text, text string) { // whole, to be copied
+		b.WriteString(indent + label.In(lang) + ": " + clean(text) + "\n")
+	}
 	row := func(label explain.Text, text string) {
 		if text != "" {
 			wrap(b, indent, label.In(lang)+": "+clean(text))
 		}
 	}
-	row(say("publish", "cần đặt"), f.Want)
+	if f.Want != "" {
+		line(say("publish", "cần đặt"), f.Want)
+	}
 	for _, h := range f.Have {
-		row(say("found", "hiện có"), h)
+		line(say("found", "hiện có"), h)
 	}
 	row(say("what", "vấn đề"), f.Problem.In(lang))
 	row(say("why", "vì sao"), f.Why.In(lang))

@@ -84,15 +84,15 @@ func (m *maker) encrypt(mode Mode) {
 	policy := Policy{Mode: mode, MX: []string{m.site.Hostname}, MaxAge: policyAge}
 	m.add(ForSTS, "_mta-sts."+m.domain, "TXT", "v=STSv1; id="+policy.ID(), say(
 		"Others fetch the TLS policy anew when this id changes (MTA-STS, RFC 8461).",
-		"Nơi khác tải lại chính sách TLS khi id này thay đổi (MTA-STS, RFC 8461)."))
+		"Nơi khác tải lại chính sách TLS khi id này thay đổi (MTA-STS, RFC 8461).")).Optional = true
 	if host := "mta-sts." + m.domain; host != m.site.Hostname {
 		m.add(ForSTSHost, host, "CNAME", m.site.Hostname+".", say(
 			"The web server from which the policy is fetched; its certificate must be for this name.",
-			"Máy chủ web cung cấp chính sách; chứng chỉ của nó phải có tên này."))
+			"Máy chủ web cung cấp chính sách; chứng chỉ của nó phải có tên này.")).Optional = true
 	}
 	m.add(ForTLSRPT, "_smtp._tls."+m.domain, "TXT", fmt.Sprintf("v=TLSRPTv1; rua=mailto:%s@%s", reportBox, m.domain), say(
 		"Where others report when TLS to this server fails (RFC 8460).",
-		"Nơi nhận báo cáo khi kết nối TLS đến máy chủ này thất bại (RFC 8460)."))
+		"Nơi nhận báo cáo khi kết nối TLS đến máy chủ này thất bại (RFC 8460).")).Optional = true
 	if m.site.SPKI != "" {
 		m.add(ForDANE, "_25._tcp."+m.site.Hostname, "TLSA", "3 1 1 "+m.site.SPKI, say(
 			"The key of this server's certificate (DANE, RFC 7672). Only if the zone is signed with DNSSEC; a new key must be published before it is used.",

@@ -30,7 +30,7 @@ func (p Plan) WriteZone(w io.Writer, lang string) error {
 		if r.Move != DNSProvider {
 			b.WriteString("; ")
 		}
-		fmt.Fprintf(&b, "%s. %d IN %s %s\n", r.Name, recordTTL, r.Type, r.zoneData())
+		b.WriteString(r.zoneLine() + "\n")
 	}
 	if len(p.Site.Addresses) == 0 {
 		b.WriteByte('\n')
@@ -60,12 +60,16 @@ func (r Record) note() explain.Text {
 	return explain.Text{EN: why.EN + " To be set by: " + r.Move.Text().EN + ".", VI: why.VI + " Người đặt: " + r.Move.Text().VI + "."}
 }
 
-// zoneData is the record's data as a zone file has it.
-func (r Record) zoneData() string {
-	if r.Type != "TXT" {
-		return r.Data
+// zoneLine is the record as a zone file has it; "" if it has no data.
+func (r Record) zoneLine() string {
+	data := r.Data
+	if data == "" {
+		return ""
 	}
-	return quoteText(r.Data)
+	if r.Type == "TXT" {
+		data = quoteText(data)
+	}
+	return fmt.Sprintf("%s. %d IN %s %s", r.Name, recordTTL, r.Type, data)
 }
 
 // quoteText writes a text as quoted strings of what one can hold.
