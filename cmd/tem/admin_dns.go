@@ -13,6 +13,7 @@ import (
 	"tem/internal/control"
 	"tem/internal/dns"
 	"tem/internal/dnsplan"
+	"tem/internal/transport/sts"
 )
 
 type dnsCommand struct {
@@ -43,7 +44,7 @@ type dnsFlags struct {
 func (f dnsFlags) plan(ctx context.Context, env *adminEnv) (plan dnsplan.Plan, err error) {
 	err = f.ask(ctx, env, control.Call{
 		Verb:     "dns.records",
-		Request:  control.DNSPlan{Domain: f.Domain, Addresses: f.Address, Mode: dnsplan.Mode(f.STS)},
+		Request:  control.DNSPlan{Domain: f.Domain, Addresses: f.Address, Mode: sts.Mode(f.STS)},
 		Response: &plan,
 	})
 	return plan, err
@@ -86,7 +87,7 @@ func (c *dnsCheck) Run(ctx context.Context, env *adminEnv) error {
 	}
 	var fetch dnsplan.Fetch
 	if c.Zone == "" { // a zone file has no web server
-		fetch = dnsplan.WebFetch(resolver, "443", nil)
+		fetch = (&sts.Fetcher{Addresses: resolver.Addresses}).Fetch
 	}
 	findings := dnsplan.Check(ctx, plan, resolver, fetch)
 	if ctx.Err() != nil {

@@ -33,10 +33,9 @@ type Service struct {
 	Queue     *queue.Queue
 	Journal   *journey.Journal
 	Places    Places
-	Reload    func(ctx context.Context) error                                 // nil: there is no server to reload
-	Site      func(ctx context.Context) (dnsplan.Site, error)                 // what others see of the server; nil: its configuration is not known
-	Keys      func(ctx context.Context, domain string) ([]dnsplan.Key, error) // the DKIM keys that a domain publishes; nil: none
-	Log       *slog.Logger                                                    // of what is asked through the socket, without its arguments; nil: none
+	Reload    func(ctx context.Context) error                 // nil: there is no server to reload
+	Site      func(ctx context.Context) (dnsplan.Site, error) // what others see of the server; nil: its configuration is not known
+	Log       *slog.Logger                                    // of what is asked through the socket, without its arguments; nil: none
 }
 
 // Kind sorts errors so that they survive the socket.

@@ -2,16 +2,23 @@ package control
 
 import (
 	"context"
+	"crypto"
+	"crypto/ed25519"
+	"crypto/x509"
+	"fmt"
 	"net/netip"
 
+	"tem/internal/directory"
 	"tem/internal/dnsplan"
+	"tem/internal/transport/sts"
+	"tem/internal/trust/dkim"
 )
 
 // DNSPlan asks what a domain of ours has to publish in the DNS.
 type DNSPlan struct {
 	Domain    string       `json:"domain"`
 	Addresses []netip.Addr `json:"addresses,omitempty"` // of the server; none: those of the machine
-	Mode      dnsplan.Mode `json:"mode,omitempty"`      // of the MTA-STS policy; "": testing
+	Mode      sts.Mode     `json:"mode,omitempty"`      // of the MTA-STS policy; "": testing
 }
 
 // PlanDNS makes the plan.
@@ -22,8 +29,8 @@ func (s *Service) PlanDNS(ctx context.Context, r DNSPlan) (dnsplan.Plan, error) 
 	}
 	switch r.Mode {
 	case "":
-		r.Mode = dnsplan.Testing
-	case dnsplan.Enforce, dnsplan.Testing, dnsplan.None:
+		r.Mode = sts.Testing
+	case sts.Enforce, sts.Testing, sts.None:
 	default:
 		return dnsplan.Plan{}, errorf(Invalid, "mode %.20q: it may be enforce, testing or none", r.Mode)
 	}
@@ -47,10 +54,25 @@ func (s *Service) PlanDNS(ctx context.Context, r DNSPlan) (dnsplan.Plan, error) 
 	return dnsplan.Make(site, domain, keys, r.Mode), nil
 }
 
-// publicKeys are the DKIM keys that the domain signs with.
-func (s *Service) publicKeys(ctx context.Context, domain string) ([]dnsplan.Key, error) {
-	if s.Keys == nil {
-		return nil, nil
+// publicKeys are the DKIM keys that the domain publishes: also those that sign
+// from tomorrow, or did until yesterday (RFC 6376 §3.1).
+func (s *Service) publicKeys(ctx context.Context, domain string) (keys []dnsplan.Key, err error) {
+	all, err := s.Directory.Keys(ctx, domain)
+	if err != nil {
+		return nil, err
 	}
-	return s.Keys(ctx, domain)
+	for _, k := range all {
+		var public crypto.PublicKey = ed25519.PublicKey(k.Public)
+		if k.Algorithm == directory.RSA {
+			if public, err = x509.ParsePKIXPublicKey(k.Public); err != nil {
+				return nil, fmt.Errorf("key %s of %s: %w", k.Selector, domain, err)
+			}
+		}
+		record, err := dkim.Record(public)
+		if err != nil {
+			return nil, fmt.Errorf("key %s of %s: %w", k.Selector, domain, err)
+		}
+		keys = append(keys, dnsplan.Key{Selector: k.Selector, Record: record})
+	}
+	return keys, nil
 }

@@ -93,6 +93,10 @@ func testLookups(t *testing.T, r *Resolver) {
 		target, err := r.CNAME(ctx, name)
 		return show([]string{target}, err)
 	}
+	exists := func(name string) string {
+		found, err := r.Exists(ctx, name)
+		return show([]bool{found}, err)
+	}
 	soa := func(name string) string {
 		start, err := r.SOA(ctx, name)
 		return show([]SOA{start}, err)
@@ -129,6 +133,11 @@ func testLookups(t *testing.T, r *Resolver) {
 		{cname, "mx.hanoi.example", "not found"},
 		{soa, "hanoi.example", "[{ns.hanoi.example 30}]"},
 		{soa, "mx.hanoi.example", "not found"},
+		{exists, "mx.hanoi.example", "[true]"},
+		{exists, "_tcp.hanoi.example", "[true]"},
+		{exists, "lost.hanoi.example", "[true]"},
+		{exists, "no.hanoi.example", "[false]"},
+		{exists, "a..b", "[false]"},
 		{txt, "quoted.hanoi.example", `[say "xin chào" \ bye]`},
 		{ptr, "127.0.0.1", "[mx.hanoi.example]"},
 		{ptr, "::ffff:127.0.0.1", "[mx.hanoi.example]"},

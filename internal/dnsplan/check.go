@@ -10,7 +10,11 @@ import (
 
 	"tem/internal/dns"
 	"tem/internal/explain"
+	"tem/internal/transport/sts"
 )
+
+// Fetch gets the MTA-STS policy of a domain.
+type Fetch func(ctx context.Context, domain string) (*sts.Policy, error)
 
 // Check compares a plan with what the resolver says, and looks for what
 // commonly goes wrong besides. fetch nil: no policy is fetched. Findings are in

@@ -8,9 +8,11 @@ import (
 	"errors"
 	"net/netip"
 	"strings"
+	"time"
 
 	"tem/internal/dns"
 	"tem/internal/explain"
+	"tem/internal/trust/spf"
 )
 
 // texts are the TXT records of a name; none is no error.
@@ -185,7 +187,7 @@ func (c *checker) spf(ctx context.Context, rec Record) {
 func (c *checker) spfText(ctx context.Context, rec Record, text string) {
 	have := []string{text}
 	w := &spfWalk{resolver: c.r}
-	w.walk(ctx, rec.Name, text, true)
+	w.walk(ctx, text, true)
 	before := len(c.findings)
 	switch {
 	case w.all == '+':
@@ -196,6 +198,9 @@ func (c *checker) spfText(ctx context.Context, rec Record, text string) {
 		c.say(rec, Harmful, have, say("%s, which it includes, has not exactly one SPF record: an error for everybody who checks.", "%s mà nó tham chiếu không có đúng một bản ghi SPF: mọi nơi kiểm tra đều coi là lỗi.", w.broken))
 	case w.unsure:
 		c.say(rec, Unknown, have, say("A name that it includes could not be looked up.", "Không tra cứu được một tên mà nó tham chiếu."))
+	}
+	if len(c.findings) > before { // nobody gets as far as an address
+		return
 	}
 	for _, a := range c.plan.Site.Addresses {
 		c.spfAddress(ctx, rec, text, a)
@@ -212,13 +217,13 @@ func (c *checker) spfText(ctx context.Context, rec Record, text string) {
 
 // spfAddress checks that an address of ours may send.
 func (c *checker) spfAddress(ctx context.Context, rec Record, text string, a netip.Addr) {
-	w := &spfWalk{resolver: c.r, addr: a}
-	if w.walk(ctx, rec.Name, text, true) == '+' {
-		return
-	}
-	if w.unsure {
+	switch out := spf.Check(ctx, c.r, spf.Query{IP: a, Hello: c.plan.Site.Hostname, Sender: reportBox + "@" + rec.Name, Now: time.Now()}); out.Result {
+	case spf.Pass:
+	case spf.TempError:
 		c.say(rec, Unknown, []string{text}, say("Whether %s may send could not be looked up.", "Không tra cứu được %s có được gửi hay không.", a))
-		return
+	case spf.PermError:
+		c.say(rec, Harmful, []string{text}, say("Whether %[1]s may send ends in an error: %[2]s", "Kiểm tra %[1]s có được gửi hay không thì gặp lỗi: %[2]s", a, out.Reason))
+	default:
+		c.say(rec, Different, []string{text}, say("It does not let this server's address %s send.", "Bản ghi không cho phép địa chỉ %s của máy chủ này gửi thư.", a))
 	}
-	c.say(rec, Different, []string{text}, say("It does not let this server's address %s send.", "Bản ghi không cho phép địa chỉ %s của máy chủ này gửi thư.", a))
 }

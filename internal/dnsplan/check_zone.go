@@ -6,6 +6,7 @@ import (
 
 	"tem/internal/dns"
 	"tem/internal/explain"
+	"tem/internal/transport/sts"
 )
 
 // policy checks the MTA-STS policy where senders fetch it.
@@ -16,35 +17,30 @@ func (c *checker) policy(ctx context.Context) {
 	rec := Record{Purpose: ForSTS, Name: "mta-sts." + c.plan.Domain, Type: "HTTPS", Move: ServerAdmin, Why: say(
 		"Senders that know of a policy but can't fetch it go on without it; one in force that does not name the MX stops mail.",
 		"Nơi gửi biết có chính sách nhưng không tải được sẽ bỏ qua; chính sách đang áp dụng mà không có tên MX sẽ chặn thư.")}
-	text, err := c.fetch(ctx, c.plan.Domain)
+	p, err := c.fetch(ctx, c.plan.Domain)
 	if announced, _ := c.texts(ctx, "_mta-sts."+c.plan.Domain); err != nil && len(announced) == 0 {
 		return // that there is no MTA-STS was said already
 	}
 	if err != nil {
-		c.say(rec, Missing, nil, say("The policy can't be fetched: %[1]v.", "Không tải được chính sách: %[1]v.", err))
-		return
-	}
-	p, err := ParsePolicy(text)
-	if err != nil {
-		c.say(rec, Harmful, nil, say("The policy can't be read: %[1]v.", "Không đọc được chính sách: %[1]v.", err))
+		c.say(rec, Missing, nil, say("The policy can't be had: %[1]v.", "Không tải được chính sách: %[1]v.", err))
 		return
 	}
 	c.policyCovers(ctx, rec, p)
 }
 
 // policyCovers checks that a policy allows every MX there is.
-func (c *checker) policyCovers(ctx context.Context, rec Record, p Policy) {
+func (c *checker) policyCovers(ctx context.Context, rec Record, p *sts.Policy) {
 	found, err := c.r.MX(ctx, c.plan.Domain)
 	if err != nil {
 		found = []dns.MX{{Host: c.plan.Site.Hostname}}
 	}
 	for _, mx := range found {
-		if p.Mode != None && !p.Allows(mx.Host) {
+		if p.Mode != sts.None && !p.Matches(mx.Host) {
 			c.say(rec, Harmful, p.MX, say("The policy does not name the mail exchanger %s.", "Chính sách không có tên máy nhận thư %s.", mx.Host))
 			return
 		}
 	}
-	if p.Mode != Enforce {
+	if p.Mode != sts.Enforce {
 		c.say(rec, Advice, []string{"mode: " + string(p.Mode)}, say("The policy is not in force (mode: %s). When TLS reports show no failures, take enforce.", "Chính sách chưa áp dụng (mode: %s). Khi báo cáo TLS không còn lỗi, hãy dùng enforce.", p.Mode))
 		return
 	}

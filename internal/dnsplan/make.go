@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"tem/internal/explain"
+	"tem/internal/transport/sts"
 )
 
 // reportBox is the mailbox for reports about a domain: the one that every
@@ -12,7 +13,7 @@ import (
 const reportBox = "postmaster"
 
 // Make plans the records of a domain. mode is that of its MTA-STS policy.
-func Make(site Site, domain string, keys []Key, mode Mode) Plan {
+func Make(site Site, domain string, keys []Key, mode sts.Mode) Plan {
 	m := maker{site: site, domain: domain}
 	m.arrive()
 	m.host()
@@ -28,8 +29,9 @@ type maker struct {
 	records []Record
 }
 
-func (m *maker) plan(mode Mode) Plan {
-	return Plan{Domain: m.domain, Site: m.site, Records: m.records, Policy: Policy{Mode: mode, MX: []string{m.site.Hostname}, MaxAge: policyAge}.String()}
+func (m *maker) plan(mode sts.Mode) Plan {
+	text, _ := STSPolicy(m.site.Hostname, mode)
+	return Plan{Domain: m.domain, Site: m.site, Records: m.records, Policy: text}
 }
 
 func (m *maker) add(p Purpose, name, kind, data string, why explain.Text) *Record {
@@ -80,9 +82,9 @@ func (m *maker) leave(keys []Key) {
 }
 
 // encrypt has what makes others insist on TLS.
-func (m *maker) encrypt(mode Mode) {
-	policy := Policy{Mode: mode, MX: []string{m.site.Hostname}, MaxAge: policyAge}
-	m.add(ForSTS, "_mta-sts."+m.domain, "TXT", "v=STSv1; id="+policy.ID(), say(
+func (m *maker) encrypt(mode sts.Mode) {
+	_, id := STSPolicy(m.site.Hostname, mode)
+	m.add(ForSTS, "_mta-sts."+m.domain, "TXT", "v=STSv1; id="+id, say(
 		"Others fetch the TLS policy anew when this id changes (MTA-STS, RFC 8461).",
 		"Nơi khác tải lại chính sách TLS khi id này thay đổi (MTA-STS, RFC 8461).")).Optional = true
 	if host := "mta-sts." + m.domain; host != m.site.Hostname {

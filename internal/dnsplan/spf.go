@@ -3,8 +3,6 @@ package dnsplan
 import (
 	"context"
 	"errors"
-	"net/netip"
-	"strconv"
 	"strings"
 
 	"tem/internal/dns"
@@ -15,16 +13,15 @@ const (
 	spfBound   = 40 // where counting ends
 )
 
-// spfWalk goes through an SPF record and all that it includes. It tells how
-// many look-ups that takes at most, and what an address is told; macros are
-// counted, and match nothing.
+// spfWalk goes through an SPF record and all that it includes, as it is for an
+// address that nothing matches: that takes the most look-ups, which a check of
+// one address does not show.
 type spfWalk struct {
 	resolver *dns.Resolver
-	addr     netip.Addr // not valid: of an address that nothing matches
 	lookups  int
 	broken   string // the name where the record is missing, twice there, or not to be had
 	unsure   bool   // a name server did not answer
-	all      byte   // the qualifier of the outermost "all"; 0: none
+	all      byte   // the qualifier of "all"; 0: none
 }
 
 // spfRecords are the SPF records of a name (RFC 7208 §4.5).
@@ -42,128 +39,59 @@ func spfRecords(ctx context.Context, r *dns.Resolver, name string) ([]string, er
 	return found, nil
 }
 
-// walk returns the qualifier of the term that matches, 0 if none does.
-func (w *spfWalk) walk(ctx context.Context, domain, record string, outer bool) byte {
+// walk counts one record. outer: it is the domain's own, or what that is redirected to.
+func (w *spfWalk) walk(ctx context.Context, record string, outer bool) {
 	redirect := ""
-	for _, term := range strings.Fields(record)[1:] {
+	for term := range strings.SplitSeq(record[len("v=spf1"):], " ") {
 		if to, ok := cutFold(term, "redirect="); ok {
 			redirect = to
 			continue
 		}
-		qualifier := byte('+')
-		if strings.IndexByte("+-~?", term[0]) >= 0 {
-			qualifier, term = term[0], term[1:]
-		}
-		if strings.EqualFold(term, "all") {
+		bare := strings.TrimLeft(term, "+-~?")
+		kind, _, _ := strings.Cut(bare, ":")
+		kind, _, _ = strings.Cut(kind, "/")
+		switch strings.ToLower(kind) {
+		case "all":
 			if outer {
-				w.all = qualifier
+				w.all = qualifier(term)
 			}
-			return qualifier
-		}
-		if w.matches(ctx, domain, term) {
-			return qualifier
+			return // what follows is never reached, nor a redirect (RFC 7208 §5.1)
+		case "a", "mx", "ptr", "exists":
+			w.lookups++
+		case "include":
+			w.lookups++
+			_, name, _ := strings.Cut(bare, ":")
+			w.follow(ctx, name, false)
 		}
 	}
 	if redirect != "" {
 		w.lookups++
-		return w.follow(ctx, redirect, outer)
+		w.follow(ctx, redirect, outer)
 	}
-	return 0
 }
 
-// follow goes on with another name's record.
-func (w *spfWalk) follow(ctx context.Context, name string, outer bool) byte {
+// follow goes on with another name's record; one with macros depends on the address.
+func (w *spfWalk) follow(ctx context.Context, name string, outer bool) {
 	if w.lookups > spfBound || strings.Contains(name, "%") {
-		return 0
+		return
 	}
 	records, err := spfRecords(ctx, w.resolver, name)
-	if err != nil {
+	switch {
+	case err != nil:
 		w.unsure = true
-		return 0
-	}
-	if len(records) != 1 {
+	case len(records) != 1:
 		w.broken = name
-		return 0
+	default:
+		w.walk(ctx, records[0], outer)
 	}
-	return w.walk(ctx, name, records[0], outer)
 }
 
-// matches one mechanism (RFC 7208 §5).
-func (w *spfWalk) matches(ctx context.Context, domain, term string) bool {
-	kind, value, _ := strings.Cut(term, ":")
-	kind, bits, _ := strings.Cut(kind, "/")
-	host, more, cut := strings.Cut(value, "/")
-	if cut {
-		bits = more
+// qualifier of a term (RFC 7208 §4.6.2): + where none is written.
+func qualifier(term string) byte {
+	if strings.IndexByte("-~?", term[0]) >= 0 {
+		return term[0]
 	}
-	switch strings.ToLower(kind) {
-	case "ip4", "ip6":
-		return w.within(host, bits)
-	case "include":
-		w.lookups++
-		return w.follow(ctx, value, false) == '+'
-	case "exists", "ptr":
-		w.lookups++
-		return false
-	case "a":
-		w.lookups++
-		return w.hasAddress(ctx, or(host, domain), bits)
-	case "mx":
-		w.lookups++
-		return w.hasExchanger(ctx, or(host, domain), bits)
-	}
-	return false
-}
-
-func (w *spfWalk) hasExchanger(ctx context.Context, name, bits string) bool {
-	if !w.addr.IsValid() || w.lookups > spfBound {
-		return false
-	}
-	found, err := w.resolver.MX(ctx, name)
-	w.unsure = w.unsure || errors.Is(err, dns.ErrTemporary)
-	for _, mx := range found[:min(len(found), spfLookups)] {
-		if w.hasAddress(ctx, mx.Host, bits) {
-			return true
-		}
-	}
-	return false
-}
-
-func (w *spfWalk) hasAddress(ctx context.Context, host, bits string) bool {
-	if !w.addr.IsValid() || w.lookups > spfBound || strings.Contains(host, "%") {
-		return false
-	}
-	look := w.resolver.AAAA
-	if w.addr.Is4() {
-		look = w.resolver.A
-	}
-	found, err := look(ctx, host)
-	w.unsure = w.unsure || errors.Is(err, dns.ErrTemporary)
-	for _, a := range found {
-		if w.within(a.String(), bits) {
-			return true
-		}
-	}
-	return false
-}
-
-// within: the address is in a network; bits are "24", "24//64", "/64" or "".
-func (w *spfWalk) within(network, bits string) bool {
-	a, err := netip.ParseAddr(network)
-	if err != nil || !w.addr.IsValid() || a.Is4() != w.addr.Is4() {
-		return false
-	}
-	four, six, dual := strings.Cut(bits, "/")
-	six = strings.TrimPrefix(six, "/")
-	if a.Is6() && !dual && strings.Contains(network, ":") {
-		six = four // ip6:…/64
-	}
-	length := a.BitLen()
-	if n, err := strconv.Atoi(map[bool]string{true: four, false: six}[a.Is4()]); err == nil {
-		length = n
-	}
-	p, err := a.Prefix(length)
-	return err == nil && p.Contains(w.addr)
+	return '+'
 }
 
 func or(a, b string) string {
