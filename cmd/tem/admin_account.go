@@ -16,6 +16,10 @@ type accountCommand struct {
 	Remove   accountRemove   `cmd:"" help:"Remove an account and all of its mail."`
 	Password accountPassword `cmd:"" help:"Change an account's password."`
 	Set      accountSet      `cmd:"" help:"Change an account's name, quota or POP3, disable it, or make it an administrator's."`
+	Forward  accountForward  `cmd:"" help:"Send an account's mail on to other addresses."`
+	Block    accountBlock    `cmd:"" help:"Keep mail of some senders away from an account."`
+	Reply    accountReply    `cmd:"" help:"Answer for somebody who is away."`
+	Settings accountSettings `cmd:"" help:"Show what an account does with mail that comes."`
 	Import   accountImport   `cmd:"" help:"Add many accounts from a CSV file."`
 	Deleted  accountDeleted  `cmd:"" help:"List messages that were removed and can be brought back."`
 	Restore  accountRestore  `cmd:"" help:"Bring removed messages back."`

@@ -14,6 +14,7 @@ type domainCommand struct {
 	Add    domainAdd    `cmd:"" help:"Make a domain ours."`
 	List   domainList   `cmd:"" help:"List the domains."`
 	Set    domainSet    `cmd:"" help:"Limit what the accounts of a domain may keep together."`
+	DKIM   dkimCommand  `cmd:"" name:"dkim" help:"The keys that sign for a domain."`
 	Remove domainRemove `cmd:"" help:"Give up a domain that has no accounts, aliases or groups left."`
 }
 
@@ -22,6 +23,7 @@ func (domainCommand) Help() string {
   tem domain add hanoi.example
   tem domain set hanoi.example --quota 500G
   tem domain set hanoi.example --quota 0       no limit
+  tem domain dkim list hanoi.example          what to publish
   tem domain list`
 }
 
@@ -31,9 +33,12 @@ type domainAdd struct {
 }
 
 func (c *domainAdd) Run(ctx context.Context, env *adminEnv) error {
-	req := control.Domain{Name: c.Name}
-	err := c.ask(ctx, env, control.Call{Verb: "domain.add", Request: req})
-	return c.say(env, err, req, "added the domain %s\n", c.Name)
+	resp := struct {
+		control.Domain
+		control.Keys
+	}{Domain: control.Domain{Name: c.Name}}
+	err := c.ask(ctx, env, control.Call{Verb: "domain.add", Request: resp.Domain, Response: &resp.Keys})
+	return c.say(env, err, resp, "added the domain %s\nits mail is signed; publish the keys: tem domain dkim list %[1]s\n", c.Name)
 }
 
 type domainList struct{ adminFlags }

@@ -211,7 +211,7 @@ func TestAdminOnARunningServer(t *testing.T) {
 func TestAdminJSON(t *testing.T) {
 	t.Parallel()
 	h := newAdminHost(t)
-	h.expect(0, `^{"name":"hanoi.example"}\n$`, "domain add hanoi.example --json")
+	h.expect(0, `^{"name":"hanoi.example","keys":\[{"domain":"hanoi.example",.*}\]}\n$`, "domain add hanoi.example --json")
 	h.expect(0, `^{"domains":\["hanoi.example"\]}\n$`, "domain list --json")
 	h.expect(0, `^{"accounts":\[\]}\n$`, "account list --json")
 	h.expect(0, `^{"entries":\[\]}\n$`, "queue list --json")

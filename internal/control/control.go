@@ -4,7 +4,7 @@
 // directly in the store while none does (see Do).
 //
 // Invariant: both ways run the same code on the same request; no answer and no
-// error has a password in it.
+// error has a password or a private key in it.
 //
 // Door.Serve owns the goroutines of its connections and waits for them.
 package control
@@ -100,6 +100,13 @@ func verbs() map[string]handler {
 		"domain.list":      verb((*Service).ListDomains),
 		"domain.remove":    verb((*Service).RemoveDomain),
 		"domain.set":       longVerb((*Service).SetDomain),
+		"dkim.list":        verb((*Service).ListKeys),
+		"dkim.add":         verb((*Service).AddKeys),
+		"dkim.activate":    verb((*Service).ActivateKeys),
+		"dkim.retire":      verb((*Service).RetireKeys),
+		"dkim.remove":      verb((*Service).RemoveKeys),
+		"dkim.import":      verb((*Service).ImportKey),
+		"dkim.export":      verb((*Service).ExportKey),
 		"account.add":      verb((*Service).AddAccount),
 		"account.list":     verb((*Service).ListAccounts),
 		"account.remove":   verb((*Service).RemoveAccount),
@@ -108,6 +115,10 @@ func verbs() map[string]handler {
 		"account.import":   longVerb((*Service).Import),
 		"account.deleted":  verb((*Service).ListDeleted),
 		"account.restore":  longVerb((*Service).Restore),
+		"settings.show":    verb((*Service).ShowSettings),
+		"settings.forward": verb((*Service).SetForward),
+		"settings.block":   verb((*Service).SetBlocked),
+		"settings.reply":   verb((*Service).SetReply),
 		"list.add":         verb((*Service).AddList),
 		"list.list":        verb((*Service).ListLists),
 		"list.remove":      verb((*Service).RemoveList),

@@ -41,9 +41,16 @@ type DomainSet struct {
 	Messages *int64 `json:"messages_limit,omitempty"`
 }
 
-// AddDomain makes a domain ours.
-func (s *Service) AddDomain(ctx context.Context, r Domain) (Nothing, error) {
-	return Nothing{}, s.Directory.AddDomain(ctx, r.Name)
+// AddDomain makes a domain ours, with keys that sign for it from now on.
+func (s *Service) AddDomain(ctx context.Context, r Domain) (Keys, error) {
+	keys, err := newKeys(directory.KeyActive)
+	if err != nil {
+		return Keys{}, err
+	}
+	if err := s.Directory.AddDomain(ctx, r.Name, keys...); err != nil {
+		return Keys{}, err
+	}
+	return s.ListKeys(ctx, r)
 }
 
 // ListDomains lists the domains, and the quotas of those that have one.
