@@ -20,7 +20,7 @@ func (r *Resolver) lookup(ctx context.Context, name string, kind uint16) (answer
 		return a, nil
 	}
 	if _, ok := dns.IsDomainName(name); !ok {
-		return answer{err: describe(q, ErrNotFound)}, nil // what can't be asked for can't exist
+		return answer{err: describe(q, errNoName)}, nil // what can't be asked for can't exist
 	}
 	if r.zone != nil {
 		return r.chain(ctx, q, func(a attempt) { a.tell(ctx) })

@@ -331,3 +331,14 @@ func FuzzSPF(f *testing.F) {
 		w.walk(t.Context(), records[0], true)
 	})
 }
+
+func TestLongTextsAreSplit(t *testing.T) {
+	t.Parallel()
+	strs := strings.Split(strings.Trim(quoteText(strings.Repeat("x", 600)), `"`), `" "`)
+	if len(strs) != 3 || len(strs[0]) != 255 || len(strs[1]) != 255 || len(strs[2]) != 90 {
+		t.Errorf("%d strings: %q", len(strs), strs)
+	}
+	if got, want := quote("a\"\\\x00é"), `"a\"\\\000\195\169"`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
