@@ -23,6 +23,7 @@ var zone = []string{
 	`hanoi.example. TXT "v=spf1 ip4:192.0.2.1 -all"`, `_dmarc.hanoi.example. TXT "v=DMARC1; p=reject"`,
 	`soft.example. TXT "v=spf1 ip4:192.0.2.1 -all"`, `_dmarc.soft.example. TXT "v=DMARC1; p=quarantine"`,
 	`none.example. TXT "v=spf1 ip4:192.0.2.1 -all exp=why.none.example"`, `why.none.example. TXT "go away"`,
+	`long.example. TXT "v=spf1 -all exp=why.long.example"`, "why.long.example. TXT " + strings.Repeat(` "`+strings.Repeat("x", 200)+`"`, 3),
 	"1.2.0.192.in-addr.arpa. PTR mx.hanoi.example.", "mx.hanoi.example. A 192.0.2.1",
 	"66.100.51.198.bl.example. A 127.0.0.2", `66.100.51.198.bl.example. TXT "spam trap"`,
 	"67.100.51.198.bl.example. A 127.0.0.2", "67.100.51.198.good.example. A 127.0.9.1",
@@ -97,6 +98,7 @@ func TestVerdict(t *testing.T) {
 		"forged":         {"198.51.100.1", "an@hanoi.example", letter, Reject, "550 5.7.1", "fail"},
 		"quarantined":    {"198.51.100.1", "an@soft.example", soft, Quarantine, "250 2.0.0", "fail"},
 		"SPF alone":      {"198.51.100.1", "an@none.example", none, Reject, "550 5.7.23 SPF: none.example says that 198.51.100.1 may not send for it: -all; none.example explains: go away", "none"},
+		"long words":     {"198.51.100.1", "an@long.example", strings.Replace(letter, "hanoi.example", "long.example", 1), Reject, "550 5.7.23", "none"},
 		"null path":      {"198.51.100.1", "", none, Accept, "250 2.0.0", "none"},
 		"no From":        {"192.0.2.1", "an@hanoi.example", "Subject: x\r\n\r\n", Quarantine, "250 2.0.0", "permerror"},
 		"two From":       {"192.0.2.1", "an@hanoi.example", "From: b@x.example\r\n" + letter, Quarantine, "250 2.0.0", "permerror"},
@@ -112,6 +114,9 @@ func TestVerdict(t *testing.T) {
 		}
 		if v.Action != c.action || got != c.dmarc || !strings.HasPrefix(v.Status().String(), c.status) {
 			t.Errorf("%s: %s, DMARC %s, %s, want %s %s %s\n%s", name, v.Action, got, v.Status(), c.action, c.dmarc, c.status, strings.Join(v.Lines(), "\n"))
+		}
+		if n := len(v.Status().String()); n > 500 {
+			t.Errorf("%s: a reply of %d octets", name, n)
 		}
 		field := v.AuthenticationResults("mx.saigon.example")
 		f, err := authres.Parse(string(field[len(authres.Name)+1:]))

@@ -50,6 +50,9 @@ func (v *Verdict) decide(o *Options) {
 	}
 }
 
+// maxText is how much of a reason goes into a reply, whose line has at most 512 octets (RFC 5321 §4.5.3.1.5).
+const maxText = 450
+
 // add lets the action be at least a. The text of the worst one is the answer.
 func (v *Verdict) add(a Action, code dsn.Code, text string) {
 	v.Reasons = append(v.Reasons, text)
@@ -57,6 +60,9 @@ func (v *Verdict) add(a Action, code dsn.Code, text string) {
 		return
 	}
 	v.Action = a
+	if len(text) > maxText {
+		text = strings.ToValidUTF8(text[:maxText], "")
+	}
 	switch a {
 	case Reject:
 		v.status = dsn.Status{Reply: 550, Code: code, Text: text}

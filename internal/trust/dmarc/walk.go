@@ -84,23 +84,18 @@ func lookup(ctx context.Context, r *dns.Resolver, domain string) (p published, e
 	return p, nil
 }
 
-// organization is the organizational domain that a walk from domain comes to (RFC 9989 §4.10.2).
+// organization is the organizational domain that a walk from domain comes to
+// (RFC 9989 §4.10.2): the highest with a record, which is where psd=n ended
+// the walk, or the one below a public suffix (psd=y).
 func organization(domain string, found []published) string {
-	org := domain
-	for _, p := range found { // from the longest to the shortest
-		psd := byte('u')
-		if p.record != nil {
-			psd = p.record.PSD
-		}
-		switch {
-		case psd == 'n':
-			return p.domain
-		case psd == 'y' && p.domain != domain:
-			return below(domain, p.domain)
-		}
-		org = p.domain
+	if len(found) == 0 {
+		return domain
 	}
-	return org
+	last := found[len(found)-1]
+	if last.record != nil && last.record.PSD == 'y' && last.domain != domain {
+		return below(domain, last.domain)
+	}
+	return last.domain
 }
 
 // below is the name one label below parent on the way to domain.
