@@ -47,6 +47,7 @@ type Server struct {
 	guard    *login.Guard // of the logins of all protocols
 	stores   *Stores
 	throttle *smtpserver.Throttle // of SMTP clients
+	remote   *transport.Remote
 	queue    *queue.Queue
 	delivery *delivery.Delivery
 	ports    []port
@@ -110,13 +111,9 @@ func (s *Server) open(ctx context.Context) (err error) {
 
 // wire gives each part what it may use.
 func (s *Server) wire() {
-	remote := &transport.Remote{
-		Record:   s.stores.Journal.Record,
-		Hostname: s.config.Hostname, Resolver: Resolver(s.config.Outbound), Mail: s.stores.Mail,
-		Log: s.log, Tap: s.options.Tap, Port: s.config.Outbound.Port, Ports: s.config.Outbound.Ports,
-	}
+	s.remote = s.newRemote()
 	s.queue = queue.New(queue.Options{
-		KV: s.stores.KV, Mail: s.stores.Mail, Transport: remote, Log: s.log,
+		KV: s.stores.KV, Mail: s.stores.Mail, Transport: s.remote, Log: s.log,
 		Lifetime: time.Duration(s.config.Outbound.Lifetime), Workers: s.config.Outbound.Workers, Shared: s.config.Store.IsPostgres(),
 		// The queue needs delivery for bounces, delivery needs the queue for rows.
 		Bounce: func(ctx context.Context, j *queue.Job, failed []queue.Recipient, delayed bool, done func(*kv.Batch)) error {
@@ -278,7 +275,7 @@ func (s *Server) unbind() {
 func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	tasks := []func(context.Context) error{s.queue.Run, s.stores.Mail.Run, s.door.Serve, giveBack}
+	tasks := []func(context.Context) error{s.queue.Run, s.remote.Run, s.stores.Mail.Run, s.door.Serve, giveBack}
 	for _, l := range s.ports {
 		tasks = append(tasks, l.Run)
 	}

@@ -130,6 +130,9 @@ type Outbound struct {
 	Ports    map[string]int `toml:"ports" doc:"Another port for mail servers by name, for laboratories on one machine."`
 	Lifetime Duration       `toml:"lifetime" doc:"How long to try before the sender gets the message back."`
 	Workers  int            `toml:"workers" doc:"Messages on their way at once."`
+	Roots    string         `toml:"roots" doc:"PEM file with the authorities that servers are verified by where MTA-STS, REQUIRETLS or a relay ask for it; \"\" for those of the system. Read at start."`
+	Relay    []Relay        `toml:"relay" doc:"Servers that mail goes to instead of the recipients' own; the first that fits takes it. [[outbound.relay]] with name, host (host:port, lmtp://host:port, lmtp:///path), tls (starttls, implicit, or none on this machine), login and password_file or oauth = {token_url, client_id, client_secret_file, refresh_token_file}, for (recipients' domains: example.com, .example.com, *), senders (addresses, @domain; none: all)."`
+	Source   []Source       `toml:"source" doc:"Addresses that mail leaves from, by sender. [[outbound.source]] with addresses, hello (their name in the DNS), senders (domains of return paths, or *)."`
 }
 
 // Log says what is logged.
@@ -180,6 +183,7 @@ func Load(file string) (Config, error) {
 	if !strings.Contains(c.OAuth.Keys, "://") {
 		paths = append(paths, &c.OAuth.Keys)
 	}
+	paths = append(paths, c.Outbound.files()...)
 	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
@@ -254,6 +258,9 @@ func (c *Config) Check() error {
 		return err
 	}
 	if _, err := c.Trust.Options(c.Hostname); err != nil {
+		return err
+	}
+	if err := c.Outbound.check(); err != nil {
 		return err
 	}
 	if err := c.checkPlaces(); err != nil {

@@ -65,8 +65,8 @@ func CheckHost(s string) error {
 	return nil
 }
 
-// local reports whether the relay is on this machine for certain.
-func (r *Relay) local() bool {
+// Local reports whether the relay is on this machine for certain.
+func (r *Relay) Local() bool {
 	return r.network() == "unix" || r.host() == "localhost" || net.ParseIP(r.host()).IsLoopback()
 }
 
@@ -92,7 +92,7 @@ func (r *Remote) relayOf(j *queue.Job) (*Relay, error) {
 		return nil, fmt.Errorf("the job's route %q is no relay of the configuration and no host:port", j.Route)
 	}
 	relay := &Relay{Name: j.Route, Host: j.Route}
-	relay.Clear = relay.local()
+	relay.Clear = relay.Local()
 	return relay, nil
 }
 
