@@ -34,7 +34,7 @@ func (a *attempt) connect(ctx context.Context, p peer, n need, fresh bool) (*con
 			return c, nil
 		}
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, a.patience(), errSlow)
+	ctx, cancel := context.WithTimeoutCause(ctx, 2*a.patience(), errSlow) // a silent one ends by itself before
 	defer cancel()
 	c, err := a.open(ctx, p, n, k, from)
 	if err != nil {

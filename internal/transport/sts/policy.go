@@ -34,9 +34,9 @@ type Policy struct {
 }
 
 const (
-	maxPolicy = 64 << 10               // octets; RFC 8461 §3.3 suggests as much
-	maxHosts  = 256                    // patterns
-	maxAge    = 31557600 * time.Second // RFC 8461 §3.2
+	maxPolicy = 64 << 10 // octets; RFC 8461 §3.3 suggests as much
+	maxHosts  = 256      // patterns
+	maxAge    = 31557600 // seconds; RFC 8461 §3.2
 	version   = "STSv1"
 )
 
@@ -87,7 +87,7 @@ func (p *Policy) set(key, value string) error {
 		if err != nil {
 			return fmt.Errorf("max_age %.40q", value)
 		}
-		p.MaxAge = min(time.Duration(n)*time.Second, maxAge)
+		p.MaxAge = time.Duration(min(n, maxAge)) * time.Second
 	case "mx":
 		host := strings.ToLower(strings.TrimSuffix(value, "."))
 		if !isPattern(host) || len(p.MX) == maxHosts {
