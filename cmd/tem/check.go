@@ -17,10 +17,13 @@ import (
 
 // CheckCommand makes the checks of incoming mail by hand.
 type CheckCommand struct {
-	SPF   CheckSPFCommand   `cmd:"" name:"spf" help:"May this address send for this domain?"`
-	DKIM  CheckDKIMCommand  `cmd:"" name:"dkim" help:"Are the signatures of a message good?"`
-	DMARC CheckDMARCCommand `cmd:"" name:"dmarc" help:"Does the domain in From stand behind a message?"`
-	ARC   CheckARCCommand   `cmd:"" name:"arc" help:"What do those who passed a message on say of it?"`
+	SPF    CheckSPFCommand    `cmd:"" name:"spf" help:"May this address send for this domain?"`
+	DKIM   CheckDKIMCommand   `cmd:"" name:"dkim" help:"Are the signatures of a message good?"`
+	DMARC  CheckDMARCCommand  `cmd:"" name:"dmarc" help:"Does the domain in From stand behind a message?"`
+	ARC    CheckARCCommand    `cmd:"" name:"arc" help:"What do those who passed a message on say of it?"`
+	MX     CheckMXCommand     `cmd:"" name:"mx" help:"Which servers take the mail of a domain, and do they answer?"`
+	DANE   CheckDANECommand   `cmd:"" name:"dane" help:"Do a domain's servers show the keys that it publishes under DNSSEC?"`
+	MTASTS CheckMTASTSCommand `cmd:"" name:"mta-sts" help:"What does a domain ask of TLS, and do its servers conform?"`
 }
 
 // checkFlags are what all checks take.

@@ -47,6 +47,15 @@ func meaningOf(check, verdict string) checkText {
 		"dmarc permerror": {"From names no one domain, or the policy can't be used.", "From không nêu đúng một tên miền, hoặc chính sách không dùng được."},
 		"arc pass":        {"The chain of those who passed the message on is whole.", "Chuỗi xác nhận của các bên chuyển tiếp còn nguyên vẹn."},
 		"arc fail":        {"The chain of those who passed the message on is broken.", "Chuỗi xác nhận của các bên chuyển tiếp bị hỏng."},
+		"mx pass":         {"Mail for the domain can be delivered there.", "Có thể gửi thư tới tên miền này."},
+		"mx fail":         {"A mail server of the domain can't be used; its administrator must see to it.", "Có máy chủ thư của tên miền không dùng được; quản trị viên của họ phải xử lý."},
+		"mx none":         {"The domain says that it takes no mail.", "Tên miền tuyên bố không nhận thư."},
+		"dane pass":       {"The servers' keys are those that the domain publishes: nobody can stand between.", "Khoá của máy chủ đúng như tên miền công bố: không ai chen vào giữa được."},
+		"dane fail":       {"A server does not show a key that the domain publishes; mail waits until its administrator mends it.", "Máy chủ không đưa ra khoá mà tên miền công bố; thư phải chờ đến khi quản trị viên của họ sửa."},
+		"dane none":       {"The domain publishes no keys of its mail servers that count.", "Tên miền không công bố khoá nào có giá trị cho máy chủ thư."},
+		"mta-sts pass":    {"The domain's mail servers are as its policy says.", "Các máy chủ thư đúng như chính sách của tên miền."},
+		"mta-sts fail":    {"Policy and mail servers do not fit; the domain's administrator must mend it.", "Chính sách và máy chủ thư không khớp; quản trị viên của tên miền phải sửa."},
+		"mta-sts none":    {"The domain has no MTA-STS policy: whoever stands between can take the TLS away.", "Tên miền không có chính sách MTA-STS: kẻ đứng giữa có thể gỡ bỏ TLS."},
 		"arc none":        {"Nobody who passed the message on sealed it.", "Không bên chuyển tiếp nào niêm phong thư."},
 	}
 	if m, ok := meanings[check+" "+verdict]; ok {

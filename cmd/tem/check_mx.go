@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"tem/internal/dns"
+	"tem/internal/line"
+	"tem/internal/message/dsn"
+	"tem/internal/transport"
+)
+
+// CheckMXCommand looks at the servers that take a domain's mail.
+type CheckMXCommand struct {
+	exchangerFlags
+	checkFlags
+}
+
+// exchangerFlags are those of checks of mail exchangers.
+type exchangerFlags struct {
+	Domain  string `arg:"" help:"The domain of the recipients."`
+	Port    int    `default:"25" help:"Port of its mail servers."`
+	Connect bool   `default:"true" negatable:"" help:"Connect to the servers; --no-connect asks the DNS only."`
+	Roots   string `type:"path" placeholder:"FILE" help:"PEM file with the authorities to verify by (default: those of the system)."`
+}
+
+func (CheckMXCommand) Help() string {
+	return `Examples:
+  tem check mx hanoi.example
+  tem check mx hanoi.example --no-connect --zone lesson.zone
+  tem check mx hanoi.example --dns 127.0.0.1:5353 --port 1025 --json
+
+Exit codes: 0 every server answers, or the domain says that it takes no mail, 1 any other result, 2 a mistake in the command.`
+}
+
+// Run checks.
+func (c *CheckMXCommand) Run(ctx context.Context, std *streams) error {
+	return c.run(ctx, std.out, func(ctx context.Context, r *dns.Resolver, rep *checkReport) error {
+		rep.Check = "mx"
+		hosts, ok := c.hosts(ctx, r, rep)
+		if !ok {
+			return nil
+		}
+		silent := 0
+		for _, host := range hosts {
+			if _, err := c.look(ctx, r, rep, host); err != nil {
+				silent++
+			}
+		}
+		rep.Verdict, rep.Reason = "pass", fmt.Sprintf("%d mail servers, each can be used", len(hosts))
+		if silent > 0 {
+			rep.Verdict, rep.Reason = "fail", fmt.Sprintf("%d of %d mail servers can't be used", silent, len(hosts))
+		}
+		return nil
+	})
+}
+
+// hosts are the mail exchangers; without any the report has its verdict.
+func (c *exchangerFlags) hosts(ctx context.Context, r *dns.Resolver, rep *checkReport) ([]string, bool) {
+	remote := transport.Remote{Resolver: r}
+	hosts, status := remote.Hosts(ctx, c.Domain)
+	if len(hosts) > 0 {
+		rep.step("MX of "+c.Domain, "%s", strings.Join(hosts, ", "))
+		return hosts, true
+	}
+	rep.step("MX of "+c.Domain, "%s", status)
+	rep.Verdict, rep.Reason = "fail", status.Text
+	switch {
+	case status.Temporary():
+		rep.Verdict = "temperror"
+	case status.Code == (dsn.Code{5, 1, 10}):
+		rep.Verdict = "none"
+	}
+	return nil, false
+}
+
+// look finds the addresses of a host and connects to the first that answers.
+// Without connecting, nothing is seen and that is no error.
+func (c *exchangerFlags) look(ctx context.Context, r *dns.Resolver, rep *checkReport, host string) (seen transport.Seen, err error) {
+	addrs, err := r.Addresses(ctx, host)
+	if err != nil {
+		rep.step("addresses of "+host, "%v", err)
+		return seen, err
+	}
+	if !c.Connect {
+		rep.step("addresses of "+host, "%v", addrs)
+		return seen, nil
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		name = "localhost"
+	}
+	for _, a := range addrs {
+		address := net.JoinHostPort(a.String(), strconv.Itoa(c.Port))
+		if seen, err = transport.Look(ctx, host, address, name); err == nil {
+			rep.step(host+" ["+address+"]", "%s; %s; %s", seen.Greeting, strings.Join(seen.Extensions, ", "), c.tlsOf(seen.TLS, host))
+			return seen, nil
+		}
+		rep.step(host+" ["+address+"]", "%v", err)
+	}
+	return seen, err
+}
+
+// tlsOf is what is to be said of a TLS session.
+func (c *exchangerFlags) tlsOf(state *tls.ConnectionState, host string) string {
+	if state == nil {
+		return "no TLS"
+	}
+	text := line.TLSInfo(state) + ", certificate until " + state.PeerCertificates[0].NotAfter.Format(time.DateOnly)
+	roots, err := c.roots()
+	if err == nil {
+		err = transport.Verify(state.PeerCertificates, host, roots)
+	}
+	if err != nil {
+		return text + ", not verified: " + err.Error()
+	}
+	return text + ", verified"
+}
+
+func (c *exchangerFlags) roots() (*x509.CertPool, error) {
+	if c.Roots == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(c.Roots)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("no certificate in %s", c.Roots)
+	}
+	return pool, nil
+}
