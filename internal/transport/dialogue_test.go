@@ -175,7 +175,7 @@ type lab struct {
 }
 
 // newLab makes mx1, mx2, … of saigon.example from the given ports, mx1 first.
-func newLab(t *testing.T, ports ...int) *lab {
+func newLab(t testing.TB, ports ...int) *lab {
 	t.Helper()
 	records := []string{}
 	named := map[string]int{}

@@ -226,7 +226,7 @@ func TestBogusTLSA(t *testing.T) {
 }
 
 // zone has the lab's names looked up in this process.
-func (l *lab) zone(t *testing.T, records ...string) {
+func (l *lab) zone(t testing.TB, records ...string) {
 	t.Helper()
 	r, err := dns.ZoneResolver(records...)
 	if err != nil {
@@ -236,7 +236,7 @@ func (l *lab) zone(t *testing.T, records ...string) {
 }
 
 // store gives the lab's job another text.
-func (l *lab) store(t *testing.T, text string) {
+func (l *lab) store(t testing.TB, text string) {
 	t.Helper()
 	spool := l.Mail.NewSpool(t.Context())
 	io.WriteString(spool, text)

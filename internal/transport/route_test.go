@@ -22,7 +22,7 @@ var zone = []string{
 	"mixed.example. MX 0 .", "mixed.example. MX 5 a.two.example.",
 }
 
-func newRemote(t *testing.T, zone ...string) *Remote {
+func newRemote(t testing.TB, zone ...string) *Remote {
 	t.Helper()
 	s, err := dns.Serve("127.0.0.1:0", zone...)
 	if err != nil {
