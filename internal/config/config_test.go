@@ -71,6 +71,14 @@ func TestMistakesAreNamed(t *testing.T) {
 		"oauth by http": {six + "[oauth]\nissuer = \"i\"\naudience = \"a\"\nkeys = \"http://id.example/keys\"\n", "must be a file or an https URL"},
 		"oauth no one":  {six + "[oauth]\nissuer = \"i\"\naudience = \"a\"\nkeys = \"k\"\nclaim = \"\"\n", "oauth.claim is empty"},
 		"cards, no tls": {"hostname = \"a.b\"\n[listen]\nsubmissions = []\npop3s = []\nimaps = []\n[tls]\nclients = \"ca.pem\"\n", "tls.clients needs tls.cert"},
+		"relay, name":   {six + "[[outbound.relay]]\nname = \"mx\"\n", "needs a name of its own"},
+		"relay, host":   {six + "[[outbound.relay]]\nname = \"r\"\nhost = \"h\"\nfor = [\"*\"]\n", "write host:port"},
+		"relay, clear":  {six + "[[outbound.relay]]\nname = \"r\"\nhost = \"h.example:25\"\ntls = \"none\"\nfor = [\"*\"]\n", "not certainly this machine"},
+		"relay, login":  {six + "[[outbound.relay]]\nname = \"r\"\nhost = \"h:25\"\nlogin = \"me\"\nfor = [\"*\"]\n", "login goes with password_file"},
+		"relay, secret": {six + "[[outbound.relay]]\nname = \"r\"\nhost = \"h:25\"\nlogin = \"me\"\npassword_file = \"none\"\nfor = [\"*\"]\n", "no such file"},
+		"relay, nobody": {six + "[[outbound.relay]]\nname = \"r\"\nhost = \"h:25\"\n", "for is empty"},
+		"source":        {six + "[[outbound.source]]\naddresses = [\"x\"]\nsenders = [\"*\"]\n", "is not an address"},
+		"roots":         {six + "[outbound]\nroots = \"none.pem\"\n", "outbound.roots"},
 		"no days":       {six + "[keep]\ndeleted = \"two weeks\"\n", "is not a duration"},
 	} {
 		t.Run(name, func(t *testing.T) {
