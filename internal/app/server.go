@@ -19,6 +19,7 @@ import (
 	"tem/internal/kv"
 	"tem/internal/line"
 	"tem/internal/login"
+	"tem/internal/message/dsn"
 	"tem/internal/pop3server"
 	"tem/internal/queue"
 	"tem/internal/sasl"
@@ -113,8 +114,8 @@ func (s *Server) open(ctx context.Context) (err error) {
 func (s *Server) wire() {
 	s.remote = s.newRemote()
 	s.queue = queue.New(queue.Options{
-		KV: s.stores.KV, Mail: s.stores.Mail, Transport: s.remote, Log: s.log,
-		Lifetime: time.Duration(s.config.Outbound.Lifetime), Workers: s.config.Outbound.Workers, Shared: s.config.Store.IsPostgres(),
+		KV: s.stores.KV, Mail: s.stores.Mail, Transport: s.remote, Local: mailboxes{s}, Record: s.stores.Journal.Record, Log: s.log,
+		Lifetime: time.Duration(s.config.Outbound.Lifetime), Workers: s.config.Outbound.Workers, PerDomain: s.config.Outbound.PerDomain, Shared: s.config.Store.IsPostgres(),
 		// The queue needs delivery for bounces, delivery needs the queue for rows.
 		Bounce: func(ctx context.Context, j *queue.Job, failed []queue.Recipient, delayed bool, done func(*kv.Batch)) error {
 			return s.delivery.Bounce(ctx, j, failed, delayed, done)
@@ -156,6 +157,13 @@ func (s *Server) wire() {
 			return o
 		}
 	}
+}
+
+// mailboxes is the way to those here, which the queue has before delivery is made.
+type mailboxes struct{ s *Server }
+
+func (m mailboxes) Deliver(ctx context.Context, j *queue.Job, to []queue.Recipient) []dsn.Status {
+	return m.s.delivery.Deliver(ctx, j, to)
 }
 
 // engine is one protocol's server.

@@ -124,15 +124,16 @@ type Limits struct {
 
 // Outbound says how mail leaves.
 type Outbound struct {
-	DNS      []string       `toml:"dns" doc:"Name servers to ask (address:port); [] takes those of the system."`
-	DNSSEC   string         `toml:"dnssec" doc:"Whose word is taken that an answer was checked with DNSSEC, which DANE (RFC 7672) rests on: \"loopback\" that of name servers on this machine, if all are; \"yes\" that of all of them, which must then check, and be reached by a way on which nobody else can write; \"no\" nobody's."`
-	Port     int            `toml:"port" doc:"Port of other mail servers."`
-	Ports    map[string]int `toml:"ports" doc:"Another port for mail servers by name, for laboratories on one machine."`
-	Lifetime Duration       `toml:"lifetime" doc:"How long to try before the sender gets the message back."`
-	Workers  int            `toml:"workers" doc:"Messages on their way at once."`
-	Roots    string         `toml:"roots" doc:"PEM file with the authorities that servers are verified by where MTA-STS, REQUIRETLS or a relay ask for it; \"\" for those of the system. Read at start."`
-	Relay    []Relay        `toml:"relay" doc:"Servers that mail goes to instead of the recipients' own; the first that fits takes it. [[outbound.relay]] with name, host (host:port, lmtp://host:port, lmtp:///path), tls (starttls, implicit, or none on this machine), login and password_file or oauth = {token_url, client_id, client_secret_file, refresh_token_file}, for (recipients' domains: example.com, .example.com, *), senders (addresses, @domain; none: all)."`
-	Source   []Source       `toml:"source" doc:"Addresses that mail leaves from, by sender. [[outbound.source]] with addresses, hello (their name in the DNS), senders (domains of return paths, or *)."`
+	DNS       []string       `toml:"dns" doc:"Name servers to ask (address:port); [] takes those of the system."`
+	DNSSEC    string         `toml:"dnssec" doc:"Whose word is taken that an answer was checked with DNSSEC, which DANE (RFC 7672) rests on: \"loopback\" that of name servers on this machine, if all are; \"yes\" that of all of them, which must then check, and be reached by a way on which nobody else can write; \"no\" nobody's."`
+	Port      int            `toml:"port" doc:"Port of other mail servers."`
+	Ports     map[string]int `toml:"ports" doc:"Another port for mail servers by name, for laboratories on one machine."`
+	Lifetime  Duration       `toml:"lifetime" doc:"How long to try before the sender gets the message back."`
+	Workers   int            `toml:"workers" doc:"Messages on their way at once."`
+	PerDomain int            `toml:"per_domain" doc:"Of them, to the servers of one site at most. Tem starts with two and grows with what goes well."`
+	Roots     string         `toml:"roots" doc:"PEM file with the authorities that servers are verified by where MTA-STS, REQUIRETLS or a relay ask for it; \"\" for those of the system. Read at start."`
+	Relay     []Relay        `toml:"relay" doc:"Servers that mail goes to instead of the recipients' own; the first that fits takes it. [[outbound.relay]] with name, host (host:port, lmtp://host:port, lmtp:///path), tls (starttls, implicit, or none on this machine), login and password_file or oauth = {token_url, client_id, client_secret_file, refresh_token_file}, for (recipients' domains: example.com, .example.com, *), senders (addresses, @domain; none: all)."`
+	Source    []Source       `toml:"source" doc:"Addresses that mail leaves from, by sender. [[outbound.source]] with addresses, hello (their name in the DNS), senders (domains of return paths, or *)."`
 }
 
 // Log says what is logged.
@@ -160,7 +161,7 @@ func Default() Config {
 			SMTPTimeout: Duration(5 * time.Minute), POP3Timeout: Duration(10 * time.Minute),
 			IMAPTimeout: Duration(30 * time.Minute), Drain: Duration(20 * time.Second),
 		},
-		Outbound: Outbound{DNSSEC: "loopback", Port: 25, Lifetime: Duration(5 * 24 * time.Hour), Workers: 20},
+		Outbound: Outbound{DNSSEC: "loopback", Port: 25, Lifetime: Duration(5 * 24 * time.Hour), Workers: 200, PerDomain: 20},
 		Trust:    defaultTrust(),
 		OAuth:    OAuth{Claim: "email"},
 		Log:      Log{Level: "info"},
@@ -280,6 +281,7 @@ func (c *Config) checkBounds() error {
 		{"limits.imap_messages", int64(c.Limits.IMAPMessages), 0},
 		{"outbound.workers", int64(c.Outbound.Workers), 1},
 		{"keep.journey_size", int64(c.Keep.JourneySize), 1 << 20},
+		{"outbound.per_domain", int64(c.Outbound.PerDomain), 1},
 	} {
 		if b.value < b.least {
 			return fmt.Errorf("%s = %d: it must be at least %d", b.key, b.value, b.least)

@@ -19,6 +19,11 @@ type Entry struct {
 	Next       time.Time   `json:"next"`
 	Attempts   int         `json:"attempts"`
 	Last       string      `json:"last,omitempty"`
+	Held       bool        `json:"held,omitempty"`
+	Release    time.Time   `json:"release,omitzero"` // its sender wants it to wait until then
+	Route      string      `json:"route,omitempty"`
+	Priority   int         `json:"priority,omitempty"`
+	By         time.Time   `json:"by,omitzero"` // its sender's own time limit
 }
 
 // Recipient is one address of an Entry.
@@ -39,10 +44,31 @@ type EntryID struct {
 	ID string `json:"id"`
 }
 
-// EntryIDs names entries, or all of them.
-type EntryIDs struct {
-	IDs []string `json:"ids,omitempty"`
-	All bool     `json:"all,omitempty"`
+// Choice names entries: those that fit all that it says.
+type Choice struct {
+	IDs    []string  `json:"ids,omitempty"` // of entries, or of messages
+	All    bool      `json:"all,omitempty"`
+	Domain string    `json:"domain,omitempty"`
+	From   string    `json:"from,omitempty"` // an address or its domain; "<>" for reports
+	To     string    `json:"to,omitempty"`
+	Before time.Time `json:"before,omitzero"` // made before then
+	Held   bool      `json:"held,omitempty"`
+	After  string    `json:"after,omitempty"` // only entries after this one, in the order of ids
+	Limit  int       `json:"limit,omitempty"`
+	Route  string    `json:"route,omitempty"` // of queue.reroute; "": as configured
+}
+
+// DomainStat counts the entries for one domain.
+type DomainStat struct {
+	Domain string    `json:"domain"`
+	Count  int       `json:"count"`
+	Due    int       `json:"due"`
+	Next   time.Time `json:"next"`
+}
+
+// QueueStats is the answer to queue.stats.
+type QueueStats struct {
+	Domains []DomainStat `json:"domains"`
 }
 
 // Count says how many entries something was done to.
@@ -52,7 +78,8 @@ type Count struct {
 
 func toEntry(j queue.Job) Entry {
 	e := Entry{ID: j.ID, From: j.ReturnPath, Domain: j.Domain, Size: j.Size, Recipients: []Recipient{},
-		Created: j.Created, Expires: j.Expires, Next: j.Next, Attempts: j.Attempts, Last: j.Last}
+		Created: j.Created, Expires: j.Expires, Next: j.Next, Attempts: j.Attempts, Last: j.Last,
+		Held: j.Held, Release: j.Release, Route: j.Route, Priority: j.Priority, By: j.By.Time}
 	for _, r := range j.Recipients {
 		to := Recipient{Address: r.Address, Original: r.Original, Done: r.Done}
 		if r.Status.Reply != 0 || !r.Status.Code.IsZero() {
@@ -63,12 +90,35 @@ func toEntry(j queue.Job) Entry {
 	return e
 }
 
-// ListQueue lists what waits.
-func (s *Service) ListQueue(ctx context.Context, _ Nothing) (Entries, error) {
-	jobs, err := s.Queue.List(ctx)
+// choice is how the queue has a choice.
+func (c *Choice) choice() queue.Choice {
+	return queue.Choice{IDs: c.IDs, Domain: c.Domain, From: c.From, To: c.To, Before: c.Before, Held: c.Held, After: c.After, Limit: c.Limit}
+}
+
+// all reports that nothing is said that an entry must fit.
+func (c *Choice) all() bool {
+	return len(c.IDs) == 0 && c.Domain == "" && c.From == "" && c.To == "" && c.Before.IsZero() && !c.Held
+}
+
+// ListQueue lists what waits, at most Limit entries.
+func (s *Service) ListQueue(ctx context.Context, c Choice) (Entries, error) {
+	jobs, err := s.Queue.Find(ctx, c.choice())
 	out := Entries{[]Entry{}}
 	for _, j := range jobs {
 		out.Entries = append(out.Entries, toEntry(j))
+	}
+	return out, err
+}
+
+// QueueStats counts the entries by domain, the most first, at most Limit domains.
+func (s *Service) QueueStats(ctx context.Context, c Choice) (QueueStats, error) {
+	stats, err := s.Queue.Stats(ctx)
+	if c.Limit > 0 {
+		stats = stats[:min(c.Limit, len(stats))]
+	}
+	out := QueueStats{[]DomainStat{}}
+	for _, d := range stats {
+		out.Domains = append(out.Domains, DomainStat{d.Domain, d.Jobs, d.Due, d.Next})
 	}
 	return out, err
 }
@@ -80,19 +130,44 @@ func (s *Service) ShowQueue(ctx context.Context, r EntryID) (Entry, error) {
 }
 
 // RetryQueue makes entries due now.
-func (s *Service) RetryQueue(ctx context.Context, r EntryIDs) (Count, error) {
-	return s.each(ctx, r, s.Queue.Retry)
+func (s *Service) RetryQueue(ctx context.Context, c Choice) (Count, error) {
+	return s.each(ctx, c, s.Queue.Retry)
+}
+
+// HoldQueue keeps entries from being tried.
+func (s *Service) HoldQueue(ctx context.Context, c Choice) (Count, error) {
+	return s.each(ctx, c, s.Queue.Hold)
+}
+
+// ReleaseQueue has held entries tried again.
+func (s *Service) ReleaseQueue(ctx context.Context, c Choice) (Count, error) {
+	return s.each(ctx, c, s.Queue.Release)
+}
+
+// BounceQueue gives entries up, and tells their senders.
+func (s *Service) BounceQueue(ctx context.Context, c Choice) (Count, error) {
+	return s.each(ctx, c, s.Queue.GiveUp)
+}
+
+// RerouteQueue sends entries another way.
+func (s *Service) RerouteQueue(ctx context.Context, c Choice) (Count, error) {
+	if err := queue.CheckRoute(c.Route); err != nil {
+		return Count{}, errorf(Invalid, "%v", err)
+	}
+	return s.each(ctx, c, func(ctx context.Context, which queue.Choice) (int, error) {
+		return s.Queue.Reroute(ctx, which, c.Route)
+	})
 }
 
 // DropQueue removes entries without a word to their senders.
-func (s *Service) DropQueue(ctx context.Context, r EntryIDs) (Count, error) {
-	return s.each(ctx, r, s.Queue.Drop)
+func (s *Service) DropQueue(ctx context.Context, c Choice) (Count, error) {
+	return s.each(ctx, c, s.Queue.Drop)
 }
 
-func (s *Service) each(ctx context.Context, r EntryIDs, do func(context.Context, ...string) (int, error)) (Count, error) {
-	if r.All == (len(r.IDs) > 0) {
-		return Count{}, errorf(Invalid, "say which queue entries: either their ids, or all")
+func (s *Service) each(ctx context.Context, c Choice, do func(context.Context, queue.Choice) (int, error)) (Count, error) {
+	if c.All != c.all() {
+		return Count{}, errorf(Invalid, "say which queue entries: by their ids, domain, sender, recipient or age, or all")
 	}
-	n, err := do(ctx, r.IDs...)
+	n, err := do(ctx, c.choice())
 	return Count{n}, err
 }

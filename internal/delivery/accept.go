@@ -74,7 +74,7 @@ func (d *Delivery) commit(ctx context.Context, e *Envelope, body *mail.Body, p *
 		return nil, fmt.Errorf("store message: %w", err)
 	}
 	if len(jobs) > 0 {
-		d.o.Queue.Wake()
+		d.o.Queue.Wake(jobs...)
 	}
 	return jobs, nil
 }

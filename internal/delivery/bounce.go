@@ -1,8 +1,11 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"io"
+	"slices"
 
 	"tem/internal/address"
 	"tem/internal/kv"
@@ -42,16 +45,18 @@ func (d *Delivery) Bounce(ctx context.Context, j *queue.Job, failed []queue.Reci
 
 // report writes the message that tells a sender about recipients (RFC 3464).
 func (d *Delivery) report(ctx context.Context, j *queue.Job, about []queue.Recipient, delayed bool) (*mail.Body, error) {
-	header, err := d.quote(ctx, j)
+	header, whole, err := d.quote(ctx, j, failed(about) && j.Return == dsn.ReturnFull && !j.Binary)
 	if err != nil {
 		return nil, err
 	}
 	r := dsn.Report{
 		From: "MAILER-DAEMON@" + d.o.Hostname, To: j.ReturnPath, Host: d.o.Hostname, QueueID: j.Body.String(),
-		Arrived: j.Created, Now: d.o.Now(), Delayed: delayed, Until: j.Expires, Header: header,
+		Arrived: j.Created, Now: d.o.Now(), Delayed: delayed, Until: j.Expires, Header: header, Message: whole, EnvID: j.EnvID,
 	}
 	for _, a := range about {
-		r.Recipients = append(r.Recipients, dsn.ReportRecipient{Address: a.Address, Original: a.Original, Status: a.Status})
+		r.Recipients = append(r.Recipients, dsn.ReportRecipient{
+			Address: a.Address, Original: cmp.Or(a.ORCPT, a.Original), Status: a.Status, Relayed: j.Domain != "", Expanded: a.Expanded,
+		})
 	}
 	spool := d.o.Mail.NewSpool(ctx)
 	if _, err := spool.Write([]byte(nullPath)); err != nil {
@@ -65,12 +70,26 @@ func (d *Delivery) report(ctx context.Context, j *queue.Job, about []queue.Recip
 	return spool.Finish()
 }
 
-// quote returns the header of a job's message, as it is sent.
-func (d *Delivery) quote(ctx context.Context, j *queue.Job) ([]byte, error) {
+// failed reports that one of the recipients was given up.
+func failed(about []queue.Recipient) bool {
+	return slices.ContainsFunc(about, func(r queue.Recipient) bool { return r.Done && !r.Status.OK() })
+}
+
+// maxReturned is the largest message that a report brings back whole: of a
+// larger one, its header (RFC 3461 §4.3 lets us).
+const maxReturned = 1 << 20
+
+// quote returns the header of a job's message, as it is sent, and all of it if
+// that is wanted and is not too much.
+func (d *Delivery) quote(ctx context.Context, j *queue.Job, all bool) (header, whole []byte, err error) {
 	body, err := d.o.Mail.OpenBody(ctx, j.Body)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer body.Close()
-	return readHeader(body, j.Skip)
+	header, err = readHeader(body, j.Skip)
+	if err == nil && all && body.Size()-j.Skip <= maxReturned {
+		whole, err = io.ReadAll(io.NewSectionReader(body, j.Skip, body.Size()-j.Skip))
+	}
+	return header, whole, err
 }

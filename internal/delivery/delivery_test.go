@@ -59,6 +59,13 @@ func (l *lab) Deliver(_ context.Context, _ *queue.Job, to []queue.Recipient) []d
 	return list
 }
 
+// mailboxes is the transport to those here.
+type mailboxes struct{ l *lab }
+
+func (m mailboxes) Deliver(ctx context.Context, j *queue.Job, to []queue.Recipient) []dsn.Status {
+	return m.l.Delivery.Deliver(ctx, j, to)
+}
+
 func at(s string) address.Address {
 	local, domain, _ := strings.Cut(s, "@")
 	return address.Address{Local: local, Domain: domain}
@@ -120,7 +127,7 @@ func newLab(t *testing.T) *lab {
 		l.ids[a.Address.Local] = a.ID
 	}
 	l.queue = queue.New(queue.Options{
-		KV: l.kv, Mail: l.store, Transport: l, Log: log,
+		KV: l.kv, Mail: l.store, Transport: l, Local: mailboxes{l}, Log: log,
 		Bounce: func(ctx context.Context, j *queue.Job, failed []queue.Recipient, delayed bool, done func(*kv.Batch)) error {
 			return l.Bounce(ctx, j, failed, delayed, done)
 		},
@@ -334,11 +341,55 @@ func TestOverQuotaAtTheEnd(t *testing.T) {
 		t.Errorf("%v", s)
 	}
 	l.wantInboxes(1, 1, 0)
-	l.wantJobs(": chi@hanoi.example(all@hanoi.example)=4.2.2") // to be reported
+	l.wantJobs(": chi@hanoi.example(all@hanoi.example)") // to be tried again
 	if s := l.Accept(t.Context(), envelope("", "all@hanoi.example"), l.body(letter)); !s.OK() {
 		t.Errorf("%v", s)
 	}
-	l.wantJobs(": chi@hanoi.example(all@hanoi.example)=4.2.2") // nobody to report to
+	l.wantJobs(": chi@hanoi.example(all@hanoi.example)", ": chi@hanoi.example(all@hanoi.example)")
+	l.must(l.store.SetQuota(t.Context(), l.ids["chi"], 0, 1))
+	if s := l.Accept(t.Context(), envelope("x@hue.example", "chi@hanoi.example"), l.body(letter)); !s.OK() {
+		t.Errorf("%v", s)
+	}
+	l.run(2) // full now
+	l.must(l.store.SetQuota(t.Context(), l.ids["chi"], 0, 0))
+	_, err := l.queue.Retry(t.Context(), queue.Choice{})
+	l.must(err)
+	l.run(0)
+	l.wantInboxes(2, 2, 3)
+	if got := l.inbox("chi")[0]; got != letter {
+		t.Errorf("stored %q", got)
+	}
+}
+
+// TestSuccessIsReported for mailboxes, and for groups as such; what is asked
+// about others goes with their jobs.
+func TestSuccessIsReported(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	e := envelope("an@hanoi.example", "binh@hanoi.example", "all@hanoi.example", "away@hanoi.example", "chi@hanoi.example")
+	wish := Wish{Notify: dsn.NotifySuccess, ORCPT: "rfc822;x@y"}
+	e.Wishes = []Wish{wish, wish, wish}
+	e.EnvID, e.Return, e.Priority = "E-1", dsn.ReturnFull, 3
+	if s := l.Accept(t.Context(), e, l.body(letter)); !s.OK() {
+		t.Fatal(s)
+	}
+	l.wantJobs(": binh@hanoi.example=2.1.5 all@hanoi.example=2.1.5", "hue.example: someone@hue.example(away@hanoi.example)")
+	jobs, err := l.queue.Find(t.Context(), queue.Choice{Domain: "hue.example"})
+	l.must(err)
+	if j := jobs[0]; j.EnvID != "E-1" || j.Return != dsn.ReturnFull || j.Priority != 3 || j.Recipients[0].Notify != dsn.NotifySuccess || j.Recipients[0].ORCPT != "rfc822;x@y" {
+		t.Errorf("%+v", j)
+	}
+	l.send = func(queue.Recipient) dsn.Status { return dsn.Status{Reply: 550, Text: "no"} }
+	l.run(0) // the failure is not what the sender wants to hear of
+	reports := strings.Join(l.inbox("an"), "")
+	for _, want := range []string{"Action: delivered", "Action: expanded", "Original-Envelope-Id: E-1", "Original-Recipient: rfc822;x@y"} {
+		if !strings.Contains(reports, want) {
+			t.Errorf("no %q in\n%s", want, reports)
+		}
+	}
+	if strings.Contains(reports, "Action: failed") {
+		t.Errorf("a failure is reported:\n%s", reports)
+	}
 }
 
 // TestFullDomain: a recipient is refused for now when the accounts of the domain
@@ -510,13 +561,13 @@ func TestBounceLosesTheRace(t *testing.T) {
 	l.wantInboxes(0, 0, 0)
 }
 
-// run has the queue send until it is empty.
-func (l *lab) run() {
+// run has the queue send until so many jobs are left, each tried once at least.
+func (l *lab) run(left int) {
 	l.t.Helper()
 	ctx, cancel := context.WithCancel(l.t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- l.queue.Run(ctx) }()
-	for deadline := time.Now().Add(5 * time.Second); len(l.jobs()) > 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Second); !l.at(left); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			l.t.Errorf("still queued: %v", l.jobs())
 			break
@@ -524,6 +575,12 @@ func (l *lab) run() {
 	}
 	cancel()
 	l.must(<-ended)
+}
+
+func (l *lab) at(left int) bool {
+	jobs, err := l.queue.Find(l.t.Context(), queue.Choice{})
+	l.must(err)
+	return len(jobs) <= left && !slices.ContainsFunc(jobs, func(j queue.Job) bool { return j.Attempts == 0 })
 }
 
 func TestThroughTheQueue(t *testing.T) {
@@ -543,7 +600,7 @@ func TestThroughTheQueue(t *testing.T) {
 	if s := l.Accept(t.Context(), envelope("stranger@saigon.example", "away@hanoi.example"), l.body(letter)); !s.OK() {
 		t.Fatal(s)
 	}
-	l.run()
+	l.run(0)
 	reports := l.inbox("an")
 	if len(reports) != 2 {
 		t.Errorf("%d reports, want one for each failed recipient's job", len(reports))

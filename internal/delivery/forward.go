@@ -75,7 +75,8 @@ func (r *route) elsewhere(ctx context.Context, a, rcpt address.Address, onward b
 			r.paths[domain] = path
 		}
 	}
-	r.remote = append(r.remote, outgoing{queue.Recipient{Address: a.String(), Original: original(rcpt, a)}, path})
+	w := r.wishes[rcpt.String()]
+	r.remote = append(r.remote, outgoing{queue.Recipient{Address: a.String(), Original: original(rcpt, a), Notify: w.Notify, ORCPT: w.ORCPT}, path})
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -19,12 +20,49 @@ type plan struct {
 	local   []local
 	remote  []outgoing
 	refused []refusal
+	later   []refusal // their mailboxes have no room just now
+	done    []success
 	replies []answer
 	seen    map[string]bool // keys of remote, and ids of local
 
 	leads map[string][]string   // by the key of a recipient: those of seen that it stands for
 	lost  map[string]dsn.Status // of seen, who were refused after all
+
+	wishes map[string]Wish // by recipient: what its sender wants to be told of those it stands for
 }
+
+// success is a recipient here whose sender wants to know that it has the message.
+type success struct {
+	queue.Recipient
+	rcpt address.Address
+}
+
+// wish is what the sender asked about the recipient in a place.
+func (e *Envelope) wish(i int) Wish {
+	if i < len(e.Wishes) {
+		return e.Wishes[i]
+	}
+	return Wish{}
+}
+
+// succeed notes the report of success that a recipient here is due, and returns
+// what goes on to whom it stands for. A group is reported as such, and its
+// members' successes are not (RFC 3461 §5.2.7.3 c).
+func (p *plan) succeed(rcpt address.Address, w Wish, found directory.Resolved) Wish {
+	n := len(found.Accounts) + len(found.Remote)
+	if n == 1 && len(found.Accounts) == 0 {
+		return w // RFC 3461 §5.2.7.2: it is the next server's to report
+	}
+	if w.Notify.Wants(dsn.NotifySuccess) {
+		p.done = append(p.done, success{
+			queue.Recipient{Address: rcpt.String(), ORCPT: w.ORCPT, Notify: w.Notify, Status: arrived, Done: true, Expanded: n > 1}, rcpt})
+	}
+	w.Notify = w.Notify.WithoutSuccess()
+	return w
+}
+
+// arrived is the status of a recipient whose mailbox has the message.
+var arrived = dsn.Status{Code: dsn.Code{2, 1, 5}, Text: "it has arrived"}
 
 // local is an account and the recipient that stood for it.
 type local struct {
@@ -45,9 +83,11 @@ type refusal = queue.Recipient
 
 // plan resolves the recipients of an envelope.
 func (d *Delivery) plan(ctx context.Context, e *Envelope, header message.Header) (*plan, error) {
-	p := &plan{seen: make(map[string]bool, len(e.Recipients)), leads: make(map[string][]string, len(e.Recipients)), lost: map[string]dsn.Status{}}
+	p := &plan{seen: make(map[string]bool, len(e.Recipients)), leads: make(map[string][]string, len(e.Recipients)), lost: map[string]dsn.Status{},
+		wishes: make(map[string]Wish, len(e.Wishes))}
 	r := &route{plan: p, d: d, e: e, header: header, landed: make(map[kv.Part]bool, len(e.Recipients))}
-	for _, rcpt := range e.Recipients {
+	for i, rcpt := range e.Recipients {
+		p.wishes[rcpt.String()] = e.wish(i)
 		found, status, err := d.resolve(ctx, e, rcpt)
 		if err != nil {
 			return nil, err
@@ -56,6 +96,7 @@ func (d *Delivery) plan(ctx context.Context, e *Envelope, header message.Header)
 			p.refuse(rcpt, "", status)
 			continue
 		}
+		p.wishes[rcpt.String()] = p.succeed(rcpt, e.wish(i), found)
 		if err := r.recipient(ctx, rcpt, found); err != nil {
 			return nil, err
 		}
@@ -83,7 +124,8 @@ func (p *plan) first(rcpt address.Address, key string) bool {
 }
 
 func (p *plan) refuse(a address.Address, original string, status dsn.Status) {
-	p.refused = append(p.refused, refusal{Address: a.String(), Original: original, Status: status, Done: true})
+	w := p.wishes[cmp.Or(original, a.String())]
+	p.refused = append(p.refused, refusal{Address: a.String(), Original: original, Status: status, Done: true, Notify: w.Notify, ORCPT: w.ORCPT})
 }
 
 // refuseAccount takes an account out of the plan; false if it isn't in there.
@@ -96,6 +138,11 @@ func (p *plan) refuseAccount(id kv.Part, status func(directory.Account) dsn.Stat
 	p.local = slices.Delete(p.local, i, i+1)
 	p.lost[fmt.Sprint(id)] = status(l.account)
 	p.refuse(l.account.Address, original(l.rcpt, l.account.Address), status(l.account))
+	if last := len(p.refused) - 1; p.refused[last].Status.Temporary() {
+		p.refused[last].Done = false
+		p.later = append(p.later, p.refused[last])
+		p.refused = p.refused[:last]
+	}
 	return true
 }
 
@@ -105,6 +152,9 @@ func (p *plan) empty() bool { return len(p.local)+len(p.remote) == 0 }
 // refusal is the answer when nobody is left: temporary if it is for one of
 // them, so that this one is not lost.
 func (p *plan) refusal() dsn.Status {
+	if len(p.later) > 0 {
+		return p.later[0].Status
+	}
 	if len(p.refused) == 0 {
 		return dsn.Status{Reply: 554, Code: dsn.Code{5, 5, 1}, Text: "No valid recipients"}
 	}
@@ -121,7 +171,8 @@ func (p *plan) targets() []mail.Target {
 }
 
 // jobs are the queue rows of the plan: one for each domain and return path,
-// and one that has the refused recipients reported to the sender, if there is one.
+// and one without a domain for what is left to do here: mailboxes to be tried
+// again, refused recipients and successes to be reported to the sender, if there is one.
 func (p *plan) jobs(e *Envelope, body *mail.Body) []*queue.Job {
 	var jobs []*queue.Job
 	type way struct{ domain, path string }
@@ -133,6 +184,9 @@ func (p *plan) jobs(e *Envelope, body *mail.Body) []*queue.Job {
 			j = &queue.Job{
 				ID: fmt.Sprintf("%s-%d", body.ID, len(jobs)+1), Body: body.ID, Skip: e.Skip, Size: body.Size - e.Skip,
 				ReturnPath: w.path, Domain: domain, UTF8: e.UTF8, EightBit: e.EightBit,
+				EnvID: e.EnvID, Return: e.Return, RequireTLS: e.RequireTLS, Binary: e.Binary, Priority: min(9, max(-9, e.Priority)), By: e.By,
+				Submitter: e.Submitter, Release: e.Release,
+				Unverified: e.Unverified || !e.Submitted && e.SPF != "" && e.SPF != "pass",
 			}
 			byWay[w] = j
 			jobs = append(jobs, j)
@@ -142,9 +196,21 @@ func (p *plan) jobs(e *Envelope, body *mail.Body) []*queue.Job {
 	for _, r := range p.remote {
 		add(domainOf(r.Address), r.path, r.Recipient)
 	}
+	if !e.answered { // else whoever gave it to us tries these again, and reports them
+		for _, r := range p.later {
+			add("", e.ReturnPath, r)
+		}
+	}
 	if !e.ReturnPath.IsNull() && !e.answered {
 		for _, r := range p.refused {
 			add("", e.ReturnPath, r)
+		}
+	}
+	if !e.ReturnPath.IsNull() {
+		for _, s := range p.done {
+			if p.statusOf(s.rcpt, arrived).OK() {
+				add("", e.ReturnPath, s.Recipient)
+			}
 		}
 	}
 	return jobs

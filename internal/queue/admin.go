@@ -1,12 +1,16 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"tem/internal/kv"
+	"tem/internal/message/dsn"
 )
 
 // List returns every job, oldest first.
@@ -34,40 +38,134 @@ func (q *Queue) Show(ctx context.Context, id string) (Job, error) {
 	return s.Job, err
 }
 
-// Retry makes jobs due now and returns how many; without ids, all of them. An
-// id is that of a job, or of a message for all of its jobs.
-func (q *Queue) Retry(ctx context.Context, ids ...string) (int, error) {
-	defer q.Wake()
-	changed, err := q.each(ctx, ids, func(b *kv.Batch, s stored) {
-		j := s.Job
-		if now := q.o.Now(); !j.Claimed.After(now) { // else it is being tried just now
+// Retry makes jobs due now, also held ones, and returns how many.
+func (q *Queue) Retry(ctx context.Context, c Choice) (int, error) {
+	return q.alter(ctx, c, "to be tried now", func(j *Job, now time.Time) {
+		j.Held = false
+		if !j.Claimed.After(now) { // else it is being tried just now
 			j.Next = now
 		}
-		q.replace(b, s, &j)
 	})
-	return len(changed), err
 }
 
-// Drop removes jobs without a report and returns how many; ids are as with Retry.
-func (q *Queue) Drop(ctx context.Context, ids ...string) (int, error) {
-	dropped, err := q.each(ctx, ids, q.remove)
-	for _, s := range dropped {
-		q.o.Log.Info("dropped", "id", s.ID, "domain", s.Domain, "from", s.ReturnPath, "tries", s.Attempts)
+// Hold keeps jobs from being tried until they are released. They end when their
+// time is over all the same, with a report.
+func (q *Queue) Hold(ctx context.Context, c Choice) (int, error) {
+	return q.alter(ctx, c, "held", func(j *Job, _ time.Time) {
+		j.Held, j.Next = true, j.heldUntil()
+	})
+}
+
+// Release has held jobs tried again: now, or when their sender wanted them to go.
+func (q *Queue) Release(ctx context.Context, c Choice) (int, error) {
+	c.Held = true
+	return q.alter(ctx, c, "released", func(j *Job, now time.Time) {
+		j.Held, j.Next = false, now
+		if j.Release.After(now) {
+			j.Next = j.Release
+		}
+	})
+}
+
+// Reroute sends jobs another way from their next attempt on, which is now
+// unless they are held. See CheckRoute for route.
+func (q *Queue) Reroute(ctx context.Context, c Choice, route string) (int, error) {
+	if err := CheckRoute(route); err != nil {
+		return 0, err
+	}
+	return q.alter(ctx, c, "rerouted to "+cmp.Or(route, "the configured way"), func(j *Job, now time.Time) {
+		j.Route = route
+		if !j.Held && !j.Claimed.After(now) && !j.Release.After(now) {
+			j.Next = now
+		}
+	})
+}
+
+// GiveUp ends jobs as if their time were over: their senders are told.
+func (q *Queue) GiveUp(ctx context.Context, c Choice) (int, error) {
+	return q.alter(ctx, c, "given up", func(j *Job, now time.Time) {
+		for i := range j.Recipients {
+			if r := &j.Recipients[i]; !r.Done {
+				r.Done, r.Status = true, dsn.Status{Code: codeGivenUp, Text: "given up by the administrator; last: " + j.Last}
+			}
+		}
+		j.Held, j.Next = false, now
+	})
+}
+
+var codeGivenUp = dsn.Code{5, 3, 0}
+
+// alter changes jobs and has the schedule read again.
+func (q *Queue) alter(ctx context.Context, c Choice, reason string, change func(*Job, time.Time)) (int, error) {
+	defer q.Wake()
+	altered, err := q.each(ctx, c, func(b *kv.Batch, s stored) Job {
+		j := s.Job
+		j.Recipients = slices.Clone(j.Recipients)
+		change(&j, q.o.Now())
+		if j.over() { // given up, and nobody wants to know
+			q.remove(b, s)
+		} else {
+			q.replace(b, s, &j)
+		}
+		return j
+	})
+	for _, j := range altered {
+		q.tellChanged(&j, reason)
+	}
+	return len(altered), err
+}
+
+// Drop removes jobs without a report and returns how many.
+func (q *Queue) Drop(ctx context.Context, c Choice) (int, error) {
+	dropped, err := q.each(ctx, c, func(b *kv.Batch, s stored) Job { q.remove(b, s); return s.Job })
+	for _, j := range dropped {
+		q.o.Log.Info("dropped", "id", j.ID, "domain", j.Domain, "from", j.ReturnPath, "tries", j.Attempts)
+		q.tellChanged(&j, "dropped")
 	}
 	return len(dropped), err
 }
 
-// each commits a change to each of the jobs, one by one, and returns those it
-// was made to: a job may end meanwhile.
-func (q *Queue) each(ctx context.Context, ids []string, change func(*kv.Batch, stored)) (changed []stored, err error) {
-	ids, err = q.expand(ctx, ids...)
-	if err != nil {
+// together is how many jobs are changed in one commit.
+const together = 500
+
+// each commits a change to each of the jobs, and returns those it was made to,
+// as they are now: a job may end meanwhile.
+func (q *Queue) each(ctx context.Context, c Choice, change func(*kv.Batch, stored) Job) (changed []Job, err error) {
+	var ids []string
+	if err := q.find(ctx, c, func(s stored) { ids = append(ids, s.ID) }); err != nil {
 		return nil, err
 	}
+	for part := range slices.Chunk(ids, together) {
+		done, err := q.changeAll(ctx, part, change)
+		changed = append(changed, done...)
+		if err != nil {
+			return changed, err
+		}
+	}
+	return changed, nil
+}
+
+// changeAll changes jobs in one commit, or one by one if an attempt was quicker.
+func (q *Queue) changeAll(ctx context.Context, ids []string, change func(*kv.Batch, stored) Job) (changed []Job, err error) {
+	var b kv.Batch
 	for _, id := range ids {
-		switch s, err := q.change(ctx, id, change); {
+		s, err := q.load(ctx, id)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		changed = append(changed, change(&b, s))
+	}
+	if err := kv.Commit(ctx, q.o.KV, &b); !errors.Is(err, kv.ErrConflict) {
+		return changed, err
+	}
+	changed = nil
+	for _, id := range ids {
+		switch j, err := q.change(ctx, id, change); {
 		case err == nil:
-			changed = append(changed, s)
+			changed = append(changed, j)
 		case !errors.Is(err, ErrNotFound):
 			return changed, err
 		}
@@ -76,16 +174,16 @@ func (q *Queue) each(ctx context.Context, ids []string, change func(*kv.Batch, s
 }
 
 // change commits a change to one job, again if an attempt was quicker.
-func (q *Queue) change(ctx context.Context, id string, change func(*kv.Batch, stored)) (stored, error) {
+func (q *Queue) change(ctx context.Context, id string, change func(*kv.Batch, stored) Job) (Job, error) {
 	for {
 		s, err := q.load(ctx, id)
 		if err != nil {
-			return s, err
+			return Job{}, err
 		}
 		var b kv.Batch
-		change(&b, s)
+		j := change(&b, s)
 		if err := kv.Commit(ctx, q.o.KV, &b); !errors.Is(err, kv.ErrConflict) {
-			return s, err
+			return j, err
 		}
 	}
 }

@@ -11,38 +11,52 @@ import (
 	"tem/internal/message/dsn"
 )
 
-// attempt tries one job and records what came of it. It returns when the job
-// is due again, zero if it is gone.
-func (q *Queue) attempt(ctx context.Context, id string) time.Time {
-	s, err := q.load(ctx, id)
+// outcome is what came of an attempt.
+type outcome struct {
+	statuses []dsn.Status // of the recipients that were left
+	next     time.Time    // when the job is due again; zero: never
+	skipped  bool         // no server was asked
+	unread   bool         // the job could not be read or written: it is where it was
+}
+
+// attempt tries one job, or does not if skip says why, and records what came of it.
+func (q *Queue) attempt(ctx context.Context, h hint, skip *dsn.Status) (o outcome) {
+	s, err := q.load(ctx, h.id)
 	if err != nil {
-		return q.trouble(err)
+		return q.trouble(ctx, h, err)
 	}
-	s, statuses, err := q.deliverAlone(ctx, s)
-	if err != nil {
-		return q.trouble(err)
+	began := q.o.Now()
+	if s.Next.After(began) { // it was put off by hand, or by another process
+		return outcome{next: s.Next, skipped: true}
+	}
+	if why := s.excuse(began, skip); why != nil {
+		o.skipped, o.statuses = true, slices.Repeat([]dsn.Status{*why}, len(s.pending()))
+	} else if s, o.statuses, err = q.deliverAlone(ctx, s); err != nil {
+		return q.trouble(ctx, h, err)
 	}
 	now := q.o.Now()
 	keep := context.WithoutCancel(ctx) // what happened is written down even when Run is ending
 	for first := true; ; first = false {
 		j := s.Job
 		j.Recipients = slices.Clone(s.Recipients)
-		tried := j.record(statuses, now)
+		tried := j.record(o.statuses, now)
 		j.Next, j.Claimed = q.next(&j, now), time.Time{}
 		if first {
 			q.logOutcomes(&j, tried, now)
+			q.tell(&j, tried, now.Sub(began))
 		}
 		if err = q.settle(keep, s, &j, now); err == nil {
-			return j.due()
+			o.next = j.due()
+			return o
 		}
 		if !errors.Is(err, kv.ErrConflict) { // else it was retried or dropped by hand in the meantime
-			next := q.trouble(err)
+			failed := q.trouble(keep, h, err)
 			if !sleep(ctx, recovery) {
-				return next
+				return failed
 			}
 		}
-		if s, err = q.load(keep, id); err != nil {
-			return q.trouble(err)
+		if s, err = q.load(keep, h.id); err != nil {
+			return q.trouble(keep, h, err)
 		}
 	}
 }
@@ -57,14 +71,22 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// trouble logs why a job could not be read or written and says when to look
-// again. A job that is gone is no trouble: it was dropped.
-func (q *Queue) trouble(err error) time.Time {
-	if errors.Is(err, ErrNotFound) || errors.Is(err, errClaimed) {
-		return time.Time{}
+// trouble logs why a job could not be read or written. A job that is gone is
+// no trouble: it was dropped, perhaps by a program that left rows of its schedule.
+func (q *Queue) trouble(ctx context.Context, h hint, err error) outcome {
+	switch {
+	case errors.Is(err, errClaimed):
+		return outcome{skipped: true}
+	case errors.Is(err, ErrNotFound):
+		var b kv.Batch
+		b.Assert(kv.Queue, jobKey(h.id), nil)
+		(&Job{ID: h.id, Domain: h.domain, Priority: h.priority, Next: h.next}).unschedule(&b)
+		if err = kv.Commit(ctx, q.o.KV, &b); err == nil || errors.Is(err, kv.ErrConflict) {
+			return outcome{skipped: true}
+		}
 	}
 	q.o.Log.Error("queue: attempt not recorded", "err", err)
-	return q.o.Now().Add(recovery)
+	return outcome{skipped: true, unread: true}
 }
 
 // deliver hands the recipients that are left to the transport.
@@ -73,7 +95,11 @@ func (q *Queue) deliver(ctx context.Context, j *Job) []dsn.Status {
 	if len(to) == 0 {
 		return nil
 	}
-	statuses := q.o.Transport.Deliver(ctx, j, to)
+	t := q.o.Transport
+	if j.Domain == "" && q.o.Local != nil {
+		t = q.o.Local
+	}
+	statuses := t.Deliver(ctx, j, to)
 	for len(statuses) < len(to) {
 		statuses = append(statuses, dsn.Status{Code: dsn.Code{4, 3, 0}, Text: "no outcome known"})
 	}
@@ -94,7 +120,7 @@ func (j *Job) only(want func(*Recipient) bool) (list []Recipient) {
 
 // over reports that nothing is left to do for a job.
 func (j *Job) over() bool {
-	return !slices.ContainsFunc(j.Recipients, func(r Recipient) bool { return !r.Done || r.failed() })
+	return !slices.ContainsFunc(j.Recipients, func(r Recipient) bool { return !r.Done || j.owes(&r) })
 }
 
 func (j *Job) due() time.Time {
@@ -134,14 +160,22 @@ func expired(last dsn.Status) dsn.Status {
 // settle commits a job after an attempt, together with the report that its
 // sender is due, if any.
 func (q *Queue) settle(ctx context.Context, old stored, j *Job, now time.Time) error {
-	if failed := j.only((*Recipient).failed); len(failed) > 0 {
-		return q.report(ctx, old, j, failed, false)
+	if ended := j.only(j.owes); len(ended) > 0 {
+		return q.report(ctx, old, j, ended, false)
 	}
-	if pending := j.pending(); len(pending) > 0 && !j.Warned && now.Sub(j.Created) >= warnAfter {
-		return q.report(ctx, old, j, pending, true)
+	if late := j.only(func(r *Recipient) bool { return !r.Done && r.Notify.Wants(dsn.NotifyDelay) }); len(late) > 0 && j.late(now) {
+		return q.report(ctx, old, j, late, true)
 	}
 	return q.save(ctx, old, j)
 }
+
+// late reports that the sender should know by now that a message is on its way
+// still: after four hours, and when the sender's own time is over (RFC 2852 §4.1.4).
+func (j *Job) late(now time.Time) bool {
+	return !j.Warned && now.Sub(j.begun()) >= warnAfter || !j.Late && j.overBy(now)
+}
+
+func (j *Job) overBy(now time.Time) bool { return !j.By.Time.IsZero() && !j.By.Time.After(now) }
 
 func (q *Queue) save(ctx context.Context, old stored, j *Job) error {
 	var b kv.Batch
@@ -154,14 +188,15 @@ func (q *Queue) save(ctx context.Context, old stored, j *Job) error {
 // saved without the mark and comes back for it.
 func (q *Queue) report(ctx context.Context, old stored, j *Job, about []Recipient, delayed bool) error {
 	told := *j
-	told.markTold(delayed)
+	told.markTold(delayed, q.o.Now())
 	err := ErrNoReport
-	if j.ReturnPath != "" { // RFC 5321 §4.5.5: no report about a report
+	if j.ReturnPath != "" && !j.Unverified { // RFC 5321 §4.5.5: no report about a report
 		err = q.o.Bounce(ctx, j, about, delayed, func(b *kv.Batch) { q.replace(b, old, &told) })
 	}
 	switch {
 	case err == nil:
 		*j = told
+		q.tellReported(j, about, delayed)
 		return nil
 	case errors.Is(err, kv.ErrConflict):
 		return err
@@ -174,23 +209,23 @@ func (q *Queue) report(ctx context.Context, old stored, j *Job, about []Recipien
 	return q.save(ctx, old, j)
 }
 
-// markTold notes that the sender knows of the delay, or of the failed recipients.
-func (j *Job) markTold(delayed bool) {
+// markTold notes that the sender knows of the delay, or of the recipients that ended.
+func (j *Job) markTold(delayed bool, now time.Time) {
 	if delayed {
-		j.Warned = true
+		j.Warned, j.Late = true, j.overBy(now)
 		return
 	}
 	j.Recipients = slices.Clone(j.Recipients)
 	for i := range j.Recipients {
 		r := &j.Recipients[i]
-		r.Reported = r.Reported || r.failed()
+		r.Reported = r.Reported || j.owes(r)
 	}
 }
 
 // logOutcomes writes the mail log: one line for each recipient tried.
 func (q *Queue) logOutcomes(j *Job, tried []Recipient, now time.Time) {
 	for _, r := range tried {
-		q.o.Log.Info(outcome(&r),
+		q.o.Log.Info(end(&r),
 			slog.String("id", j.ID),
 			slog.String("to", r.Address),
 			slog.String("domain", j.Domain),
@@ -202,7 +237,7 @@ func (q *Queue) logOutcomes(j *Job, tried []Recipient, now time.Time) {
 	}
 }
 
-func outcome(r *Recipient) string {
+func end(r *Recipient) string {
 	switch {
 	case r.Status.OK():
 		return "delivered"

@@ -97,3 +97,52 @@ func BenchmarkSend(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkMillion has a million jobs in the rows, for a thousand domains, and
+// tells how long it takes until the first is sent, what a new one for another
+// domain waits, and how long the administrator's verbs take.
+func BenchmarkMillion(b *testing.B) {
+	for name, next := range map[string]time.Duration{"waiting": 24 * time.Hour, "due": 0} {
+		b.Run(name, func(b *testing.B) {
+			s := newSink(1)
+			q := onDisk(b, s)
+			q.o.Workers = 1 // so that what is due lasts
+			if err := q.sortByDomain(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+			fill(b, q, 1_000_000, 1000, time.Now().Add(next))
+			b.ResetTimer()
+			for range b.N {
+				s.left.Store(1)
+				s.full = make(chan struct{})
+				began := time.Now()
+				stop := running(b, q)
+				if next > 0 {
+					fill(b, q, 1, 1, time.Time{})
+					q.Wake()
+				}
+				<-s.full
+				b.ReportMetric(time.Since(began).Seconds()*1000, "ms-to-first")
+				stop()
+				measure(b, q)
+			}
+		})
+	}
+}
+
+// measure times the administrator's verbs.
+func measure(b *testing.B, q *Queue) {
+	for name, do := range map[string]func() error{
+		"ms-list-1000":   func() error { _, err := q.Find(b.Context(), Choice{Limit: 1000}); return err },
+		"ms-list-domain": func() error { _, err := q.Find(b.Context(), Choice{Domain: "d7.example"}); return err },
+		"ms-hold-domain": func() error { _, err := q.Hold(b.Context(), Choice{Domain: "d7.example"}); return err },
+		"ms-stats":       func() error { _, err := q.Stats(b.Context()); return err },
+		"ms-list-from":   func() error { _, err := q.Find(b.Context(), Choice{From: "nobody@x"}); return err },
+	} {
+		began := time.Now()
+		if err := do(); err != nil {
+			b.Error(err)
+		}
+		b.ReportMetric(time.Since(began).Seconds()*1000, name)
+	}
+}

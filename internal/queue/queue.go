@@ -15,9 +15,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"tem/internal/blob"
+	"tem/internal/journey"
 	"tem/internal/kv"
 	"tem/internal/mail"
 	"tem/internal/message/dsn"
@@ -39,11 +41,25 @@ type Recipient struct {
 	Done     bool       // no more attempts
 	Reported bool       // Done without success, and the sender was told
 	Notify   dsn.Notify `json:",omitzero"` // what the sender wants to be told (RFC 3461 §4.1)
+	Expanded bool       `json:",omitzero"` // Done: it stood for several others, which have the message now (RFC 3461 §5.2.7.3)
 	ORCPT    string     `json:",omitzero"` // "type;address" as the sender gave it (RFC 3461 §4.2), decoded
 }
 
-// failed: given up, and the sender does not know yet.
-func (r *Recipient) failed() bool { return r.Done && !r.Status.OK() && !r.Reported }
+// failed: given up.
+func (r *Recipient) failed() bool { return r.Done && !r.Status.OK() }
+
+// owes: the sender wants to be told of a recipient's end, and was not (RFC 3461 §5.2.1, §5.2.2).
+func (j *Job) owes(r *Recipient) bool {
+	switch {
+	case !r.Done || r.Reported:
+		return false
+	case r.failed():
+		return r.Notify.Wants(dsn.NotifyFailure)
+	case r.Status.Passed:
+		return false
+	}
+	return r.Notify.Wants(dsn.NotifySuccess) || j.By.Trace && !r.Notify.Wants(dsn.NotifyNever) // RFC 2852 §4.1.5
+}
 
 // Job is one message for one destination domain. One that is added with
 // recipients that are Done without success has these reported, not tried.
@@ -72,6 +88,9 @@ type Job struct {
 	Submitter  string     `json:",omitzero"` // the account that submitted it; "": it came from elsewhere, or is a report
 	Held       bool       `json:",omitzero"` // by an administrator: not tried until released
 	Route      string     `json:",omitzero"` // an administrator's choice of relay; "": as configured
+	Release    time.Time  `json:",omitzero"` // not tried before (RFC 4865); it lives and is late from then on
+	Late       bool       `json:",omitzero"` // the sender was told that By.Time is over
+	Unverified bool       `json:",omitzero"` // nothing shows that the return path's owner sent it: nobody is told (no backscatter)
 	Last       string     // last outcome in one line
 }
 
@@ -86,15 +105,18 @@ type Options struct {
 	KV        kv.Engine
 	Mail      *mail.Store
 	Transport Transport
+	Local     Transport // for jobs without a domain: mailboxes here that had no room; nil: Transport has them too
+	Record    journey.Record
 	// Bounce hands a report on failed or delayed recipients to delivery, in one
 	// commit with the rows that done adds. ErrNoReport: nothing was committed
 	// and there is nobody to tell.
-	Bounce   func(ctx context.Context, j *Job, failed []Recipient, delayed bool, done func(b *kv.Batch)) error
-	Log      *slog.Logger
-	Now      func() time.Time
-	Retry    func(attempt int) time.Duration // nil: the default schedule
-	Lifetime time.Duration                   // 0: five days
-	Workers  int                             // 0: 20
+	Bounce    func(ctx context.Context, j *Job, failed []Recipient, delayed bool, done func(b *kv.Batch)) error
+	Log       *slog.Logger
+	Now       func() time.Time
+	Retry     func(attempt int) time.Duration // nil: the default schedule
+	Lifetime  time.Duration                   // 0: five days
+	Workers   int                             // attempts at once; 0: 200
+	PerDomain int                             // of them to one site at most; 0: 20
 	// Shared says that other processes send from the same rows; each claims a
 	// job before it tries it.
 	Shared bool
@@ -104,6 +126,9 @@ type Options struct {
 type Queue struct {
 	o    Options
 	wake chan struct{} // holds at most one notice that there is something new
+	mu   sync.Mutex
+	news []hint // jobs that Wake was told of since Run has last looked
+	all  bool   // Wake could not say which jobs are new
 	// refer and release are those of o.Mail: a job keeps its message's body.
 	refer, release func(b *kv.Batch, body blob.ID, owner []byte)
 }
@@ -111,31 +136,42 @@ type Queue struct {
 // New returns a queue over the rows that o.KV holds.
 func New(o Options) *Queue {
 	o.Lifetime = cmp.Or(o.Lifetime, 5*24*time.Hour) // RFC 5321 §4.5.4.1: at least four or five days
-	o.Workers = cmp.Or(o.Workers, 20)
+	o.Workers = cmp.Or(o.Workers, 200)
+	o.PerDomain = cmp.Or(o.PerDomain, 20)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	return &Queue{o: o, wake: make(chan struct{}, 1), refer: o.Mail.Refer, release: o.Mail.Release}
 }
 
-// Add writes a job's rows into b and fills in Created, Expires and Next; Wake after the commit makes Run look.
+// Add writes a job's rows into b and fills in Created, Expires and Next; Wake with it after the commit makes Run look.
 func (q *Queue) Add(b *kv.Batch, j *Job) {
 	now := q.o.Now()
 	if j.Created.IsZero() {
 		j.Created = now
 	}
 	if j.Expires.IsZero() {
-		j.Expires = j.Created.Add(q.o.Lifetime)
+		j.Expires = j.begun().Add(q.o.Lifetime)
 	}
 	if j.Next.IsZero() {
-		j.Next = now
+		j.Next = j.begun()
 	}
 	j.write(b)
 	q.refer(b, j.Body, j.owner())
 }
 
-// Wake makes Run look for new rows.
-func (q *Queue) Wake() {
+// Wake makes Run look at new jobs; without any, at all rows.
+func (q *Queue) Wake(jobs ...*Job) {
+	q.mu.Lock()
+	for _, j := range jobs {
+		if len(q.news) < allRoom {
+			q.news = append(q.news, hint{j.ID, j.Domain, j.Priority, j.Next})
+		} else {
+			q.all = true
+		}
+	}
+	q.all = q.all || len(jobs) == 0
+	q.mu.Unlock()
 	select {
 	case q.wake <- struct{}{}:
 	default:

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tem/internal/blob"
+	"tem/internal/journey"
 	"tem/internal/kv"
 	"tem/internal/kv/memory"
 	"tem/internal/message/dsn"
@@ -121,14 +122,19 @@ func (l *lab) addJob(j *Job) {
 	if err := kv.Commit(l.t.Context(), l.kv, &b); err != nil {
 		l.t.Fatal(err)
 	}
-	l.Wake()
+	l.Wake(j)
 }
 
-// rows counts what is left in the store: job, schedule and body rows.
+// rows counts what is left in the store: job, two of the schedule, and body rows.
 func (l *lab) rows() int {
 	n := 0
 	err := l.kv.View(l.t.Context(), func(r kv.Reader) error {
-		count := func(_, _ []byte) error { n++; return nil }
+		count := func(key, _ []byte) error {
+			if !bytes.Equal(key, sortedKey) {
+				n++
+			}
+			return nil
+		}
 		return errors.Join(
 			r.Scan(kv.Queue, nil, nil, kv.ScanOptions{}, count),
 			r.Scan(kv.FirstBodies, nil, nil, kv.ScanOptions{}, count))
@@ -325,8 +331,8 @@ func TestCrash(t *testing.T) {
 		stop := l.run()
 		synctest.Wait()
 		stop()
-		if got := l.rows(); got != 3 {
-			t.Fatalf("%d rows after the first attempt, want job, schedule and body", got)
+		if got := l.rows(); got != 4 {
+			t.Fatalf("%d rows after the first attempt, want job, two of the schedule and body", got)
 		}
 		l.restart()
 		l.deliver = func(_ *Job, to []Recipient) []dsn.Status {
@@ -358,13 +364,13 @@ func TestRetry(t *testing.T) {
 			n   int
 		}{{[]string{"a"}, 2}, {[]string{"B-1"}, 1}, {nil, 3}} {
 			l.attempts = nil
-			if n, err := l.Retry(t.Context(), c.ids...); n != c.n || err != nil {
+			if n, err := l.Retry(t.Context(), Choice{IDs: c.ids}); n != c.n || err != nil {
 				t.Errorf("Retry(%v) = %d, %v; want %d", c.ids, n, err, c.n)
 			}
 			synctest.Wait()
 			l.wantAttempts(c.n)
 		}
-		if _, err := l.Retry(t.Context(), "C"); !errors.Is(err, ErrNotFound) {
+		if _, err := l.Retry(t.Context(), Choice{IDs: []string{"C"}}); !errors.Is(err, ErrNotFound) {
 			t.Errorf("Retry of an unknown id: %v", err)
 		}
 		if jobs, err := l.List(t.Context()); err != nil || len(jobs) != 3 || jobs[0].ID != "A-1" || jobs[0].Attempts != 3 {
@@ -383,7 +389,7 @@ func TestDrop(t *testing.T) {
 		l.add("A-1", "me@hanoi.example", "a@x")
 		defer l.run()()
 		synctest.Wait()
-		if n, err := l.Drop(t.Context(), "A-1"); n != 1 || err != nil {
+		if n, err := l.Drop(t.Context(), Choice{IDs: []string{"A-1"}}); n != 1 || err != nil {
 			t.Errorf("Drop = %d, %v", n, err)
 		}
 		l.wantEmpty()
@@ -402,11 +408,11 @@ func TestRaceWithAttempt(t *testing.T) {
 		left     int
 		attempts int
 	}{
-		"drop, delivered":  {func(l *lab) (int, error) { return l.Drop(t.Context()) }, delivered, 0, 1},
-		"drop, failed":     {func(l *lab) (int, error) { return l.Drop(t.Context()) }, never, 0, 1},
-		"drop, deferred":   {func(l *lab) (int, error) { return l.Drop(t.Context()) }, later, 0, 1},
-		"retry, delivered": {func(l *lab) (int, error) { return l.Retry(t.Context()) }, delivered, 0, 1},
-		"retry, deferred":  {func(l *lab) (int, error) { return l.Retry(t.Context()) }, later, 3, 1},
+		"drop, delivered":  {func(l *lab) (int, error) { return l.Drop(t.Context(), Choice{}) }, delivered, 0, 1},
+		"drop, failed":     {func(l *lab) (int, error) { return l.Drop(t.Context(), Choice{}) }, never, 0, 1},
+		"drop, deferred":   {func(l *lab) (int, error) { return l.Drop(t.Context(), Choice{}) }, later, 0, 1},
+		"retry, delivered": {func(l *lab) (int, error) { return l.Retry(t.Context(), Choice{}) }, delivered, 0, 1},
+		"retry, deferred":  {func(l *lab) (int, error) { return l.Retry(t.Context(), Choice{}) }, later, 4, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -454,14 +460,15 @@ func TestLimits(t *testing.T) {
 			running[j.Domain]--
 			running[""]--
 			l.mu.Unlock()
-			return []dsn.Status{delivered}
+			return from(j, delivered)
 		}
-		const domains, each = 8, 100 // more of each than a lane holds
+		l.o.Workers, l.o.PerDomain = 20, 5
+		const domains, each = 8, 2 * laneRoom // more of each than a lane holds
 		for i := range domains * each {
 			l.add(fmt.Sprintf("A-%d", i), "me@x", fmt.Sprintf("u@d%d.example", i%domains))
 		}
 		defer l.run()()
-		time.Sleep(domains * each / 20 * time.Second)
+		time.Sleep((domains*each/20 + 10) * time.Second) // it starts slowly
 		synctest.Wait()
 		l.wantEmpty()
 		if len(jobs) != domains*each || len(l.attempts) != domains*each {
@@ -471,7 +478,7 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%d attempts at once, want 20", busiest)
 		}
 		for d, n := range most {
-			if n > perDomain {
+			if n > l.o.PerDomain {
 				t.Errorf("%d attempts at once to %s", n, d)
 			}
 		}
@@ -574,12 +581,323 @@ func TestOutcomeOutlivesDiskTrouble(t *testing.T) {
 		l.o.KV = failing{l.kv, time.Now().Add(150 * time.Second)}
 		defer l.run()()
 		time.Sleep(149 * time.Second)
-		if l.rows() != 3 {
+		if l.rows() != 4 {
 			t.Errorf("%d rows, want the job as it was", l.rows())
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		l.wantAttempts(1)
+		l.wantEmpty()
+	})
+}
+
+// TestSlowStart: attempts at once to one site begin with few, grow to the bound,
+// and are halved when the server says so; domains that it serves share them.
+func TestSlowStart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		running, most, answer := 0, map[time.Duration]int{}, delivered
+		l := newLab(t, nil)
+		l.deliver = func(j *Job, _ []Recipient) []dsn.Status {
+			l.mu.Lock()
+			running++
+			at := time.Since(l.started).Truncate(time.Second)
+			most[at] = max(most[at], running)
+			said := answer
+			l.mu.Unlock()
+			time.Sleep(time.Second)
+			l.mu.Lock()
+			running--
+			l.mu.Unlock()
+			said.Remote = "mx" + j.ID[2:] + ".l.google.com"
+			return []dsn.Status{said}
+		}
+		for i := range 400 {
+			l.add(fmt.Sprintf("A-%d", i), "me@x", fmt.Sprintf("u@d%d.example", i%2))
+		}
+		defer l.run()()
+		time.Sleep(8*time.Second - time.Millisecond)
+		if most[0] != 4 || most[7*time.Second] != 20 {
+			t.Errorf("at once, by second: %v; want 4 for two unknown domains, then 20", most)
+		}
+		answer = dsn.Status{Reply: 421, Code: dsn.Code{4, 7, 28}, Text: "unusual rate of unsolicited mail"}
+		time.Sleep(2 * time.Second)
+		clear(most)
+		n := len(l.attempts)
+		time.Sleep(50 * time.Second)
+		if len(l.attempts) != n {
+			t.Errorf("%d attempts while the site wants a pause", len(l.attempts)-n)
+		}
+		answer = delivered
+		time.Sleep(20 * time.Second)
+		for at := 60 * time.Second; ; at += time.Second {
+			if n := most[at]; n > 0 {
+				if n > 10 {
+					t.Errorf("%d attempts at once after the pause, want half at most", n)
+				}
+				break
+			}
+			if at > 80*time.Second {
+				t.Fatal("nothing was tried after the pause")
+			}
+		}
+	})
+}
+
+// TestDeadSiteIsProbed: jobs for a server that does not answer end in time, with
+// few attempts to reach it, and go when it comes back.
+func TestDeadSiteIsProbed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		answer := dsn.Status{Code: dsn.Code{4, 4, 1}, Text: "connection refused"}
+		l := newLab(t, nil)
+		l.deliver = func(*Job, []Recipient) []dsn.Status { return []dsn.Status{answer} }
+		for i := range 1000 {
+			l.add(fmt.Sprintf("A-%d", i), "", "u@dead.example")
+		}
+		defer l.run()()
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		if n := len(l.attempts); n < 10 || n > 100 {
+			t.Errorf("%d attempts to reach it in a day, want a few of a thousand jobs'", n)
+		}
+		answer = delivered
+		time.Sleep(5 * time.Hour)
+		synctest.Wait()
+		l.wantEmpty()
+	})
+}
+
+// from is a status said by a server of the job's own domain.
+func from(j *Job, s dsn.Status) []dsn.Status {
+	s.Remote = "mx." + j.Domain
+	return []dsn.Status{s}
+}
+
+// TestManySlowDomains: two hundred slow domains leave workers for the others.
+func TestManySlowDomains(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var took time.Duration
+		l := newLab(t, nil)
+		l.deliver = func(j *Job, _ []Recipient) []dsn.Status {
+			if j.Domain != "quick" {
+				time.Sleep(5 * time.Minute)
+				return from(j, later)
+			}
+			took = time.Since(l.started)
+			return from(j, delivered)
+		}
+		l.add("Q-1", "", "u@quick") // it is known
+		stop := l.run()
+		synctest.Wait()
+		for i := range 2000 {
+			l.add(fmt.Sprintf("A-%d", i), "", fmt.Sprintf("u@slow%d", i%200))
+		}
+		time.Sleep(10 * time.Minute)
+		l.add("Q-2", "", "u@quick")
+		synctest.Wait()
+		if took != 10*time.Minute {
+			t.Errorf("the quick domain had its mail after %v", took)
+		}
+		stop()
+	})
+}
+
+func TestPriority(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var order []int
+		l := newLab(t, func(j *Job, _ []Recipient) []dsn.Status {
+			order = append(order, j.Priority)
+			return []dsn.Status{delivered}
+		})
+		l.o.Workers = 1
+		const each = 400 // more than a lane holds
+		for i := range 3 * each {
+			l.addJob(&Job{ID: fmt.Sprintf("A-%d", i), Domain: "x", Priority: i%3 - 1, Recipients: []Recipient{{Address: "a@x"}}})
+		}
+		l.news = nil // as after a restart
+		l.Wake()
+		defer l.run()()
+		synctest.Wait()
+		if len(order) != 3*each || !slices.IsSortedFunc(order[laneRoom:], func(a, b int) int { return b - a }) {
+			t.Errorf("%d sent, in this order: %v", len(order), order)
+		}
+	})
+}
+
+// TestWishes is about what each sender wants to be told.
+func TestWishes(t *testing.T) {
+	t.Parallel()
+	day := 24 * time.Hour
+	passed := delivered
+	passed.Passed = true
+	for name, c := range map[string]struct {
+		status dsn.Status
+		notify dsn.Notify
+		by     dsn.By // Time after the beginning of year 1
+		held   bool
+		want   []string
+	}{
+		"never, failed":        {never, dsn.NotifyNever, dsn.By{}, false, nil},
+		"never, late":          {later, dsn.NotifyNever, dsn.By{}, false, nil},
+		"failure alone, late":  {later, dsn.NotifyFailure, dsn.By{}, false, []string{"120h0m0s"}},
+		"delay alone":          {later, dsn.NotifyDelay, dsn.By{}, false, []string{"4h0m0s"}},
+		"success":              {delivered, dsn.NotifySuccess, dsn.By{}, false, []string{"0s"}},
+		"success, handed on":   {passed, dsn.NotifySuccess, dsn.By{}, false, nil},
+		"success not wanted":   {delivered, 0, dsn.By{}, false, nil},
+		"traced":               {delivered, 0, dsn.By{Trace: true}, false, []string{"0s"}},
+		"returned when late":   {later, 0, dsn.By{Time: time.Time{}.Add(time.Hour), Return: true}, false, []string{"1h0m0s"}},
+		"told when late":       {later, 0, dsn.By{Time: time.Time{}.Add(time.Hour)}, false, []string{"1h0m0s", "120h0m0s"}},
+		"told late, after all": {later, 0, dsn.By{Time: time.Time{}.Add(day)}, false, []string{"4h0m0s", "24h0m0s", "120h0m0s"}},
+		"held":                 {delivered, 0, dsn.By{}, true, []string{"120h0m0s"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := newLab(t, all(c.status))
+				if !c.by.Time.IsZero() {
+					c.by.Time = l.started.Add(c.by.Time.Sub(time.Time{}))
+				}
+				l.addJob(&Job{ID: "A-1", ReturnPath: "me@x", Domain: "y", By: c.by, Recipients: []Recipient{{Address: "a@y", Notify: c.notify}}})
+				if c.held {
+					if n, err := l.Hold(t.Context(), Choice{}); n != 1 || err != nil {
+						t.Error(n, err)
+					}
+				}
+				defer l.run()()
+				time.Sleep(6 * day)
+				synctest.Wait()
+				var at []string
+				for _, r := range l.reports {
+					when, _, _ := strings.Cut(r, " ")
+					at = append(at, when)
+				}
+				if !slices.Equal(at, c.want) {
+					t.Errorf("reports %q, want them at %v", l.reports, c.want)
+				}
+				if c.held {
+					l.wantAttempts(0)
+				}
+				l.wantEmpty()
+			})
+		})
+	}
+}
+
+// TestByHand holds, reroutes, releases and gives up, by sender and domain.
+func TestByHand(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var events []string
+		routes := map[string]string{}
+		l := newLab(t, func(j *Job, _ []Recipient) []dsn.Status { routes[j.ID] = j.Route; return []dsn.Status{later} })
+		l.o.Record = func(e journey.Event) { events = append(events, string(e.Kind)+" "+e.Job+" "+e.Reason) }
+		l.add("A-1", "an@hanoi.example", "a@x")
+		l.add("B-1", "binh@hue.example", "b@x")
+		l.add("C-1", "", "b@y")
+		try := func(n int, err error) func(int) {
+			return func(want int) {
+				t.Helper()
+				if n != want || err != nil {
+					t.Errorf("%d, %v; want %d", n, err, want)
+				}
+			}
+		}
+		ctx := t.Context()
+		try(l.Hold(ctx, Choice{Domain: "x"}))(2)
+		defer l.run()()
+		synctest.Wait()
+		l.wantAttempts(1)
+		try(l.Reroute(ctx, Choice{To: "A@x"}, "relay.example:26"))(1)
+		try(l.Release(ctx, Choice{From: "hanoi.example"}))(1)
+		try(l.Release(ctx, Choice{From: "<>"}))(0)
+		synctest.Wait()
+		l.wantAttempts(2)
+		if routes["A-1"] != "relay.example:26" {
+			t.Errorf("sent by %q", routes["A-1"])
+		}
+		if _, err := l.Reroute(ctx, Choice{}, "a b"); err == nil {
+			t.Error("a route with a space was taken")
+		}
+		held, err := l.Find(ctx, Choice{Held: true, Limit: 5})
+		if err != nil || len(held) != 1 || held[0].ID != "B-1" {
+			t.Errorf("held: %v, %v", held, err)
+		}
+		stats, err := l.Stats(ctx)
+		if err != nil || len(stats) != 2 || stats[0].Domain != "x" || stats[0].Jobs != 2 || stats[0].Due != 0 {
+			t.Errorf("%+v, %v", stats, err)
+		}
+		events = nil
+		try(l.GiveUp(ctx, Choice{IDs: []string{"B-1"}}))(1)
+		synctest.Wait()
+		l.wantReports("0s b@x delayed=false: 5.3.0 given up by the administrator; last: ")
+		if fmt.Sprint(events) != "[changed B-1 given up reported B-1 the end]" {
+			t.Errorf("%q", events)
+		}
+		try(l.Drop(ctx, Choice{}))(2)
+		l.wantEmpty()
+	})
+}
+
+func TestAdvice(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]move{
+		"421 4.7.28 [192.0.2.1] Our system has detected an unusual rate of unsolicited mail originating from your IP address": ease,
+		"450 4.2.1 The user you are trying to contact is receiving mail at a rate that prevents additional messages":          goOn,
+		"452 4.2.2 The recipient's inbox is out of storage space":                                                             goOn,
+		"550 5.7.26 Your email has been blocked because the sender is unauthenticated":                                        block,
+		"550 5.1.1 The email account that you tried to reach does not exist":                                                  goOn,
+		"451 4.7.500 Server busy. Please try again later from [192.0.2.1]. (S77719) [AS77712]":                                ease,
+		"451 4.7.650 The mail server [192.0.2.1] has been temporarily rate limited due to IP reputation":                      ease,
+		"550 5.7.511 Access denied, banned sender[192.0.2.1]":                                                                 block,
+		"550 5.7.1 Unfortunately, messages from [192.0.2.1] weren't sent. (S3140)":                                            block,
+		"421 RP-001 (RP-001) Unfortunately, some messages from 192.0.2.1 weren't sent":                                        ease,
+		"421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to unexpected volume or user complaints":          ease,
+		"421 4.7.1 [TS03] All messages from 192.0.2.1 will be permanently deferred":                                           block,
+		"451 4.7.1 Greylisted, please try again":                                                                              goOn,
+		"421 4.3.2 shutting down":                                                                                             ease,
+		"451 4.3.0 something":                                                                                                 goOn,
+		"0 4.4.1 connection refused":                                                                                          probe,
+		"0 4.3.0 no body":                                                                                                     goOn,
+		"250 2.0.0 we are not rate limited today":                                                                             goOn,
+	} {
+		var status dsn.Status
+		reply, rest, _ := strings.Cut(text, " ")
+		fmt.Sscan(reply, &status.Reply)
+		if _, err := fmt.Sscanf(rest, "%d.%d.%d", &status.Code[0], &status.Code[1], &status.Code[2]); err == nil {
+			_, rest, _ = strings.Cut(rest, " ")
+		}
+		status.Text = rest
+		if a := advise(status); a.move != want {
+			t.Errorf("%s: %d, want %d", text, a.move, want)
+		}
+	}
+	for host, want := range map[string]string{"gmail-smtp-in.l.google.com.": "google.com", "MX.a.co.uk": "a.co.uk", "localhost": "localhost", "[192.0.2.1]": "[192.0.2.1]"} {
+		if got := site(host); got != want {
+			t.Errorf("%s: %s, want %s", host, got, want)
+		}
+	}
+}
+
+// TestRowsOfAnOlderProgram have no rows by domain until Run has begun.
+func TestRowsOfAnOlderProgram(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, all(delivered))
+		for i := range 3 * laneRoom {
+			l.add(fmt.Sprintf("A-%d", i), "", "u@x")
+		}
+		var b kv.Batch
+		b.DeleteRange(kv.Queue, []byte{domainPrefix}, []byte{domainPrefix + 1})
+		if err := kv.Commit(t.Context(), l.kv, &b); err != nil {
+			t.Fatal(err)
+		}
+		l.restart()
+		defer l.run()()
+		synctest.Wait()
+		l.wantAttempts(3 * laneRoom)
 		l.wantEmpty()
 	})
 }

@@ -14,19 +14,27 @@ import (
 
 // The rows of partition kv.Queue:
 //
-//	j <id>               the job
-//	t <next> <id>        when it is due, value: its domain; next is 8 octets, big-endian milliseconds
+//	j <id>                           the job
+//	t <next> <id>                    when it is due; next is 8 octets, big-endian milliseconds; value: its domain,
+//	                                 and, unless its priority is 0, a 0 and the class of that
+//	d <domain> 0 <class> <next> <id> the same by domain, the more urgent first: class is 9 minus the priority; value: nothing
+//	v                                there if every job has its d row
 const (
-	jobPrefix  = 'j'
-	timePrefix = 't'
+	jobPrefix    = 'j'
+	timePrefix   = 't'
+	domainPrefix = 'd'
 )
 
-// rowVersion is written into every job row; a row of a later one is not touched.
-const rowVersion = 1
+var sortedKey = []byte{'v'}
+
+// rowVersion is written into every job row; a row of a later one is not
+// touched. Those of version 1 may have no d row yet.
+const rowVersion = 2
 
 // row is a job as it lies in the store. It is JSON: a job is read and written
 // a few times in its life, each beside a network dialogue, so being readable
-// in a dump and open to new fields is worth more than size.
+// in a dump and open to new fields is worth more than size: at 40,000 jobs a
+// second it is a quarter of what the queue takes.
 type row struct {
 	Version int
 	Body    string // in place of Job.Body
@@ -47,20 +55,64 @@ func timeKey(next time.Time, id string) []byte {
 }
 
 // parseTimeKey undoes timeKey.
-func parseTimeKey(key []byte) (next time.Time, id string, ok bool) {
+func parseTimeKey(key []byte) (hint, bool) {
 	if len(key) <= 9 || key[0] != timePrefix {
-		return time.Time{}, "", false
+		return hint{}, false
 	}
-	return time.UnixMilli(int64(binary.BigEndian.Uint64(key[1:9]))), string(key[9:]), true
+	return hint{id: string(key[9:]), next: parseNext(key[1:9])}, true
+}
+
+func parseNext(b []byte) time.Time { return time.UnixMilli(int64(binary.BigEndian.Uint64(b))) }
+
+// timeVal is the value at timeKey.
+func (j *Job) timeVal() []byte {
+	if j.Priority == 0 {
+		return []byte(j.Domain)
+	}
+	return append([]byte(j.Domain), 0, class(j.Priority))
+}
+
+// parseTimeVal undoes timeVal.
+func parseTimeVal(val []byte) (domain string, priority int) {
+	if n := len(val) - 2; n >= 0 && val[n] == 0 {
+		return string(val[:n]), 9 - int(val[n+1])
+	}
+	return string(val), 0
+}
+
+// class is a priority as it stands in a key: the more urgent, the less.
+func class(priority int) byte { return byte(9 - priority) }
+
+func domainKey(domain string, priority int, next time.Time, id string) []byte {
+	key := append(domainStart(domain), class(priority))
+	return append(binary.BigEndian.AppendUint64(key, uint64(next.UnixMilli())), id...)
+}
+
+// domainStart is before all rows of a domain, domainEnd behind them.
+func domainStart(domain string) []byte { return append(append([]byte{domainPrefix}, domain...), 0) }
+func domainEnd(domain string) []byte   { return append(append([]byte{domainPrefix}, domain...), 1) }
+
+// parseDomainKey undoes domainKey for a key of that domain.
+func parseDomainKey(key []byte, domain string) hint {
+	rest := key[len(domain)+2:]
+	return hint{domain: domain, priority: 9 - int(rest[0]), next: parseNext(rest[1:9]), id: string(rest[9:])}
 }
 
 // owner is the name under which a job keeps its body.
 func (j *Job) owner() []byte { return []byte(j.ID) }
 
-// write sets a job's two rows.
+// write sets a job's rows.
 func (j *Job) write(b *kv.Batch) {
+	j.Next = j.Next.Truncate(time.Millisecond) // as keys have it
 	b.Set(kv.Queue, jobKey(j.ID), j.encode())
-	b.Set(kv.Queue, timeKey(j.Next, j.ID), []byte(j.Domain))
+	b.Set(kv.Queue, timeKey(j.Next, j.ID), j.timeVal())
+	b.Set(kv.Queue, domainKey(j.Domain, j.Priority, j.Next, j.ID), nil)
+}
+
+// unschedule takes the rows away that say when a job is due.
+func (j *Job) unschedule(b *kv.Batch) {
+	b.Delete(kv.Queue, timeKey(j.Next, j.ID))
+	b.Delete(kv.Queue, domainKey(j.Domain, j.Priority, j.Next, j.ID))
 }
 
 func (j *Job) encode() []byte {
@@ -77,7 +129,7 @@ func decode(val []byte) (stored, error) {
 	if err := json.Unmarshal(val, &r); err != nil {
 		return stored{}, fmt.Errorf("job row: %w", err)
 	}
-	if r.Version != rowVersion {
+	if r.Version < 1 || r.Version > rowVersion {
 		return stored{}, fmt.Errorf("job row: version %d, this program knows %d", r.Version, rowVersion)
 	}
 	body, err := blob.ParseID(r.Body)
@@ -115,7 +167,7 @@ func (q *Queue) replace(b *kv.Batch, old stored, j *Job) {
 		return
 	}
 	b.Assert(kv.Queue, jobKey(old.ID), old.raw)
-	b.Delete(kv.Queue, timeKey(old.Next, old.ID))
+	old.unschedule(b)
 	j.write(b)
 }
 
@@ -123,6 +175,6 @@ func (q *Queue) replace(b *kv.Batch, old stored, j *Job) {
 func (q *Queue) remove(b *kv.Batch, old stored) {
 	b.Assert(kv.Queue, jobKey(old.ID), old.raw)
 	b.Delete(kv.Queue, jobKey(old.ID))
-	b.Delete(kv.Queue, timeKey(old.Next, old.ID))
+	old.unschedule(b)
 	q.release(b, old.Body, old.owner())
 }

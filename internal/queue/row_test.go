@@ -20,9 +20,9 @@ func TestRowRoundTrip(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(s.Job, j) {
 		t.Errorf("%+v, %v; want %+v", s.Job, err, j)
 	}
-	next, id, ok := parseTimeKey(timeKey(now, "A-1"))
-	if !ok || id != "A-1" || !next.Equal(now.Truncate(time.Millisecond)) {
-		t.Errorf("time key: %v %q %v", next, id, ok)
+	h, ok := parseTimeKey(timeKey(now, "A-1"))
+	if !ok || h.id != "A-1" || !h.next.Equal(now.Truncate(time.Millisecond)) {
+		t.Errorf("time key: %v %v", h, ok)
 	}
 }
 

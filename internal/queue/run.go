@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"container/heap"
 	"context"
 	"errors"
 	"time"
@@ -9,53 +10,60 @@ import (
 )
 
 const (
-	perDomain = 5                // attempts to one domain at once
-	laneRoom  = 64               // due jobs of one domain held in memory
-	allRoom   = 10000            // due jobs held in memory
-	grace     = 10 * time.Second // for attempts under way when Run ends
-	recovery  = time.Minute      // before the rows are read again after an error
-	others    = 15 * time.Second // before the rows are read again for what other processes left
+	allRoom  = 50000            // due jobs held in memory
+	grace    = 10 * time.Second // for attempts under way when Run ends
+	recovery = time.Minute      // before the rows are read again after an error
+	others   = 15 * time.Second // before the rows are read again for what other processes left
+	again    = time.Hour        // before all due rows are read again, whatever happens
 )
 
 // scheduler is the state of Run; it belongs to Run's goroutine. A due job is
-// known from the scan that finds it until its attempt has ended.
+// known from the scan or the notice that finds it until its attempt has ended.
 type scheduler struct {
 	*Queue
-	known map[string]bool // ids
-	lanes map[string]*lane
-	ready []*lane // those that may start an attempt, longest waiting first
-	busy  int     // attempts under way
-	cut   bool    // the last scan found more than there is room for
-	next  time.Time
-	ended chan ended
+	known   map[string]bool // ids
+	lanes   map[string]*lane
+	paces   map[string]*pace
+	sites   map[string]string // by domain: the site of its servers, as far as it was learned
+	ready   line[*pace]       // those that may start an attempt
+	stalled []*pace           // those that would, if their kind had not its share of the workers already
+	asleep  sleepers          // those that wait for a time
+	hungry  []*lane           // those with more due rows than they hold, and room for some
+	busy    int               // attempts under way
+	shares  [kinds]int        // the same, by the kind of their pace
+	cursor  []byte            // in the schedule: due rows before it are known, or in the rows of a lane that is cut
+	next    time.Time         // when there is something to read at the cursor
+	whole   time.Time         // when the schedule is read from its beginning
+	ended   chan ended
 }
 
-// lane is the due jobs of one domain.
-type lane struct {
-	domain  string
-	waiting []string // ids
-	running int
-	ready   bool // is in scheduler.ready
-	cut     bool // more are due than there is room for
-}
-
-// ended is an attempt that is over; next is when the job is due again, zero if never.
+// ended is an attempt that is over.
 type ended struct {
-	id   string
-	lane *lane
-	next time.Time
+	outcome
+	id      string
+	lane    *lane
+	pace    *pace // that it was started by
+	kind    kind  // whose share it took
+	started time.Time
 }
 
 // Run sends until ctx ends, then waits for the attempts under way, which are
 // broken off after ten seconds, and returns nil.
 func (q *Queue) Run(ctx context.Context) error {
-	s := &scheduler{
-		Queue: q,
-		known: make(map[string]bool),
-		lanes: make(map[string]*lane),
-		next:  q.o.Now(),
-		ended: make(chan ended),
+	for {
+		err := q.sortByDomain(ctx)
+		if err == nil {
+			break
+		}
+		if errors.Is(err, kv.ErrClosed) {
+			return err
+		}
+		q.o.Log.Error("queue: not begun", "err", err)
+		if !sleep(ctx, recovery) {
+			return nil
+		}
 	}
+	s := newScheduler(q)
 	attempts, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	err := s.loop(ctx, attempts)
@@ -67,120 +75,160 @@ func (q *Queue) Run(ctx context.Context) error {
 	return err
 }
 
+func newScheduler(q *Queue) *scheduler {
+	now := q.o.Now()
+	return &scheduler{
+		Queue: q,
+		known: make(map[string]bool),
+		lanes: make(map[string]*lane),
+		paces: make(map[string]*pace),
+		sites: make(map[string]string),
+		next:  now, whole: now,
+		ended: make(chan ended),
+	}
+}
+
 // loop starts attempts under their own context until ctx ends.
 func (s *scheduler) loop(ctx, attempts context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		timer.Reset(s.next.Sub(s.o.Now()))
+		timer.Reset(s.wait())
 		select {
 		case <-ctx.Done():
 			return nil
 		case e := <-s.ended:
 			s.end(e)
 		case <-timer.C:
-			if err := s.look(ctx); err != nil {
+		case <-s.wake:
+			s.hear()
+		}
+		s.rouse()
+		if err := s.look(ctx); err != nil && ctx.Err() == nil {
+			if errors.Is(err, kv.ErrClosed) {
 				return err
 			}
-		case <-s.wake:
-			s.next = s.o.Now()
+			s.o.Log.Error("queue: can't read the schedule", "err", err)
+			s.next = s.o.Now().Add(recovery)
+			s.whole = s.next
 		}
 		s.start(attempts)
 	}
 }
 
-// look takes the due rows that there is room for, and notes when the next is due.
-func (s *scheduler) look(ctx context.Context) error {
+// wait is how long nothing happens by itself.
+func (s *scheduler) wait() time.Duration {
 	now := s.o.Now()
-	s.next = now.Add(24 * time.Hour)
-	if s.o.Shared {
-		s.next = now.Add(others)
+	until := s.whole
+	if s.next.Before(until) {
+		until = s.next
 	}
-	s.cut = false
-	err := s.o.KV.View(ctx, func(r kv.Reader) error {
-		return r.Scan(kv.Queue, []byte{timePrefix}, []byte{timePrefix + 1}, kv.ScanOptions{}, func(key, val []byte) error {
-			next, id, ok := parseTimeKey(key)
-			switch {
-			case next.After(now):
-				if next.Before(s.next) {
-					s.next = next
-				}
-				return kv.ErrStop
-			case !ok || s.known[id]:
-				return nil
-			case len(s.known) >= allRoom:
-				s.cut = true
-				return kv.ErrStop
-			}
-			s.take(id, string(val))
-			return nil
-		})
-	})
-	if err == nil || ctx.Err() != nil {
-		return nil
+	if !until.After(now) && s.full() { // the end of an attempt makes room
+		until = now.Add(again)
 	}
-	if errors.Is(err, kv.ErrClosed) {
-		return err
+	if len(s.asleep) > 0 && s.asleep[0].until.Before(until) {
+		until = s.asleep[0].until
 	}
-	s.o.Log.Error("queue: can't read the schedule", "err", err)
-	s.next = now.Add(recovery)
-	return nil
+	return until.Sub(now)
 }
 
-// take puts a due job into its domain's lane if there is room.
-func (s *scheduler) take(id, domain string) {
-	l := s.lanes[domain]
-	if l == nil {
-		l = &lane{domain: domain}
-		s.lanes[domain] = l
-	}
-	if len(l.waiting) >= laneRoom {
-		l.cut = true
-		return
-	}
-	s.known[id] = true
-	l.waiting = append(l.waiting, id)
-	s.offer(l)
-}
+// full reports that no more due jobs are to be read for now.
+func (s *scheduler) full() bool { return len(s.known) >= allRoom }
 
-// offer puts a lane in line if it may start an attempt.
-func (s *scheduler) offer(l *lane) {
-	if !l.ready && len(l.waiting) > 0 && l.running < perDomain {
-		l.ready = true
-		s.ready = append(s.ready, l)
+// rouse makes the paces ready whose time has come.
+func (s *scheduler) rouse() {
+	now := s.o.Now()
+	for len(s.asleep) > 0 && !s.asleep[0].until.After(now) {
+		p := heap.Pop(&s.asleep).(*pace)
+		p.sleeping = false
+		s.offerPace(p)
 	}
 }
 
-// start begins as many attempts as there are workers for, taking turns between domains.
+// start begins as many attempts as there are workers for, taking turns between
+// sites and, of a site, between domains.
 func (s *scheduler) start(ctx context.Context) {
 	for s.busy < s.o.Workers && len(s.ready) > 0 {
-		l := s.ready[0]
-		s.ready = s.ready[1:]
-		l.ready = false
-		id := l.waiting[0]
-		l.waiting = l.waiting[1:]
-		l.running++
-		s.busy++
-		go func() { s.ended <- ended{id, l, s.attempt(ctx, id)} }()
-		s.offer(l)
+		p := s.ready.pop()
+		p.ready = false
+		if len(p.lanes) == 0 || !p.open(s.o.Now()) { // it was otherwise when it stood in line
+			s.offerPace(p)
+			continue
+		}
+		k := p.kind()
+		if s.shares[k] >= s.share(k) {
+			p.stalled = true
+			s.stalled = append(s.stalled, p)
+			continue
+		}
+		s.begin(ctx, p, k)
+		s.offerPace(p)
 	}
 }
 
-// end makes room for the next attempt.
+// begin starts the next attempt of a pace.
+func (s *scheduler) begin(ctx context.Context, p *pace, k kind) {
+	now := s.o.Now()
+	l := p.lanes.pop()
+	l.inLine = false
+	h := l.waiting[0]
+	l.waiting = l.waiting[1:]
+	skip := p.skips(now)
+	p.starts(now, skip)
+	l.running++
+	s.busy++
+	s.shares[k]++
+	go func() {
+		s.ended <- ended{s.attempt(ctx, h, skip), h.id, l, p, k, now}
+	}()
+	s.offer(l)
+	s.feed(l)
+}
+
+// end learns from an attempt and makes room for the next one.
 func (s *scheduler) end(e ended) {
-	l := e.lane
+	l, now := e.lane, s.o.Now()
 	s.busy--
+	s.shares[e.kind]--
+	e.pace.running--
 	l.running--
 	delete(s.known, e.id)
-	s.offer(l)
-	if !e.next.IsZero() && e.next.Before(s.next) {
-		s.next = e.next
+	s.learn(e, now)
+	s.plan(e, now)
+	s.offerPace(e.pace)
+	for len(s.stalled) > 0 && s.shares[e.kind] < s.share(e.kind) {
+		p := s.stalled[0]
+		s.stalled = s.stalled[1:]
+		p.stalled = false
+		s.offerPace(p)
+		if p.kind() == e.kind {
+			break // it takes the place
+		}
 	}
-	if l.cut && len(l.waiting) == 0 || s.cut && len(s.known) < allRoom/2 {
-		l.cut = false
-		s.next = s.o.Now()
-	}
-	if l.running == 0 && len(l.waiting) == 0 {
+	s.feed(l)
+	if l.running == 0 && len(l.waiting) == 0 && !l.cut {
 		delete(s.lanes, l.domain)
 	}
+}
+
+// plan notes when the job of an attempt is to be met again.
+func (s *scheduler) plan(e ended, now time.Time) {
+	switch {
+	case e.unread: // its row is where it was, behind the cursor
+		s.readAll(now.Add(recovery))
+	case !e.next.IsZero():
+		s.rewind(e.next)
+	}
+}
+
+// share is how many workers one kind of pace may have: slow sites can't hold
+// those that quick ones need, nor can those of which nothing is known.
+func (s *scheduler) share(k kind) int {
+	switch k {
+	case slow:
+		return max(1, s.o.Workers/4)
+	case untried:
+		return max(1, s.o.Workers/2)
+	}
+	return s.o.Workers
 }

@@ -4,6 +4,8 @@ import (
 	"hash/fnv"
 	"strconv"
 	"time"
+
+	"tem/internal/message/dsn"
 )
 
 // warnAfter is when a sender is told that a message is still on its way.
@@ -42,10 +44,44 @@ func spread(id string, attempt int) float64 {
 // neither beyond the moment of the delay report nor beyond the last attempt.
 func (q *Queue) next(j *Job, now time.Time) time.Time {
 	next := now.Add(q.pause(j))
-	for _, stop := range []time.Time{j.Created.Add(warnAfter), j.Expires} {
+	if j.Held {
+		return j.heldUntil()
+	}
+	for _, stop := range []time.Time{j.begun().Add(warnAfter), j.Expires, j.By.Time} {
 		if stop.After(now) && stop.Before(next) {
 			next = stop
 		}
 	}
 	return next
+}
+
+// begun is when a job could first be tried.
+func (j *Job) begun() time.Time {
+	if j.Release.After(j.Created) {
+		return j.Release
+	}
+	return j.Created
+}
+
+// heldUntil is when the time of a held job is over: it is not tried, but ends
+// like any other.
+func (j *Job) heldUntil() time.Time {
+	if j.By.Return && !j.By.Time.IsZero() && j.By.Time.Before(j.Expires) {
+		return j.By.Time
+	}
+	return j.Expires
+}
+
+// excuse is the status of a job that is due but must not be tried; nil if it
+// may. skip is why nothing is tried at its site.
+func (j *Job) excuse(now time.Time, skip *dsn.Status) *dsn.Status {
+	switch {
+	case j.By.Return && !j.By.Time.IsZero() && !j.By.Time.After(now): // RFC 2852 §4.1.4
+		return &dsn.Status{Code: dsn.Code{5, 4, 7}, Text: "the sender's time limit is over; last: " + j.Last}
+	case j.Held:
+		return &dsn.Status{Code: dsn.Code{4, 3, 2}, Text: "held by the administrator"}
+	case skip != nil:
+		return &dsn.Status{Reply: skip.Reply, Code: skip.Code, Text: "not tried, since its server does not answer: " + skip.Text, Remote: skip.Remote}
+	}
+	return nil
 }

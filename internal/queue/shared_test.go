@@ -67,7 +67,7 @@ func TestClaimRunsOut(t *testing.T) {
 		if _, err := l.claim(t.Context(), s); err != errClaimed {
 			t.Errorf("claimed twice: %v", err)
 		}
-		if _, err := l.Retry(t.Context(), "A-1"); err != nil {
+		if _, err := l.Retry(t.Context(), Choice{IDs: []string{"A-1"}}); err != nil {
 			t.Fatal(err) // it does not make a claimed job due
 		}
 		stop := l.run()

@@ -21,6 +21,9 @@ type Status struct {
 	Text  string // one line for a person
 	// Remote is the name of the server that said so; "" for ourselves.
 	Remote string
+	// Passed: it has also taken over what the sender wants to be told, for it
+	// knows DSN (RFC 3461 §5.2.1): success is its to report.
+	Passed bool `json:",omitzero"`
 }
 
 // OK, Temporary and Permanent sort a status by its class.

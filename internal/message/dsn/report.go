@@ -21,12 +21,19 @@ type Report struct {
 	Until      time.Time // when the server gives up, if Delayed
 	Recipients []ReportRecipient
 	Header     []byte // of the message reported on
+	// Message is all of it, if its sender wanted it back (RET=FULL, RFC 3461
+	// §4.3); nil: its header alone goes into the report. It has CRLF line ends.
+	Message []byte
+	EnvID   string // as the sender gave it (RFC 3461 §4.4); ""
 }
 
 // ReportRecipient is the outcome for one recipient.
 type ReportRecipient struct {
 	Address, Original string // Original is the ORCPT address; "" if none was given
 	Status            Status
+	// Relayed and Expanded say what success means: handed to a server that does
+	// not report further, or to several in the place of this one (RFC 3464 §2.3.3).
+	Relayed, Expanded bool
 }
 
 // maxReportHeader is how much of the original header a report carries.
@@ -60,13 +67,22 @@ func (r *Report) writeHeader(b *strings.Builder, boundary string) {
 func (r *Report) subject() string {
 	worst := delivered
 	for _, to := range r.Recipients {
-		worst = min(worst, r.action(to.Status))
+		worst = min(worst, r.action(&to))
 	}
 	return subjects[worst]
 }
 
-// writeOriginal writes the header of the message that the report is about.
+// writeOriginal writes the message that the report is about, or its header.
 func (r *Report) writeOriginal(b *strings.Builder, boundary string) {
+	if r.Message != nil {
+		typ := "message/rfc822"
+		if !isASCII(string(r.Header)) {
+			typ = "message/global" // RFC 6533 §4.2
+		}
+		fmt.Fprintf(b, "\r\n--%s\r\nContent-Type: %s\r\nContent-Transfer-Encoding: 8bit\r\n\r\n", boundary, typ)
+		b.Write(r.Message)
+		return
+	}
 	header := clip(strings.ToValidUTF8(string(r.Header), "\uFFFD"), maxReportHeader)
 	typ := "text/rfc822-headers"
 	if !isASCII(header) {

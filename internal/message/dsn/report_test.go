@@ -101,6 +101,8 @@ func TestReports(t *testing.T) {
 	names := ReportRecipient{Address: "nguyễn@sài-gòn.example", Original: `utf-8;nguy\x{1EC5}n@s\x{e0}i-g\x{F2}n.example`, Status: Status{Code: Code{5, 1, 2}, Text: "no such host"}}
 	broken := ReportRecipient{Address: "ế@h", Original: `utf-8;a\x{D}b\x{zz`, Status: Status{Reply: 550, Text: "không có người này"}}
 	hostile := ReportRecipient{Address: "x>\r\nAction: delivered@h", Original: "rfc822;y\r\n\r\nz", Status: Status{Reply: 550, Text: "no\r\nX: such \x1b[1m\u009b user ế " + strings.Repeat("ộ", 2000), Remote: "m\nx"}}
+	handed, group := good, good
+	handed.Relayed, group.Expanded = true, true
 	const week = "Fri, 09 Jan 2026 03:04:05 +0700"
 
 	for name, c := range map[string]struct {
@@ -118,6 +120,8 @@ func TestReports(t *testing.T) {
 			[]map[string]string{{"Action": "delayed", "Status": "4.0.0", "Will-Retry-Until": week, "Original-Recipient": "", "Remote-Mta": ""}},
 			[]string{"not been delivered yet", "keeps trying until\r\n" + week + ".\r\n", "chưa gửi được", "tiếp tục thử đến\r\n" + week}},
 		"expired":   {[]ReportRecipient{slow}, false, "Undelivered mail returned to sender", "message/delivery-status", []map[string]string{{"Action": "failed", "Status": "4.0.0", "Will-Retry-Until": ""}}, nil},
+		"handed on": {[]ReportRecipient{handed}, false, "Mail handed on", "message/delivery-status", []map[string]string{{"Action": "relayed"}}, []string{"handed on to the server of:", "đã được chuyển tới máy chủ"}},
+		"a group":   {[]ReportRecipient{group, good}, false, "Mail delivered to a list of people", "message/delivery-status", []map[string]string{{"Action": "expanded"}, {"Action": "delivered"}}, []string{"stands for several", "một nhóm người"}},
 		"delivered": {[]ReportRecipient{good}, false, "Mail delivered", "message/delivery-status", []map[string]string{{"Action": "delivered", "Status": "2.1.5"}}, []string{"It was delivered to:", "đã được giao tới:"}},
 		"several": {[]ReportRecipient{good, slow, slow}, true, "Delayed mail (still being tried)", "message/delivery-status",
 			[]map[string]string{{"Action": "delivered", "Will-Retry-Until": ""}, {"Action": "delayed", "Will-Retry-Until": week}, {"Action": "delayed"}},
@@ -174,6 +178,23 @@ func TestReportHeader(t *testing.T) {
 	_, parts := built(t, r)
 	if parts[2].header.Get("Content-Type") != "message/global-headers" || !strings.HasPrefix(parts[2].body, "Subject: chào\uFFFD\r\nX: ab\r\n") || len(parts[2].body) > 2*maxReportHeader {
 		t.Errorf("%v %.80q %d", parts[2].header, parts[2].body, len(parts[2].body))
+	}
+}
+
+func TestWholeMessage(t *testing.T) {
+	t.Parallel()
+	r := report(ReportRecipient{Address: "b@c", Status: Status{Reply: 550}})
+	r.EnvID = "QQ314159\r\nX: y"
+	for header, typ := range map[string]string{"Subject: hi\r\n\r\n": "message/rfc822", "Subject: chào\r\n\r\n": "message/global"} {
+		r.Header = []byte(header)
+		r.Message = []byte(header + "Chào.\r\n")
+		_, parts := built(t, r)
+		if parts[2].header.Get("Content-Type") != typ || parts[2].body != string(r.Message) {
+			t.Errorf("%v", parts[2])
+		}
+		if id := groups(t, parts[1])[0].Get("Original-Envelope-Id"); id != "QQ314159  X: y" {
+			t.Errorf("envelope id %q", id)
+		}
 	}
 }
 

@@ -17,6 +17,9 @@ func (r *Report) writeStatus(b *strings.Builder) {
 	}
 	var fields strings.Builder
 	fmt.Fprintf(&fields, "Reporting-MTA: dns; %s\r\n", line(r.Host))
+	if r.EnvID != "" {
+		fmt.Fprintf(&fields, "Original-Envelope-Id: %s\r\n", line(r.EnvID)) // RFC 3464 §2.2.1
+	}
 	if !r.Arrived.IsZero() {
 		fmt.Fprintf(&fields, "Arrival-Date: %s\r\n", date(r.Arrived))
 	}
@@ -32,7 +35,7 @@ func (r *Report) writeStatus(b *strings.Builder) {
 
 // writeRecipient writes the fields of RFC 3464 §2.3 in its order.
 func (r *Report) writeRecipient(b *strings.Builder, to *ReportRecipient, utf8 bool) {
-	action := r.action(to.Status)
+	action := r.action(to)
 	b.WriteString("\r\n")
 	if to.Original != "" {
 		fmt.Fprintf(b, "Original-Recipient: %s\r\n", original(to.Original, utf8))
@@ -98,14 +101,22 @@ type action int
 const (
 	failed action = iota
 	delayed
+	relayed
+	expanded
 	delivered
 )
 
-func (a action) String() string { return [...]string{"failed", "delayed", "delivered"}[a] }
+func (a action) String() string {
+	return [...]string{"failed", "delayed", "relayed", "expanded", "delivered"}[a]
+}
 
-func (r *Report) action(s Status) action {
+func (r *Report) action(to *ReportRecipient) action {
 	switch {
-	case s.OK():
+	case to.Status.OK() && to.Expanded:
+		return expanded
+	case to.Status.OK() && to.Relayed:
+		return relayed
+	case to.Status.OK():
 		return delivered
 	case r.Delayed:
 		return delayed

@@ -9,13 +9,15 @@ import (
 var subjects = [...]string{
 	failed:    "Undelivered mail returned to sender",
 	delayed:   "Delayed mail (still being tried)",
+	relayed:   "Mail handed on",
+	expanded:  "Mail delivered to a list of people",
 	delivered: "Mail delivered",
 }
 
 // language is the wording of the part for people.
 type language struct {
 	hello string // host and queue id go in
-	says  [3]says
+	says  [5]says
 }
 
 // says is what is said of all recipients with one action, before their list and
@@ -28,6 +30,8 @@ var languages = [...]language{
 		says: [...]says{
 			failed:    {"It could not be delivered to:", "It will not be tried again. Please check each address and the reason beside\r\nit, and send the message again if it still matters."},
 			delayed:   {"It has not been delivered yet to:", "The server keeps trying until\r\nUNTIL.\r\nYou need not do anything, nor send the message again."},
+			relayed:   {"It was handed on to the server of:", "That server does not say what becomes of mail. You may hear no more."},
+			expanded:  {"This address stands for several people, and the message goes to each:", "You may hear no more, unless it can't be delivered."},
 			delivered: {"It was delivered to:", ""},
 		},
 	},
@@ -36,6 +40,8 @@ var languages = [...]language{
 		says: [...]says{
 			failed:    {"Thư không gửi được tới:", "Máy chủ sẽ không thử lại. Xin kiểm tra từng địa chỉ và lý do ghi bên cạnh,\r\nrồi gửi lại nếu thư vẫn còn cần thiết."},
 			delayed:   {"Thư chưa gửi được tới:", "Máy chủ sẽ tiếp tục thử đến\r\nUNTIL.\r\nBạn không cần làm gì, cũng không cần gửi lại."},
+			relayed:   {"Thư đã được chuyển tới máy chủ của:", "Máy chủ ấy không báo lại kết quả. Có thể bạn sẽ không nhận thêm tin nào."},
+			expanded:  {"Địa chỉ này là của một nhóm người, và thư được chuyển tới từng người:", "Có thể bạn sẽ không nhận thêm tin nào, trừ khi thư không gửi được."},
 			delivered: {"Thư đã được giao tới:", ""},
 		},
 	},
@@ -59,7 +65,7 @@ func (r *Report) writeText(b *strings.Builder) {
 func (r *Report) writeAction(b *strings.Builder, a action, says says) {
 	var list strings.Builder
 	for _, to := range r.Recipients {
-		if r.action(to.Status) == a {
+		if r.action(&to) == a {
 			fmt.Fprintf(&list, "  <%s>\r\n      %s\r\n", line(to.Address), line(to.Status.String()))
 		}
 	}

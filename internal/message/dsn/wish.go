@@ -37,3 +37,11 @@ type By struct {
 	Return bool      // too late it is returned; else the sender is told and it goes on
 	Trace  bool      // the sender is told of every server that takes it
 }
+
+// WithoutSuccess is n for those that a group stands for (RFC 3461 §5.2.7.3).
+func (n Notify) WithoutSuccess() Notify {
+	if n == NotifySuccess {
+		return NotifyNever
+	}
+	return n &^ NotifySuccess
+}

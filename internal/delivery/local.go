@@ -1,0 +1,71 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"tem/internal/address"
+	"tem/internal/mail"
+	"tem/internal/message/dsn"
+	"tem/internal/queue"
+)
+
+// Deliver is the queue's Transport for mailboxes here that had no room when a
+// letter to several came. A crash between its commit and the queue's makes a
+// second copy.
+func (d *Delivery) Deliver(ctx context.Context, j *queue.Job, to []queue.Recipient) []dsn.Status {
+	list := make([]dsn.Status, len(to))
+	for i, r := range to {
+		list[i] = d.place(ctx, j, r)
+	}
+	return list
+}
+
+// place puts a job's message into the mailbox of one recipient.
+func (d *Delivery) place(ctx context.Context, j *queue.Job, r queue.Recipient) dsn.Status {
+	a, err := address.Parse(r.Address)
+	if err != nil {
+		return unknown
+	}
+	found, status, err := d.resolve(ctx, new(Envelope), a)
+	switch {
+	case err != nil:
+		return d.trouble(err)
+	case !status.OK():
+		return status
+	case len(found.Accounts) == 0: // it was an account
+		return unknown
+	}
+	account := d.o.Mail.Account(found.Accounts[0].ID)
+	quotas, err := account.Quotas(ctx)
+	if err != nil {
+		return d.trouble(err)
+	}
+	stored, err := d.o.Mail.OpenBody(ctx, j.Body)
+	if err != nil {
+		return d.trouble(err)
+	}
+	defer stored.Close()
+	if status := room(quotas, stored.Size()); !status.OK() {
+		return status
+	}
+	spool := account.NewSpool(ctx)
+	if _, err := io.Copy(spool, io.NewSectionReader(stored, 0, stored.Size())); err != nil {
+		spool.Abort()
+		return d.trouble(err)
+	}
+	body, err := spool.Finish()
+	if err != nil {
+		return d.trouble(err)
+	}
+	_, err = d.o.Mail.Deliver(ctx, body, []mail.Target{{Account: found.Accounts[0].ID}}, nil)
+	var problem *mail.Error
+	switch {
+	case errors.As(err, &problem) && problem.Kind == mail.OverQuota:
+		return full
+	case err != nil:
+		return d.trouble(err)
+	}
+	return arrived
+}

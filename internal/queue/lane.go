@@ -1,0 +1,124 @@
+package queue
+
+import (
+	"slices"
+	"sort"
+	"time"
+)
+
+// How many due jobs of one domain are held in memory: while there is much room,
+// and then.
+const (
+	laneRoom   = 256
+	narrowRoom = 8
+)
+
+// hint is what the schedule says of a job.
+type hint struct {
+	id       string
+	domain   string
+	priority int
+	next     time.Time
+}
+
+// lane is the due jobs of one domain.
+type lane struct {
+	domain  string
+	pace    *pace
+	waiting line[hint]
+	running int
+	inLine  bool   // is in pace.lanes
+	cut     bool   // more may be due than it holds: those whose rows by domain are at from and after it
+	from    []byte // if cut
+	hungry  bool   // is in scheduler.hungry
+}
+
+// urgent is what a line is sorted by.
+type urgent interface{ urgency() int }
+
+func (h hint) urgency() int  { return h.priority }
+func (l *lane) urgency() int { return l.waiting[0].priority }
+
+// line is a queue in which the more urgent stand before the others (RFC 6710 §4.1).
+type line[T urgent] []T
+
+func (l *line[T]) push(v T) {
+	i := sort.Search(len(*l), func(i int) bool { return (*l)[i].urgency() < v.urgency() })
+	*l = slices.Insert(*l, i, v)
+}
+
+func (l *line[T]) pop() T {
+	v := (*l)[0]
+	*l = (*l)[1:]
+	return v
+}
+
+// take puts a due job into its domain's lane if there is room.
+func (s *scheduler) take(h hint) {
+	if s.known[h.id] {
+		return
+	}
+	l := s.lane(h.domain)
+	if l.cut || len(l.waiting) >= s.laneRoom() {
+		l.leave(domainKey(h.domain, h.priority, h.next, h.id))
+		s.feed(l)
+		return
+	}
+	s.hold(l, h)
+}
+
+// hold keeps a job in memory until its attempt has ended.
+func (s *scheduler) hold(l *lane, h hint) {
+	s.known[h.id] = true
+	more := len(l.waiting) > 0 && h.priority > l.urgency()
+	l.waiting.push(h)
+	if more && l.inLine { // it comes before where the lane stands
+		l.pace.drop(l)
+	}
+	s.offer(l)
+}
+
+// leave notes that a due job stays in its row.
+func (l *lane) leave(key []byte) {
+	if !l.cut || slices.Compare(key, l.from) < 0 {
+		l.from = key
+	}
+	l.cut = true
+}
+
+func (s *scheduler) laneRoom() int {
+	if len(s.known) < allRoom/2 {
+		return laneRoom
+	}
+	return narrowRoom
+}
+
+func (s *scheduler) lane(domain string) *lane {
+	l := s.lanes[domain]
+	if l == nil {
+		name, known := s.sites[domain]
+		if !known {
+			name = domain
+		}
+		l = &lane{domain: domain, pace: s.pace(name)}
+		s.lanes[domain] = l
+	}
+	return l
+}
+
+// feed has a lane's rows read when it runs out of jobs.
+func (s *scheduler) feed(l *lane) {
+	if l.cut && !l.hungry && len(l.waiting) <= s.laneRoom()/4 {
+		l.hungry = true
+		s.hungry = append(s.hungry, l)
+	}
+}
+
+// offer puts a lane in line at its pace if it has jobs.
+func (s *scheduler) offer(l *lane) {
+	if !l.inLine && len(l.waiting) > 0 {
+		l.inLine = true
+		l.pace.lanes.push(l)
+	}
+	s.offerPace(l.pace)
+}
