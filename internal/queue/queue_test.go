@@ -617,19 +617,27 @@ func TestSlowStart(t *testing.T) {
 		}
 		defer l.run()()
 		time.Sleep(8*time.Second - time.Millisecond)
+		synctest.Wait()
 		if most[0] != 4 || most[7*time.Second] != 20 {
 			t.Errorf("at once, by second: %v; want 4 for two unknown domains, then 20", most)
 		}
+		l.mu.Lock()
 		answer = dsn.Status{Reply: 421, Code: dsn.Code{4, 7, 28}, Text: "unusual rate of unsolicited mail"}
+		l.mu.Unlock()
 		time.Sleep(2 * time.Second)
+		synctest.Wait()
 		clear(most)
 		n := len(l.attempts)
 		time.Sleep(50 * time.Second)
+		synctest.Wait()
 		if len(l.attempts) != n {
 			t.Errorf("%d attempts while the site wants a pause", len(l.attempts)-n)
 		}
+		l.mu.Lock()
 		answer = delivered
+		l.mu.Unlock()
 		time.Sleep(20 * time.Second)
+		synctest.Wait()
 		for at := 60 * time.Second; ; at += time.Second {
 			if n := most[at]; n > 0 {
 				if n > 10 {
@@ -651,7 +659,11 @@ func TestDeadSiteIsProbed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answer := dsn.Status{Code: dsn.Code{4, 4, 1}, Text: "connection refused"}
 		l := newLab(t, nil)
-		l.deliver = func(*Job, []Recipient) []dsn.Status { return []dsn.Status{answer} }
+		l.deliver = func(*Job, []Recipient) []dsn.Status {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			return []dsn.Status{answer}
+		}
 		for i := range 1000 {
 			l.add(fmt.Sprintf("A-%d", i), "", "u@dead.example")
 		}
@@ -661,7 +673,9 @@ func TestDeadSiteIsProbed(t *testing.T) {
 		if n := len(l.attempts); n < 10 || n > 100 {
 			t.Errorf("%d attempts to reach it in a day, want a few of a thousand jobs'", n)
 		}
+		l.mu.Lock()
 		answer = delivered
+		l.mu.Unlock()
 		time.Sleep(5 * time.Hour)
 		synctest.Wait()
 		l.wantEmpty()
