@@ -16,6 +16,7 @@ import (
 	"tem/internal/control"
 	"tem/internal/delivery"
 	"tem/internal/imapserver"
+	"tem/internal/journey"
 	"tem/internal/kv"
 	"tem/internal/line"
 	"tem/internal/login"
@@ -25,6 +26,7 @@ import (
 	"tem/internal/sasl"
 	"tem/internal/smtpserver"
 	"tem/internal/transport"
+	"tem/internal/trust"
 )
 
 // Options are what a server is started with beside its configuration.
@@ -48,6 +50,7 @@ type Server struct {
 	guard    *login.Guard // of the logins of all protocols
 	stores   *Stores
 	throttle *smtpserver.Throttle // of SMTP clients
+	judge    *trust.Judge         // of mail from elsewhere; nil: nobody is
 	remote   *transport.Remote
 	queue    *queue.Queue
 	delivery *delivery.Delivery
@@ -125,7 +128,7 @@ func (s *Server) wire() {
 		Record:   s.stores.Journal.Record,
 		Hostname: s.config.Hostname, Directory: s.stores.Directory, Mail: s.stores.Mail, Queue: s.queue, Log: s.log,
 	})
-	s.throttle = s.newThrottle()
+	s.throttle, s.judge = s.newThrottle(), s.newJudge()
 	smtp := smtpserver.New(s.smtpOptions(smtpserver.Relay))
 	submission := smtpserver.New(s.smtpOptions(smtpserver.Submission))
 	lmtp := smtpserver.New(s.smtpOptions(smtpserver.LMTP))
@@ -154,6 +157,9 @@ func (s *Server) wire() {
 		p.Options = func() line.Options {
 			o := e.Options()
 			o.Tap = s.options.Tap
+			if e == engine(smtp) || e == engine(submission) { // what is said there belongs to the journey of a message
+				o.Tap = journey.Listen(o.Tap)
+			}
 			return o
 		}
 	}
@@ -183,7 +189,7 @@ func (s *Server) smtpOptions(mode smtpserver.Mode) smtpserver.Options {
 		Delivery: s.delivery, Mail: s.stores.Mail, Directory: s.stores.Directory,
 		MaxSize: int64(s.config.Limits.Message), MaxRecipients: s.config.Limits.Recipients,
 		Timeout: time.Duration(s.config.Limits.SMTPTimeout), Log: s.log,
-		Room: s.hasRoom, Throttle: s.throttle, GreetDelay: time.Duration(s.config.Limits.GreetingDelay), Trusted: config.Within(s.config.Trusted.XClient),
+		Room: s.hasRoom, Judge: s.judge, Keys: s.keys, Throttle: s.throttle, GreetDelay: time.Duration(s.config.Limits.GreetingDelay), Trusted: config.Within(s.config.Trusted.XClient),
 	}
 }
 

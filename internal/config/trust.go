@@ -24,7 +24,7 @@ type Trust struct {
 const maxLists = 20
 
 func defaultTrust() Trust {
-	return Trust{Enabled: true, EnforceDMARC: true, SPFFail: "accept", TrustedNetworks: []string{"127.0.0.0/8", "::1/128"}}
+	return Trust{Enabled: true, EnforceDMARC: true, SPFFail: "accept"}
 }
 
 // Options are the rules in the form that a judge takes.

@@ -17,6 +17,7 @@ import (
 func from(s *Server, ip string) func(context.Context, *line.Conn) {
 	return func(ctx context.Context, c *line.Conn) {
 		x := &session{Server: s, c: c}
+		x.dialogue, _ = c.Tap().(*journey.Dialogue)
 		x.meet(&net.TCPAddr{IP: net.ParseIP(ip), Port: 4711})
 		x.run(ctx)
 		c.Close()

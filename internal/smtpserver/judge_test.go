@@ -1,0 +1,146 @@
+package smtpserver
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"strings"
+	"testing"
+
+	"tem/internal/dns"
+	"tem/internal/journey"
+	"tem/internal/line/linetest"
+	"tem/internal/trust"
+	"tem/internal/trust/dkim"
+)
+
+// judged is a world with rules and a zone: hue.example may send from 192.0.2.1
+// only and wants the rest refused, or put aside for its subdomain.
+func judged(t *testing.T, records ...string) *world {
+	t.Helper()
+	r, err := dns.ZoneResolver(append([]string{
+		"hue.example. 60 IN TXT \"v=spf1 ip4:192.0.2.1 -all\"",
+		"_dmarc.hue.example. 60 IN TXT \"v=DMARC1; p=reject; sp=quarantine\"",
+		"a.hue.example. 60 IN A 192.0.2.1",
+	}, records...)...)
+	check(t, err)
+	w := newWorld(t)
+	w.Judge = trust.NewJudge(r, trust.Options{Hostname: w.Hostname, EnforceDMARC: true, Now: w.Now})
+	return w
+}
+
+func (w *world) from(t *testing.T, ip, text string) {
+	t.Helper()
+	s := New(w.Options)
+	o := s.Options()
+	o.Tap = journey.Listen(nil)
+	linetest.Play(t, t.Name(), text, from(s, ip), linetest.Options{Line: o})
+}
+
+func letterFrom(domain, more, answer string) string {
+	return hello + "C: MAIL FROM:<a@" + domain + ">\nS: 250\nC: RCPT TO:<an@hanoi.example>\nS: 250\nC: DATA\nS: 354\n" + more +
+		"C: From: a@" + domain + "\nC: Subject: x\nC: \nC: hello\nC: .\nS: " + answer + "\nC: QUIT\nS: 221\n"
+}
+
+func TestVerdictIsNoted(t *testing.T) {
+	t.Parallel()
+	w := judged(t)
+	forged := "C: Authentication-Results: mx.hanoi.example; dkim=pass header.d=bank.example\nC: Authentication-Results: other.example; spf=pass smtp.mailfrom=b.example\n"
+	w.from(t, "192.0.2.1", letterFrom("hue.example", forged, "250"))
+	texts := w.inbox(t, "an")
+	if len(texts) != 1 {
+		t.Fatalf("%d letters", len(texts))
+	}
+	for i, want := range []string{"Return-Path: <a@hue.example>\r\nAuthentication-Results: mx.hanoi.example;", "spf=pass", "dmarc=pass", "\r\nReceived: from x ([192.0.2.1])", "other.example; spf=pass"} {
+		at := strings.Index(texts[0], want)
+		if at < 0 || i == 0 && at != 0 {
+			t.Errorf("no %q in\n%s", want, texts[0])
+		}
+	}
+	if strings.Contains(texts[0], "bank.example") {
+		t.Errorf("what others say in our name is still there:\n%s", texts[0])
+	}
+}
+
+func TestVerdictIsActedOn(t *testing.T) {
+	t.Parallel()
+	w := judged(t)
+	w.from(t, "192.0.2.9", letterFrom("hue.example", "", "550"))
+	w.from(t, "192.0.2.9", letterFrom("a.hue.example", "", "250"))
+	if texts := w.inbox(t, "an"); len(texts) != 0 {
+		t.Errorf("%d letters in INBOX: one is to be refused, one put aside", len(texts))
+	}
+	a := w.Mail.Account(w.users["an"].ID)
+	if box, err := a.Mailbox(t.Context(), "Junk"); err != nil || box.Messages != 1 {
+		t.Errorf("Junk: %+v %v", box, err)
+	}
+}
+
+// TestPeopleAreSigned logs in from an address that may not send for anybody.
+func TestPeopleAreSigned(t *testing.T) {
+	t.Parallel()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	check(t, err)
+	record, err := dkim.Record(public)
+	check(t, err)
+	w := judged(t, "s1._domainkey.hanoi.example. 60 IN TXT \""+record+"\"")
+	w.Keys = func(_ context.Context, domain string) ([]dkim.Key, error) {
+		if domain != "hanoi.example" {
+			t.Errorf("a key of %s is asked for", domain)
+		}
+		return []dkim.Key{{Domain: domain, Selector: "s1", Signer: private}}, nil
+	}
+	w.from(t, "192.0.2.9", hello+`C: AUTH PLAIN AGFuQGhhbm9pLmV4YW1wbGUAc2VjcmV0
+S: 235
+C: MAIL FROM:<an@hanoi.example>
+S: 250
+C: RCPT TO:<binh@hanoi.example>
+S: 250
+C: DATA
+S: 354
+C: Subject: signed
+C: To: binh@hanoi.example
+C: 
+C: hello
+C: .
+S: 250
+C: QUIT
+S: 221
+`)
+	texts := w.inbox(t, "binh")
+	if len(texts) != 1 || strings.Contains(texts[0], "Authentication-Results") {
+		t.Fatalf("%q", texts)
+	}
+	r, err := dns.ZoneResolver("s1._domainkey.hanoi.example. 60 IN TXT \"" + record + "\"")
+	check(t, err)
+	v := dkim.NewVerifier(r, dkim.Options{Now: w.Now}).Verify(t.Context())
+	v.Write([]byte(texts[0]))
+	if got := v.Results(t.Context()); len(got) != 1 || got[0].Status != dkim.Pass {
+		t.Errorf("%v\n%s", got, texts[0])
+	}
+}
+
+// TestDialogueIsOfOneMessage: what was said before belongs to others.
+func TestDialogueIsOfOneMessage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var told []journey.Event
+	w.Record = func(e journey.Event) { told = append(told, e) }
+	w.from(t, "192.0.2.1", hello+`C: MAIL FROM:<a@x.example>
+S: 250
+C: RCPT TO:<nobody@hanoi.example>
+S: 550
+C: RSET
+S: 250
+C: MAIL FROM:<b@x.example>
+S: 250
+C: RCPT TO:<nobody2@hanoi.example>
+S: 550
+C: QUIT
+S: 221
+`)
+	if len(told) != 2 || !strings.Contains(told[0].Dialogue, "C: MAIL FROM:<a@x.example>") ||
+		strings.Contains(told[1].Dialogue, "a@x.example") || !strings.Contains(told[1].Dialogue, "C: RCPT TO:<nobody2@hanoi.example>") {
+		t.Errorf("%+v", told)
+	}
+}
