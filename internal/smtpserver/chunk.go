@@ -86,6 +86,10 @@ func (x *session) feed(n int64) bool {
 		}
 		n -= int64(len(some))
 		x.mail.take(some)
+		if x.mail.text.slow() {
+			x.unreadable(errSlow)
+			return false
+		}
 	}
 	return true
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"syscall"
+	"time"
 
 	"tem/internal/line"
 	"tem/internal/mail"
@@ -45,7 +46,7 @@ func (x *session) data(ctx context.Context, _ *smtp.Command) {
 
 // open begins the text of a message.
 func (x *session) open(ctx context.Context) *intake {
-	in := &intake{x: x, ctx: ctx, spool: x.o.Delivery.Spool(ctx, &x.mail.envelope), exam: x.mail.exam}
+	in := &intake{x: x, ctx: ctx, begins: x.o.Now(), spool: x.o.Delivery.Spool(ctx, &x.mail.envelope), exam: x.mail.exam}
 	in.spool.Expect(x.mail.size)
 	return in
 }
@@ -106,7 +107,7 @@ func (x *session) refused(err error) {
 		x.ended = true
 	case errors.Is(err, line.ErrBareNewline):
 		r = smtp.NewReply(550, "5.6.11", "Message holds a CR or LF that is not part of CRLF")
-	case errors.Is(err, line.ErrInterrupted), errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.Is(err, line.ErrInterrupted), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, errSlow):
 		x.unreadable(err)
 		return
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
@@ -140,6 +141,7 @@ const (
 type intake struct {
 	x         *session
 	ctx       context.Context
+	begins    time.Time
 	spool     *mail.Spool
 	exam      *exam         // reads along, as the text came; nil: nobody does
 	signing   *dkim.Signing // reads along, as the text will leave; nil: nothing is signed
@@ -161,6 +163,9 @@ func (in *intake) receive(r io.Reader) error {
 		in.feed(buf[:n])
 		if err == io.EOF {
 			break
+		}
+		if err == nil && in.slow() {
+			err = errSlow
 		}
 		if err != nil {
 			return err

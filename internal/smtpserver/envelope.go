@@ -126,6 +126,7 @@ func (x *session) to(ctx context.Context, c *smtp.Command) {
 		return
 	}
 	x.mail.add(rcpt, want.wish)
+	x.idle = 0
 	x.send(smtp.StatusReply(status))
 }
 

@@ -35,6 +35,7 @@ type session struct {
 	dialogue  *journey.Dialogue // what was said since the last message; nil: nobody wants to know
 
 	errors    int // 5xx replies
+	idle      int // commands outside a transaction since a recipient was taken
 	authFails int
 	ended     bool
 }
@@ -98,6 +99,12 @@ func (x *session) run(ctx context.Context) {
 		}
 		x.linger(ctx)
 		x.command(ctx, l)
+		if x.mail == nil {
+			x.idle++
+		}
+		if x.idle > maxIdle && !x.ended {
+			x.bye("4.7.0", "too many commands without a message")
+		}
 		if x.errors >= x.o.MaxErrors && !x.ended {
 			x.bye("4.7.0", "too many errors")
 		}
@@ -175,6 +182,8 @@ func (x *session) unreadable(err error) {
 		x.bye("4.3.2", "shutting down, try again later")
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		x.bye("4.4.2", "waited too long")
+	case errors.Is(err, errSlow):
+		x.bye("4.4.2", "the message comes too slowly")
 	default:
 		x.ended = true
 	}
