@@ -255,3 +255,27 @@ func BenchmarkVerdict(b *testing.B) {
 		}
 	}
 }
+
+// TestDeadServersDoNotHideAFail: a forger adds signatures whose keys nobody
+// answers for, so that one in the name of the author is not looked at in time.
+func TestDeadServersDoNotHideAFail(t *testing.T) {
+	t.Parallel()
+	const forged = "DKIM-Signature: v=1; a=ed25519-sha256; d=%s; s=x; h=from; bh=AAAA; b=AAAA\r\n"
+	faults, text := dns.Faults{}, ""
+	for i := range 9 {
+		domain := fmt.Sprintf("dead%d.example", i)
+		faults["x._domainkey."+domain] = dns.Silent
+		text += fmt.Sprintf(forged, domain)
+	}
+	s, err := faults.Serve("127.0.0.1:0", zone...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	o := rules
+	o.Timeout = 500 * time.Millisecond
+	v := judged(t, NewJudge(dns.NewResolver(s.Address()), o), client("198.51.100.1"), "x@other.example", text+fmt.Sprintf(forged, "hanoi.example")+letter)
+	if v.DMARC.Value != "fail" || v.Action != Reject {
+		t.Errorf("%s", strings.Join(v.Lines(), "\n"))
+	}
+}

@@ -38,7 +38,7 @@ const (
 	maxTags       = 100     // tags of a list
 	maxRecord     = 16 << 10
 	maxRecords    = 8   // key records tried at one name
-	lookupsAtOnce = 8   // of one message
+	lookupsAtOnce = 16  // of one message: more than its signatures, so that none waits for another's name server
 	maxExamined   = 200 // DKIM-Signature fields that are parsed at all
 )
 

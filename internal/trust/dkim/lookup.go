@@ -16,7 +16,9 @@ type Lookup struct {
 	err     error
 }
 
-// lookUp asks for the records at a name in the background, once for each name of a message.
+// lookUp asks for the records at a name in the background, once for each name
+// of a message. Those who come first are asked for first: what a stranger adds
+// behind cannot keep them waiting.
 func (m *Message) lookUp(ctx context.Context, r *dns.Resolver, name string) *Lookup {
 	for _, l := range m.lookups {
 		if l.Name == name {
@@ -28,27 +30,36 @@ func (m *Message) lookUp(ctx context.Context, r *dns.Resolver, name string) *Loo
 	}
 	l := &Lookup{Name: name, done: make(chan struct{})}
 	m.lookups = append(m.lookups, l)
-	go l.ask(ctx, r, m.slots)
+	select {
+	case m.slots <- struct{}{}:
+		go l.ask(ctx, r, m.slots)
+	default:
+		go l.queue(ctx, r, m.slots)
+	}
 	return l
 }
 
-func (l *Lookup) ask(ctx context.Context, r *dns.Resolver, slots chan struct{}) {
-	defer close(l.done)
+// queue asks when there is a free slot.
+func (l *Lookup) queue(ctx context.Context, r *dns.Resolver, slots chan struct{}) {
 	select {
 	case slots <- struct{}{}:
-		defer func() { <-slots }()
+		l.ask(ctx, r, slots)
 	case <-ctx.Done():
 		l.err = ctx.Err()
-		return
+		close(l.done)
 	}
+}
+
+// ask asks, and gives its slot back.
+func (l *Lookup) ask(ctx context.Context, r *dns.Resolver, slots chan struct{}) {
+	defer close(l.done)
+	defer func() { <-slots }()
 	l.records, l.err = r.TXT(ctx, l.Name)
 }
 
 // wait returns the records, or the failure of the signature that wanted them.
 func (l *Lookup) wait(ctx context.Context) ([]string, error) {
-	select {
-	case <-l.done:
-	case <-ctx.Done():
+	if !l.waited(ctx) {
 		return nil, &failure{TempError, fmt.Sprintf("the key at %s was not found in time", l.Name)}
 	}
 	switch {
@@ -58,4 +69,20 @@ func (l *Lookup) wait(ctx context.Context) ([]string, error) {
 		return nil, &failure{TempError, fmt.Sprintf("the key at %s could not be looked up: %v", l.Name, l.err)}
 	}
 	return l.records, nil
+}
+
+// waited reports that there is an answer; one that is there counts even when
+// time is up, since it was another that took it.
+func (l *Lookup) waited(ctx context.Context) bool {
+	select {
+	case <-l.done:
+		return true
+	default:
+	}
+	select {
+	case <-l.done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
