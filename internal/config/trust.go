@@ -14,7 +14,7 @@ type Trust struct {
 	Enabled         bool     `toml:"enabled" doc:"Check iprev, SPF, DKIM, ARC and DMARC of mail from other servers, and note the results in Authentication-Results."`
 	EnforceDMARC    bool     `toml:"enforce_dmarc" doc:"Do as the domain in From asks (DMARC): refuse at p=reject, Junk at p=quarantine. false only notes the result."`
 	SPFFail         string   `toml:"spf_fail" doc:"What to do on an SPF fail (-all) when the domain in From has no DMARC record: \"accept\", \"quarantine\" (Junk) or \"reject\". Forwarded mail fails SPF, so accept notes it only."`
-	DeferErrors     bool     `toml:"defer_errors" doc:"Refuse for now (451) what DMARC can't judge because name servers do not answer; false accepts it."`
+	DeferErrors     bool     `toml:"defer_errors" doc:"Refuse for now (451) what DMARC can't judge because name servers do not answer; false accepts it, to Junk where the domain asks for more than p=none."`
 	DNSBL           []string `toml:"dnsbl" doc:"Lists of addresses to ask, ZONE=ACTION: accept (note only), quarantine, reject; allow for a list of good senders, which undoes the others. None is asked unless named: [\"zen.spamhaus.org=reject\", \"list.dnswl.org=allow\"]. Read the rules of a list before you use it."`
 	TrustedSealers  []string `toml:"trusted_sealers" doc:"Domains of forwarders and mailing lists that are believed (ARC) when they say that a message passed DMARC before they changed it."`
 	TrustedNetworks []string `toml:"trusted_networks" doc:"Networks whose mail is not judged: our own relays, a laboratory."`

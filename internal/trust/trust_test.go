@@ -279,3 +279,28 @@ func TestDeadServersDoNotHideAFail(t *testing.T) {
 		t.Errorf("%s", strings.Join(v.Lines(), "\n"))
 	}
 }
+
+// TestDeadSelectorIsNoWayIn: of an old selector the domain's owner left an alias
+// to a firm that is no more.
+func TestDeadSelectorIsNoWayIn(t *testing.T) {
+	t.Parallel()
+	const forged = "DKIM-Signature: v=1; a=ed25519-sha256; d=%s; s=old; h=from; bh=AAAA; b=AAAA\r\n"
+	s, err := dns.Faults{"old._domainkey.hanoi.example": dns.ServFail, "old._domainkey.none.example": dns.ServFail}.Serve("127.0.0.1:0", zone...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for domain, want := range map[string]Action{"hanoi.example": Quarantine, "none.example": Accept} {
+		for _, wait := range []bool{false, true} {
+			o := rules
+			if o.DeferTempError = wait; wait && want == Quarantine {
+				want = Defer
+			}
+			text := fmt.Sprintf(forged, domain) + strings.Replace(letter, "hanoi.example", domain, 1)
+			v := judged(t, NewJudge(dns.NewResolver(s.Address()), o), client("198.51.100.1"), "x@other.example", text)
+			if v.Action != want || v.Status().Permanent() {
+				t.Errorf("%s: want %s\n%s", domain, want, strings.Join(v.Lines(), "\n"))
+			}
+		}
+	}
+}

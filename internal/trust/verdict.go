@@ -95,6 +95,11 @@ func (v *Verdict) weighDMARC(o *Options) {
 		v.add(Quarantine, dsn.Code{5, 6, 0}, d.Reason)
 		return
 	}
+	if d.Value == dmarc.TempError && d.Record != nil && !d.Record.Testing && d.Policy != dmarc.PolicyNone {
+		// Else who forges a domain need only sign with one of its selectors whose name servers are dead.
+		v.add(Quarantine, dsn.Code{4, 4, 3}, fmt.Sprintf("%s asks to be protected (DMARC, %s=%s), and it can't be found out for now whether it sent this: %s", d.Domain, d.Tag, d.Policy, d.Reason))
+		return
+	}
 	if d.Apply == dmarc.PolicyNone {
 		return
 	}
