@@ -91,7 +91,7 @@ func (v *Verdict) weighDMARC(o *Options) {
 	if !o.EnforceDMARC {
 		return
 	}
-	if d.Value == dmarc.PermError && d.From == "" { // no one author: nothing legitimate looks like that (RFC 5322 §3.6)
+	if d.From == "" { // no one author domain: hardly anything legitimate looks like that, and who reads it sees what the forger likes
 		v.add(Quarantine, dsn.Code{5, 6, 0}, d.Reason)
 		return
 	}
