@@ -28,7 +28,7 @@ type CheckCommand struct {
 
 // checkFlags are what all checks take.
 type checkFlags struct {
-	Zone string `type:"path" placeholder:"FILE" xor:"dns" help:"Answer DNS from a zone file instead of the network."`
+	Zone string `type:"path" placeholder:"FILE" xor:"dns" help:"Answer DNS from a zone file instead of the network; a line NAME TIMEOUT stands for silence."`
 	DNS  string `name:"dns" placeholder:"SERVER" xor:"dns" help:"Ask this name server (address or address:port)."`
 	JSON bool   `name:"json" help:"Answer with JSON: verdict, reason, steps, questions."`
 	Lang string `enum:"en,vi,both" default:"both" help:"Language of the explanation: en, vi or both."`
@@ -43,6 +43,7 @@ type checkReport struct {
 	Verdict   string          `json:"verdict"`
 	Reason    string          `json:"reason"`
 	Meaning   checkText       `json:"meaning"`
+	Says      string          `json:"explanation,omitempty"` // what the domain says of an SPF fail (exp=)
 	Steps     []checkStep     `json:"steps"`
 	Questions []checkQuestion `json:"questions"`
 }

@@ -41,6 +41,7 @@ func (c *CheckSPFCommand) Run(ctx context.Context, std *streams) error {
 	return c.run(ctx, std.out, func(ctx context.Context, r *dns.Resolver, rep *checkReport) error {
 		o := spf.Check(ctx, r, spfQuery(ip, c.Helo, c.From))
 		rep.Check, rep.Verdict, rep.Reason = "spf", string(o.Result), o.Reason
+		rep.Says = o.Explanation
 		rep.spf(o)
 		return nil
 	})

@@ -81,8 +81,14 @@ func (r *Resolver) ask(ctx context.Context, q question, report func(attempt)) (*
 		return nil, fmt.Errorf("%w: %w", ErrTemporary, err)
 	}
 	began := time.Now()
+	asked := dns.Question{Name: dns.Fqdn(q.name), Qtype: q.kind, Qclass: dns.ClassINET}
+	if r.zone.silent(asked) {
+		err := fmt.Errorf("%w: the zone has its servers silent", ErrTemporary)
+		report(attempt{question: q, err: err})
+		return nil, err
+	}
 	reply := new(dns.Msg)
-	r.zone.answer(reply, dns.Question{Name: dns.Fqdn(q.name), Qtype: q.kind, Qclass: dns.ClassINET})
+	r.zone.answer(reply, asked)
 	reply.AuthenticatedData = reply.AuthenticatedData && r.trust
 	report(attempt{question: q, reply: reply, took: time.Since(began)})
 	return reply, nil
@@ -112,15 +118,16 @@ func follow(answer []dns.RR, name string, kind uint16) (records []dns.RR, end st
 	return records, name
 }
 
-// keyName is a name as questions have it: in lower case, without a final dot.
+// keyName is a name as questions have it: in lower case, escaped as little as
+// can be, without a final dot.
 // A name that is written so already costs nothing.
 func keyName(name string) string {
 	if dns.IsFqdn(name) {
 		name = name[:len(name)-1]
 	}
 	for i := range len(name) {
-		if c := name[i]; 'A' <= c && c <= 'Z' {
-			return strings.TrimSuffix(dns.CanonicalName(name), ".")
+		if c := name[i]; 'A' <= c && c <= 'Z' || c == '\\' {
+			return strings.TrimSuffix(canonical(name), ".")
 		}
 	}
 	return name

@@ -89,6 +89,9 @@ func listenBoth(address string) (net.PacketConn, net.Listener, error) {
 
 // serve answers one question.
 func (z zone) serve(w dns.ResponseWriter, q *dns.Msg) {
+	if len(q.Question) == 1 && z.silent(q.Question[0]) {
+		return
+	}
 	send(w, q, z.reply(q))
 }
 

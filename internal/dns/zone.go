@@ -3,6 +3,7 @@ package dns
 import (
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -28,13 +29,43 @@ func parseZone(lines []string) (zone, error) {
 
 // add puts a record under its name and makes the names above it exist (RFC 8020 §2).
 func (z zone) add(rr dns.RR) {
-	name := dns.CanonicalName(rr.Header().Name)
+	name := canonical(rr.Header().Name)
+	rr.Header().Name = name
 	z[name] = append(z[name], rr)
 	for above := range upwards(name) {
 		if _, exists := z[above]; !exists {
 			z[above] = nil
 		}
 	}
+}
+
+// canonical is a name in the one form that it has here, however its octets are
+// escaped (RFC 1035 §5.1): a\058b and a:b are the same.
+func canonical(name string) string {
+	if !strings.Contains(name, `\`) {
+		return dns.CanonicalName(name)
+	}
+	var wire [255]byte
+	if _, err := dns.PackDomainName(dns.Fqdn(name), wire[:], 0, nil, false); err != nil {
+		return dns.CanonicalName(name)
+	}
+	if plain, _, err := dns.UnpackDomainName(wire[:], 0); err == nil {
+		name = plain
+	}
+	return dns.CanonicalName(name)
+}
+
+// mute is a record of a private type (RFC 6895 §3.1): nobody answers for what its name has no record of.
+const mute = dns.Type(65280)
+
+// silent: there is no answer to the question, not even that there is none.
+func (z zone) silent(q dns.Question) bool {
+	records, _ := z.at(canonical(q.Name))
+	found, alias := pick(records, q.Qtype)
+	if len(found) > 0 || alias != "" {
+		return false
+	}
+	return slices.ContainsFunc(records, func(rr dns.RR) bool { return rr.Header().Rrtype == uint16(mute) })
 }
 
 // upwards gives a name and the names above it, up to the root.
@@ -52,7 +83,7 @@ func upwards(name string) iter.Seq[string] {
 // answer fills in a reply the way RFC 1034 §4.3.2 tells an authority to, and
 // says whether all of it is authenticated.
 func (z zone) answer(reply *dns.Msg, q dns.Question) {
-	name := dns.CanonicalName(q.Name)
+	name := canonical(q.Name)
 	reply.AuthenticatedData = true
 	for range maxAliases {
 		records, exists := z.at(name)

@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,6 +51,31 @@ $ORIGIN hue.example.
 	}
 	if !strings.Contains(lines[1], "\t120\t") || !strings.Contains(lines[4], "\t60\t") {
 		t.Errorf("the TTLs are lost: %q", lines)
+	}
+}
+
+func TestReadZoneSilence(t *testing.T) {
+	t.Parallel()
+	lines, err := ReadZone(writeZone(t, "$ORIGIN example.\nerr TIMEOUT ; all of it\nhalf A 192.0.2.1\nhalf timeout\n"+`a\058b\047c A 192.0.2.2`+"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := ZoneResolver(lines...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range []string{"half.example", "a:b/c.example", `a\058b/c.EXAMPLE`} {
+		if got, err := r.A(t.Context(), host); len(got) != 1 {
+			t.Errorf("%s: %v, %v", host, got, err)
+		}
+	}
+	for _, name := range []string{"err.example", "half.example"} {
+		if _, err := r.TXT(t.Context(), name); !errors.Is(err, ErrTemporary) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := r.TXT(t.Context(), "a:b/c.example"); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
 	}
 }
 
