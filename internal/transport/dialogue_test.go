@@ -334,7 +334,7 @@ func TestScripts(t *testing.T) {
 		{"deferred after the dot", hello + "C: MAIL\n250 ok\nC: RCPT\n250 ok\nC: DATA\n354 go\nC: .\r\n451 4.3.0 later\n", "451 4.3.0"},
 		{"accepted, then gone", hello + "C: MAIL\n250 ok\nC: RCPT\n250 ok\nC: DATA\n354 go\nC: .\r\n250 2.0.0 ok\n", "250 2.0.0"},
 		{"MAIL refused", hello + "C: MAIL\n550 5.7.1 no\nC: QUIT\n221 bye\n", "550 5.7.1"},
-		{"too small", "220 mx\nC: EHLO\n250-mx\n250 SIZE 10\nC: QUIT\n221 bye\n", "552 5.3.4"},
+		{"too small", "220 mx\nC: EHLO\n250-mx\n250 SIZE 10\nC: QUIT\n221 bye\n", "0 5.3.4"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -359,7 +359,7 @@ func TestNeedsSMTPUTF8(t *testing.T) {
 		x := serveMail(t, "mx1.saigon.example", func(s *gosmtp.Server, _ *exchanger) { s.EnableSMTPUTF8 = offered })
 		l := newLab(t, x.port)
 		l.job.UTF8 = true
-		want := map[bool]string{false: "550 5.6.7", true: "250 2.0.0"}[offered]
+		want := map[bool]string{false: "0 5.6.7", true: "250 2.0.0"}[offered]
 		if statuses, codes := l.send(t, "tâm@saigon.example"); codes != want {
 			t.Errorf("SMTPUTF8 offered %v: %v, want %s", offered, statuses, want)
 		}

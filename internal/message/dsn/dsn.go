@@ -2,7 +2,10 @@
 // made of them (RFC 3463, 3464).
 package dsn
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Code is an enhanced status code (RFC 3463): class.subject.detail. The zero
 // value is no code.
@@ -43,7 +46,7 @@ func (s Status) String() string {
 		return s.Code.String() + " " + s.Text
 	}
 	if s.Code.IsZero() {
-		return fmt.Sprintf("%d %s", s.Reply, s.Text)
+		return strings.TrimRight(fmt.Sprintf("%d %s", s.Reply, s.Text), " ")
 	}
-	return fmt.Sprintf("%d %s %s", s.Reply, s.Code, s.Text)
+	return strings.TrimRight(fmt.Sprintf("%d %s %s", s.Reply, s.Code, s.Text), " ")
 }

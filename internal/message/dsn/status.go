@@ -41,7 +41,7 @@ func (r *Report) writeRecipient(b *strings.Builder, to *ReportRecipient, utf8 bo
 		fmt.Fprintf(b, "Original-Recipient: %s\r\n", original(to.Original, utf8))
 	}
 	fmt.Fprintf(b, "Final-Recipient: %s\r\nAction: %s\r\nStatus: %s\r\n", typed(to.Address, "; "), action, statusCode(to.Status))
-	if to.Status.Remote != "" {
+	if to.Status.Remote != "" && to.Status.Reply != 0 { // RFC 3464 §2.3.5: if it told us
 		fmt.Fprintf(b, "Remote-MTA: dns; %s\r\n", line(to.Status.Remote))
 	}
 	if to.Status.Reply != 0 {

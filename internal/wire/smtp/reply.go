@@ -14,6 +14,8 @@ type Reply struct {
 	Code     int
 	Enhanced dsn.Code
 	Lines    []string // text of each line, without code and enhanced code; at least one
+	// Ours: no server said it; the client knows by what the server offers.
+	Ours bool
 }
 
 // NewReply makes a reply; enhanced is like "5.1.1", or "" for none.
@@ -30,14 +32,15 @@ func (r *Reply) Error() string {
 	return s + strings.Join(r.Lines, " ")
 }
 
-// Status turns a reply of the server called remote into a status.
+// Status turns a reply of the server called remote into a status. It has no
+// words that the server did not say: reports quote it (RFC 3464 §2.3.6).
 func (r *Reply) Status(remote string) dsn.Status {
 	s := dsn.Status{Reply: r.Code, Code: r.Enhanced, Text: strings.Join(r.Lines, " "), Remote: remote}
-	if s.Code.IsZero() {
-		s.Code = dsn.Code{uint16(r.Code / 100), 0, 0} // RFC 3464 §2.3.4
-		if r.Code/100 == 3 {
-			s.Code[0] = 4
-		}
+	switch {
+	case r.Ours:
+		s.Reply, s.Remote = 0, ""
+	case s.Code.IsZero() && r.Code/100 == 3:
+		s.Code = dsn.Code{4, 0, 0}
 	}
 	return s
 }

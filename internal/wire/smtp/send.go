@@ -39,6 +39,7 @@ type Transaction struct {
 func (c *Client) Send(ctx context.Context, t Transaction) ([]*Reply, error) {
 	c.unheard, c.said = true, false
 	if r := c.refuse(&t); r != nil {
+		r.Ours = true
 		return same(r, len(t.To)), nil
 	}
 	defer c.watch(ctx)()

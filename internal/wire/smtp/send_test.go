@@ -226,6 +226,9 @@ func TestParameters(t *testing.T) {
 				got = strings.Join(strings.SplitN((*told)[1], "\r\n", 3)[:2], "|")
 			} else {
 				got = fmt.Sprintf("%d %s", replies[0].Code, replies[0].Enhanced)
+				if s := replies[0].Status("mx.b"); s.Reply != 0 || s.Remote != "" || !s.Permanent() {
+					t.Errorf("what no server said is told as if it had: %+v", s)
+				}
 			}
 			if got != c.want {
 				t.Errorf("%s:\ngot  %s\nwant %s", c.offered, got, c.want)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"tem/internal/line"
+	"tem/internal/message/dsn"
 	"tem/internal/sasl"
 )
 
@@ -183,5 +184,24 @@ func TestClientRefusesInjection(t *testing.T) {
 	replies, err := cl.Send(context.Background(), Transaction{From: "a@b", To: []string{"x@y>\r\nRSET"}, Content: strings.NewReader("")})
 	if err != nil || replies[0].Code != 553 || len(*told) != 0 {
 		t.Errorf("%v, %v, %q", replies, err, *told)
+	}
+}
+
+func TestStatusQuotes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		reply *Reply
+		want  string
+		class func(dsn.Status) bool
+	}{
+		{&Reply{Code: 550, Lines: []string{""}}, "550", dsn.Status.Permanent},
+		{&Reply{Code: 450, Lines: []string{"later", "please"}}, "450 later please", dsn.Status.Temporary},
+		{&Reply{Code: 250, Lines: []string{"ok"}}, "250 ok", dsn.Status.OK},
+		{&Reply{Code: 354, Lines: []string{"go"}}, "354 4.0.0 go", dsn.Status.Temporary},
+		{&Reply{Code: 550, Enhanced: dsn.Code{5, 1, 1}, Lines: []string{"no"}}, "550 5.1.1 no", dsn.Status.Permanent},
+	} {
+		if s := c.reply.Status("mx"); s.String() != c.want || !c.class(s) || s.Remote != "mx" {
+			t.Errorf("%v: %q, want %q", c.reply, s, c.want)
+		}
 	}
 }
