@@ -46,6 +46,12 @@ type cause struct {
 // causes are in the order in which they are tried: what words say is more
 // precise than codes.
 var causes = [...]cause{
+	{name: "given-up", words: []string{"given up by the administrator"}, later: Operator, never: Operator,
+		why:  explain.Text{EN: "An administrator gave it up (tem queue bounce).", VI: "Quản trị viên đã thôi không gửi nữa (tem queue bounce)."},
+		next: explain.Text{EN: "The reply says what it had come to; ask the administrator before sending it anew.", VI: "Phản hồi cho biết tình trạng lúc đó; hãy hỏi quản trị viên trước khi gửi lại."}},
+	{name: "held-back", words: []string{ReasonHeldBack}, later: Wait, never: Sender,
+		why:  explain.Text{EN: "The sender wants it to go later.", VI: "Người gửi muốn thư được gửi đi sau."},
+		next: explain.Text{EN: "Just wait.", VI: "Chỉ cần chờ."}},
 	{name: "loop", words: []string{"loop", "too many hops"}, codes: []string{"4.6"}, later: OtherSide, never: OtherSide,
 		why:  explain.Text{EN: "The message goes round in a loop.", VI: "Thư chạy vòng lặp giữa các máy chủ."},
 		next: explain.Text{EN: "Correct the forwarding or the MX record that sends it back.", VI: "Sửa thiết lập chuyển tiếp hoặc bản ghi MX khiến thư quay lại."}},

@@ -28,6 +28,16 @@ const (
 	Changed   Kind = "changed"   // an administrator held, released, rerouted or dropped it
 )
 
+// Reasons by which an answer knows what an administrator did, and what the
+// sender wanted; other reasons of Changed have the message tried.
+const (
+	ReasonHeld     = "held"
+	ReasonDropped  = "dropped"
+	ReasonGivenUp  = "given up"
+	ReasonRerouted = "rerouted to "                  // and where
+	ReasonHeldBack = "held back as its sender asked" // of Queued
+)
+
 // Event is one step of one message.
 type Event struct {
 	ID   string    // of the message: that in "queued as"; "" when it was refused before it had one

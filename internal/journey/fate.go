@@ -133,14 +133,17 @@ func (f *fate) say(e *Event) {
 // changed takes in what an administrator did.
 func (f *fate) changed(e *Event) {
 	f.at = e.Time
-	what := strings.ToLower(e.Reason)
 	switch {
-	case strings.Contains(what, "drop"):
+	case e.Reason == ReasonDropped:
 		f.state = Dropped
-	case strings.Contains(what, "held"), strings.Contains(what, "hold"):
+	case e.Reason == ReasonHeld:
 		f.state = Held
+	case e.Reason == ReasonGivenUp:
+		f.state = Ended
+	case strings.HasPrefix(e.Reason, ReasonRerouted) && f.state == Held:
+		return // it goes another way once it is released
 	default:
 		f.state, f.next = Waiting, e.Next
 	}
-	f.reason = e.Reason
+	f.say(e)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"tem/internal/journey"
 	"tem/internal/kv"
 	"tem/internal/message/dsn"
 )
@@ -51,7 +52,7 @@ func (q *Queue) Retry(ctx context.Context, c Choice) (int, error) {
 // Hold keeps jobs from being tried until they are released. They end when their
 // time is over all the same, with a report.
 func (q *Queue) Hold(ctx context.Context, c Choice) (int, error) {
-	return q.alter(ctx, c, "held", func(j *Job, _ time.Time) {
+	return q.alter(ctx, c, journey.ReasonHeld, func(j *Job, _ time.Time) {
 		j.Held, j.Next = true, j.heldUntil()
 	})
 }
@@ -73,7 +74,7 @@ func (q *Queue) Reroute(ctx context.Context, c Choice, route string) (int, error
 	if err := CheckRoute(route); err != nil {
 		return 0, err
 	}
-	return q.alter(ctx, c, "rerouted to "+cmp.Or(route, "the configured way"), func(j *Job, now time.Time) {
+	return q.alter(ctx, c, journey.ReasonRerouted+cmp.Or(route, "the configured way"), func(j *Job, now time.Time) {
 		j.Route = route
 		if !j.Held && !j.Claimed.After(now) && !j.Release.After(now) {
 			j.Next = now
@@ -83,10 +84,10 @@ func (q *Queue) Reroute(ctx context.Context, c Choice, route string) (int, error
 
 // GiveUp ends jobs as if their time were over: their senders are told.
 func (q *Queue) GiveUp(ctx context.Context, c Choice) (int, error) {
-	return q.alter(ctx, c, "given up", func(j *Job, now time.Time) {
+	return q.alter(ctx, c, journey.ReasonGivenUp, func(j *Job, now time.Time) {
 		for i := range j.Recipients {
 			if r := &j.Recipients[i]; !r.Done {
-				r.Done, r.Status = true, dsn.Status{Code: codeGivenUp, Text: "given up by the administrator; last: " + j.Last}
+				r.Done, r.Status = true, givenUp(j.Last)
 			}
 		}
 		j.Held, j.Next = false, now
@@ -94,6 +95,15 @@ func (q *Queue) GiveUp(ctx context.Context, c Choice) (int, error) {
 }
 
 var codeGivenUp = dsn.Code{5, 3, 0}
+
+// givenUp is the status of a recipient whose last one was last; "": it was not tried.
+func givenUp(last string) dsn.Status {
+	s := dsn.Status{Code: codeGivenUp, Text: "given up by the administrator"}
+	if last != "" {
+		s.Text += "; last: " + last
+	}
+	return s
+}
 
 // alter changes jobs and has the schedule read again.
 func (q *Queue) alter(ctx context.Context, c Choice, reason string, change func(*Job, time.Time)) (int, error) {
@@ -120,7 +130,7 @@ func (q *Queue) Drop(ctx context.Context, c Choice) (int, error) {
 	dropped, err := q.each(ctx, c, func(b *kv.Batch, s stored) Job { q.remove(b, s); return s.Job })
 	for _, j := range dropped {
 		q.o.Log.Info("dropped", "id", j.ID, "domain", j.Domain, "from", j.ReturnPath, "tries", j.Attempts)
-		q.tellChanged(&j, "dropped")
+		q.tellChanged(&j, journey.ReasonDropped)
 	}
 	return len(dropped), err
 }

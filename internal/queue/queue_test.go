@@ -807,7 +807,9 @@ func TestByHand(t *testing.T) {
 		var events []string
 		routes := map[string]string{}
 		l := newLab(t, func(j *Job, _ []Recipient) []dsn.Status { routes[j.ID] = j.Route; return []dsn.Status{later} })
-		l.o.Record = func(e journey.Event) { events = append(events, string(e.Kind)+" "+e.Job+" "+e.Reason) }
+		l.o.Record = func(e journey.Event) {
+			events = append(events, fmt.Sprint(e.Kind, " ", e.Job, " ", e.Reason, " ", e.To))
+		}
 		l.add("A-1", "an@hanoi.example", "a@x")
 		l.add("B-1", "binh@hue.example", "b@x")
 		l.add("C-1", "", "b@y")
@@ -846,8 +848,8 @@ func TestByHand(t *testing.T) {
 		events = nil
 		try(l.GiveUp(ctx, Choice{IDs: []string{"B-1"}}))(1)
 		synctest.Wait()
-		l.wantReports("0s b@x delayed=false: 5.3.0 given up by the administrator; last: ")
-		if fmt.Sprint(events) != "[changed B-1 given up reported B-1 the end]" {
+		l.wantReports("0s b@x delayed=false: 5.3.0 given up by the administrator")
+		if fmt.Sprint(events) != "[changed B-1 given up [b@x] reported B-1 the end [b@x]]" {
 			t.Errorf("%q", events)
 		}
 		try(l.Drop(ctx, Choice{}))(2)

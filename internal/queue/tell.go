@@ -62,7 +62,13 @@ func (q *Queue) tellReported(j *Job, about []Recipient, delayed bool) {
 func (q *Queue) tellChanged(j *Job, reason string) {
 	e := q.event(j, journey.Changed)
 	e.Reason, e.Next = reason, j.Next
-	for _, r := range j.pending() {
+	for _, r := range j.Recipients {
+		switch {
+		case r.Status.Code == codeGivenUp:
+			e.Status, e.Next = r.Status, time.Time{}
+		case r.Done:
+			continue
+		}
 		e.To = append(e.To, r.Address)
 	}
 	q.o.Record.Add(e)
