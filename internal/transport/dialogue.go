@@ -126,6 +126,7 @@ func (a *attempt) transact(ctx context.Context, c *conn, p peer, body blob.Reade
 		a.statuses[i] = failure(err, p)
 		if n < len(replies) && replies[n] != nil {
 			a.statuses[i] = settled(replies[n].Status(p.name))
+			a.statuses[i].Passed = a.statuses[i].OK() && c.offers("DSN") // RFC 3461 §5.2.1: all that was asked went along
 		}
 		took = took || a.statuses[i].OK()
 	}

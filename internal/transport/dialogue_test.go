@@ -240,6 +240,22 @@ func TestSend(t *testing.T) {
 	}
 }
 
+// TestReportsArePassedOn: a server that takes what the sender wants to be told
+// is the one that tells it.
+func TestReportsArePassedOn(t *testing.T) {
+	t.Parallel()
+	for _, knows := range []bool{true, false} {
+		x := serveMail(t, "mx1.saigon.example", func(s *gosmtp.Server, x *exchanger) {
+			s.EnableDSN = knows
+			x.refuse["b@saigon.example"] = &gosmtp.SMTPError{Code: 550, EnhancedCode: gosmtp.EnhancedCode{5, 1, 1}, Message: "unknown"}
+		})
+		statuses, _ := newLab(t, x.port).send(t, "a@saigon.example", "b@saigon.example")
+		if statuses[0].Passed != knows || statuses[1].Passed {
+			t.Errorf("DSN offered: %t; passed on: %t, %t", knows, statuses[0].Passed, statuses[1].Passed)
+		}
+	}
+}
+
 func TestRecipientsHaveTheirOwnReplies(t *testing.T) {
 	t.Parallel()
 	x := serveMail(t, "mx1.saigon.example", func(_ *gosmtp.Server, x *exchanger) {
