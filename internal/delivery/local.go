@@ -3,7 +3,6 @@ package delivery
 import (
 	"context"
 	"errors"
-	"io"
 
 	"tem/internal/address"
 	"tem/internal/mail"
@@ -11,10 +10,13 @@ import (
 	"tem/internal/queue"
 )
 
-// Deliver is the queue's Transport for mailboxes here that had no room when a
-// letter to several came. A crash between its commit and the queue's makes a
-// second copy.
+// Deliver is the queue's Transport for recipients here: of messages that their
+// senders held back, and those whose mailboxes had no room when a letter to
+// several came. A crash between its commit and the queue's makes a second copy.
 func (d *Delivery) Deliver(ctx context.Context, j *queue.Job, to []queue.Recipient) []dsn.Status {
+	if !j.Release.IsZero() {
+		return d.deliverHeld(ctx, j, to)
+	}
 	list := make([]dsn.Status, len(to))
 	for i, r := range to {
 		list[i] = d.place(ctx, j, r)
@@ -42,20 +44,10 @@ func (d *Delivery) place(ctx context.Context, j *queue.Job, r queue.Recipient) d
 	if err != nil {
 		return d.trouble(err)
 	}
-	stored, err := d.o.Mail.OpenBody(ctx, j.Body)
-	if err != nil {
-		return d.trouble(err)
-	}
-	defer stored.Close()
-	if status := room(quotas, stored.Size()); !status.OK() {
+	if status := room(quotas, j.Skip+j.Size); !status.OK() {
 		return status
 	}
-	spool := account.NewSpool(ctx)
-	if _, err := io.Copy(spool, io.NewSectionReader(stored, 0, stored.Size())); err != nil {
-		spool.Abort()
-		return d.trouble(err)
-	}
-	body, err := spool.Finish()
+	body, err := d.copyOf(ctx, j, account.NewSpool(ctx))
 	if err != nil {
 		return d.trouble(err)
 	}

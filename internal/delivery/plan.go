@@ -20,7 +20,8 @@ type plan struct {
 	local   []local
 	remote  []outgoing
 	refused []refusal
-	later   []refusal // their mailboxes have no room just now
+	later   []refusal         // their mailboxes have no room just now
+	held    []queue.Recipient // here, whose message is to come later
 	done    []success
 	replies []answer
 	seen    map[string]bool // keys of remote, and ids of local
@@ -96,6 +97,10 @@ func (d *Delivery) plan(ctx context.Context, e *Envelope, header message.Header)
 			p.refuse(rcpt, "", status)
 			continue
 		}
+		if len(found.Accounts) > 0 && d.heldBack(e) {
+			p.holdBack(rcpt, e.wish(i))
+			continue
+		}
 		p.wishes[rcpt.String()] = p.succeed(rcpt, e.wish(i), found)
 		if err := r.recipient(ctx, rcpt, found); err != nil {
 			return nil, err
@@ -147,7 +152,7 @@ func (p *plan) refuseAccount(id kv.Part, status func(directory.Account) dsn.Stat
 }
 
 // empty reports that nobody is left to accept the message for.
-func (p *plan) empty() bool { return len(p.local)+len(p.remote) == 0 }
+func (p *plan) empty() bool { return len(p.local)+len(p.remote)+len(p.held) == 0 }
 
 // refusal is the answer when nobody is left: temporary if it is for one of
 // them, so that this one is not lost.
@@ -172,21 +177,27 @@ func (p *plan) targets() []mail.Target {
 
 // jobs are the queue rows of the plan: one for each domain and return path,
 // and one without a domain for what is left to do here: mailboxes to be tried
-// again, refused recipients and successes to be reported to the sender, if there is one.
+// again, recipients of a message that is held back, refused recipients and successes to be reported to the sender, if there is one.
 func (p *plan) jobs(e *Envelope, body *mail.Body) []*queue.Job {
 	var jobs []*queue.Job
-	type way struct{ domain, path string }
+	type way struct {
+		domain, path string
+		now          bool // to be reported, although the message is held back
+	}
 	byWay := make(map[way]*queue.Job)
 	add := func(domain string, path address.Address, r queue.Recipient) {
-		w := way{domain, path.String()}
+		w := way{domain, path.String(), r.Done && !e.Release.IsZero()}
 		j := byWay[w]
 		if j == nil {
 			j = &queue.Job{
 				ID: fmt.Sprintf("%s-%d", body.ID, len(jobs)+1), Body: body.ID, Skip: e.Skip, Size: body.Size - e.Skip,
 				ReturnPath: w.path, Domain: domain, UTF8: e.UTF8, EightBit: e.EightBit,
 				EnvID: e.EnvID, Return: e.Return, RequireTLS: e.RequireTLS, Binary: e.Binary, Priority: min(9, max(-9, e.Priority)), By: e.By,
-				Submitter: e.Submitter, Release: e.Release,
+				Submitter: e.Submitter,
 				Unverified: e.Unverified || !e.Submitted && e.SPF != "" && e.SPF != "pass",
+			}
+			if !w.now {
+				j.Release = e.Release
 			}
 			byWay[w] = j
 			jobs = append(jobs, j)
@@ -195,6 +206,9 @@ func (p *plan) jobs(e *Envelope, body *mail.Body) []*queue.Job {
 	}
 	for _, r := range p.remote {
 		add(domainOf(r.Address), r.path, r.Recipient)
+	}
+	for _, r := range p.held {
+		add("", e.ReturnPath, r)
 	}
 	if !e.answered { // else whoever gave it to us tries these again, and reports them
 		for _, r := range p.later {

@@ -38,15 +38,19 @@ func (d *Delivery) recordAccepted(e *Envelope, body *mail.Body, h message.Header
 		d.o.Record(placed)
 	}
 	for _, j := range jobs {
-		if j.Domain == "" {
-			continue // a report to be made, which has its own journey
-		}
 		queued := d.event(journey.Queued, e, body)
 		queued.Job, queued.From = j.ID, j.ReturnPath
-		for _, r := range j.Recipients {
-			queued.To = append(queued.To, r.Address)
+		if d.heldBack(e) {
+			queued.Next, queued.Reason = e.Release, journey.ReasonHeldBack
 		}
-		d.o.Record(queued)
+		for _, r := range j.Recipients {
+			if !r.Done { // else it is a report to be made, which has its own journey
+				queued.To = append(queued.To, r.Address)
+			}
+		}
+		if len(queued.To) > 0 {
+			d.o.Record(queued)
+		}
 	}
 	for _, r := range p.refused {
 		refused := d.event(journey.Refused, e, body, r.Address)
