@@ -152,7 +152,9 @@ func eventParts(e *control.JourneyEvent) (parts []string) {
 		add("took %s", e.Took.Round(time.Millisecond).String())
 	}
 	add("%s", e.Reply)
-	add("(%s)", e.Reason)
+	if !strings.Contains(e.Reply, e.Reason) {
+		add("(%s)", e.Reason)
+	}
 	if !e.Next.IsZero() {
 		add("next %s", timeText(e.Next))
 	}

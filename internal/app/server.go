@@ -120,7 +120,7 @@ func (s *Server) wire() {
 		KV: s.stores.KV, Mail: s.stores.Mail, Transport: s.remote, Local: mailboxes{s}, Record: s.stores.Journal.Record, Log: s.log,
 		Lifetime: time.Duration(s.config.Outbound.Lifetime), Workers: s.config.Outbound.Workers, PerDomain: s.config.Outbound.PerDomain, Shared: s.config.Store.IsPostgres(),
 		// The queue needs delivery for bounces, delivery needs the queue for rows.
-		Bounce: func(ctx context.Context, j *queue.Job, failed []queue.Recipient, delayed bool, done func(*kv.Batch)) error {
+		Bounce: func(ctx context.Context, j *queue.Job, failed []queue.Recipient, delayed bool, done func(*kv.Batch)) (string, error) {
 			return s.delivery.Bounce(ctx, j, failed, delayed, done)
 		},
 	})

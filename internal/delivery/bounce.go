@@ -17,30 +17,30 @@ import (
 // nullPath is the Return-Path line of a report (RFC 3464 §2: the null path).
 const nullPath = "Return-Path: <>\r\n"
 
-// Bounce makes a report and accepts it: the queue's way of ending a job.
+// Bounce makes a report, accepts it and returns its id: the queue's way of ending a job.
 // queue.ErrNoReport says that the sender can't be told: unknown, or the
 // mailbox still full when the job's time is over. Nothing was written then, for a report about a report would
 // only start a loop (RFC 5321 §6.1).
-func (d *Delivery) Bounce(ctx context.Context, j *queue.Job, failed []queue.Recipient, delayed bool, done func(b *kv.Batch)) error {
+func (d *Delivery) Bounce(ctx context.Context, j *queue.Job, failed []queue.Recipient, delayed bool, done func(b *kv.Batch)) (id string, err error) {
 	sender, err := address.Parse(j.ReturnPath)
 	if err != nil || sender.IsNull() {
-		return fmt.Errorf("%w: return path <%s>", queue.ErrNoReport, j.ReturnPath)
+		return "", fmt.Errorf("%w: return path <%s>", queue.ErrNoReport, j.ReturnPath)
 	}
 	report, err := d.report(ctx, j, failed, delayed)
 	if err != nil {
-		return fmt.Errorf("report on %s: %w", j.ID, err)
+		return "", fmt.Errorf("report on %s: %w", j.ID, err)
 	}
 	e := &Envelope{Recipients: []address.Address{sender}, Submitted: true, UTF8: !sender.ASCII(), EightBit: true, Skip: int64(len(nullPath))}
 	_, status, err := d.accept(ctx, e, report, done)
 	switch {
 	case err != nil:
-		return fmt.Errorf("report on %s: %w", j.ID, err)
+		return "", fmt.Errorf("report on %s: %w", j.ID, err)
 	case status.Temporary() && d.o.Now().Before(j.Expires):
-		return fmt.Errorf("report on %s: %s", j.ID, status) // the queue tries it again
+		return "", fmt.Errorf("report on %s: %s", j.ID, status) // the queue tries it again
 	case !status.OK():
-		return fmt.Errorf("%w: %s", queue.ErrNoReport, status)
+		return "", fmt.Errorf("%w: %s", queue.ErrNoReport, status)
 	}
-	return nil
+	return report.ID.String(), nil
 }
 
 // report writes the message that tells a sender about recipients (RFC 3464).

@@ -128,7 +128,7 @@ func newLab(t *testing.T) *lab {
 	}
 	l.queue = queue.New(queue.Options{
 		KV: l.kv, Mail: l.store, Transport: l, Local: mailboxes{l}, Log: log,
-		Bounce: func(ctx context.Context, j *queue.Job, failed []queue.Recipient, delayed bool, done func(*kv.Batch)) error {
+		Bounce: func(ctx context.Context, j *queue.Job, failed []queue.Recipient, delayed bool, done func(*kv.Batch)) (string, error) {
 			return l.Bounce(ctx, j, failed, delayed, done)
 		},
 	})
@@ -456,6 +456,14 @@ func (l *lab) failedJob(sender string) (*queue.Job, []queue.Recipient) {
 }
 
 // mark is a row that a report's commit carries; marked reports that it is there.
+func (l *lab) bounce(ctx context.Context, j *queue.Job, failed []queue.Recipient, delayed bool, done func(*kv.Batch)) error {
+	id, err := l.Bounce(ctx, j, failed, delayed, done)
+	if (id == "") != (err != nil) {
+		l.t.Errorf("report %q, %v", id, err)
+	}
+	return err
+}
+
 func mark(b *kv.Batch) { b.Set(kv.Queue, []byte("mark"), []byte{1}) }
 
 func (l *lab) marked() (ok bool) {
@@ -473,7 +481,7 @@ func TestBounceInOneCommit(t *testing.T) {
 	l.inbox("an")
 	j, failed := l.failedJob("an@hanoi.example")
 	before := l.kv.submits.Load()
-	l.must(l.Bounce(t.Context(), j, failed, false, mark))
+	l.must(l.bounce(t.Context(), j, failed, false, mark))
 	if n := l.kv.submits.Load() - before; n != 1 {
 		t.Errorf("%d commits, want one", n)
 	}
@@ -498,7 +506,7 @@ func TestBounceToElsewhere(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	j, failed := l.failedJob("far@saigon.example")
-	l.must(l.Bounce(t.Context(), j, failed, false, func(*kv.Batch) {}))
+	l.must(l.bounce(t.Context(), j, failed, false, func(*kv.Batch) {}))
 	l.wantJobs("hue.example: x@hue.example", "saigon.example: far@saigon.example")
 	jobs, err := l.queue.List(t.Context())
 	l.must(err)
@@ -517,7 +525,7 @@ func TestNobodyToBounceTo(t *testing.T) {
 		j, failed := l.failedJob("an@hanoi.example")
 		j.ReturnPath = sender
 		j.Expires = j.Created // a full mailbox is not waited for any more
-		err := l.Bounce(t.Context(), j, failed, false, mark)
+		err := l.bounce(t.Context(), j, failed, false, mark)
 		if !errors.Is(err, queue.ErrNoReport) {
 			t.Errorf("<%s>: %v, want ErrNoReport", sender, err)
 		}
@@ -535,7 +543,7 @@ func TestReportWaitsForRoom(t *testing.T) {
 	j, failed := l.failedJob("an@hanoi.example")
 	j.ReturnPath = "chi@hanoi.example"
 	l.must(l.store.SetQuota(t.Context(), l.ids["chi"], 10, 0))
-	err := l.Bounce(t.Context(), j, failed, false, mark)
+	err := l.bounce(t.Context(), j, failed, false, mark)
 	if err == nil || errors.Is(err, queue.ErrNoReport) {
 		t.Errorf("%v, want an error that keeps the job", err)
 	}
@@ -543,7 +551,7 @@ func TestReportWaitsForRoom(t *testing.T) {
 		t.Error("the rows of done were written")
 	}
 	l.must(l.store.SetQuota(t.Context(), l.ids["chi"], 0, 0))
-	l.must(l.Bounce(t.Context(), j, failed, false, mark))
+	l.must(l.bounce(t.Context(), j, failed, false, mark))
 	if n := len(l.inbox("chi")); n != 1 || !l.marked() {
 		t.Errorf("%d reports, marked %v", n, l.marked())
 	}
@@ -554,7 +562,7 @@ func TestBounceLosesTheRace(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	j, failed := l.failedJob("an@hanoi.example")
-	err := l.Bounce(t.Context(), j, failed, false, func(b *kv.Batch) { b.Assert(kv.Queue, []byte("none"), []byte{1}) })
+	err := l.bounce(t.Context(), j, failed, false, func(b *kv.Batch) { b.Assert(kv.Queue, []byte("none"), []byte{1}) })
 	if err == nil || errors.Is(err, queue.ErrNoReport) {
 		t.Errorf("%v, want an error that leaves the job as it is", err)
 	}

@@ -28,7 +28,7 @@ type Query struct {
 
 // Found is what is remembered.
 type Found struct {
-	Trips []Trip    // the newest first
+	Trips []Trip    // the newest first; behind those that were asked for, those that they led to
 	From  time.Time // how far back the journal goes; zero: it is empty
 	Lost  uint64    // events that were not written, since Query.Since
 }
@@ -60,11 +60,16 @@ func (j *Journal) Find(ctx context.Context, q Query) (found Found, err error) {
 			found.From = f.buckets[0].start()
 		}
 		err := f.find(q.Text)
+		newestFirst(f.trips[:f.asked])
+		newestFirst(f.trips[f.asked:])
 		found.Trips = f.trips
 		return err
 	})
-	slices.SortStableFunc(found.Trips, func(a, b Trip) int { return b.start().Compare(a.start()) })
 	return found, err
+}
+
+func newestFirst(trips []Trip) {
+	slices.SortStableFunc(trips, func(a, b Trip) int { return b.start().Compare(a.start()) })
 }
 
 func (t *Trip) start() time.Time { return t.Events[0].Time }
@@ -79,6 +84,7 @@ type finder struct {
 	limit   int
 	seen    map[string]bool // trips
 	trips   []Trip
+	asked   int // of them: the others are those that these led to
 }
 
 // open reads which buckets there are.
@@ -106,7 +112,7 @@ func (f *finder) find(text string) error {
 			f.byIndex(nameRow, hashName(text), func(t *Trip) bool { return bareName(t.MessageID) == address }),
 			f.byIndex(addressRow, hashAddress(address), func(t *Trip) bool { return t.has(address) }))
 	}
-	if err != nil {
+	if f.asked = len(f.trips); err != nil {
 		return err
 	}
 	return f.follow()

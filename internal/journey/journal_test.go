@@ -167,6 +167,9 @@ func TestLinksAreFollowedBothWays(t *testing.T) {
 		if !got[sent] || !got[report] {
 			t.Errorf("%s leads to %v", q, got)
 		}
+		if f.Trips[0].ID != q {
+			t.Errorf("what was asked for is not first: %s", f.Trips[0].ID)
+		}
 	}
 	if f := find(t, j, Query{Text: arrived}); len(f.Trips) < 2 {
 		t.Errorf("the arrival does not lead to the submission: %+v", f.Trips)

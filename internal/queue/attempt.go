@@ -189,14 +189,14 @@ func (q *Queue) save(ctx context.Context, old stored, j *Job) error {
 func (q *Queue) report(ctx context.Context, old stored, j *Job, about []Recipient, delayed bool) error {
 	told := *j
 	told.markTold(delayed, q.o.Now())
-	err := ErrNoReport
+	id, err := "", ErrNoReport
 	if j.ReturnPath != "" && !j.Unverified { // RFC 5321 §4.5.5: no report about a report
-		err = q.o.Bounce(ctx, j, about, delayed, func(b *kv.Batch) { q.replace(b, old, &told) })
+		id, err = q.o.Bounce(ctx, j, about, delayed, func(b *kv.Batch) { q.replace(b, old, &told) })
 	}
 	switch {
 	case err == nil:
 		*j = told
-		q.tellReported(j, about, delayed)
+		q.tellReported(j, about, delayed, id)
 		return nil
 	case errors.Is(err, kv.ErrConflict):
 		return err

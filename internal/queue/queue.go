@@ -108,9 +108,9 @@ type Options struct {
 	Local     Transport // for jobs without a domain: mailboxes here that had no room; nil: Transport has them too
 	Record    journey.Record
 	// Bounce hands a report on failed or delayed recipients to delivery, in one
-	// commit with the rows that done adds. ErrNoReport: nothing was committed
-	// and there is nobody to tell.
-	Bounce    func(ctx context.Context, j *Job, failed []Recipient, delayed bool, done func(b *kv.Batch)) error
+	// commit with the rows that done adds, and returns the report's id.
+	// ErrNoReport: nothing was committed and there is nobody to tell.
+	Bounce    func(ctx context.Context, j *Job, failed []Recipient, delayed bool, done func(b *kv.Batch)) (id string, err error)
 	Log       *slog.Logger
 	Now       func() time.Time
 	Retry     func(attempt int) time.Duration // nil: the default schedule

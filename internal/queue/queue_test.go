@@ -73,21 +73,21 @@ func (l *lab) restart() {
 	l.release = func(b *kv.Batch, _ blob.ID, owner []byte) { b.Delete(kv.FirstBodies, owner) }
 }
 
-func (l *lab) report(ctx context.Context, j *Job, about []Recipient, delayed bool, done func(*kv.Batch)) error {
+func (l *lab) report(ctx context.Context, j *Job, about []Recipient, delayed bool, done func(*kv.Batch)) (string, error) {
 	if err := l.bounce(about, delayed); err != nil {
-		return err
+		return "", err
 	}
 	var b kv.Batch
 	done(&b)
 	if err := kv.Commit(ctx, l.kv, &b); err != nil {
-		return err
+		return "", err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, r := range about {
 		l.reports = append(l.reports, fmt.Sprintf("%v %s delayed=%v: %s", time.Since(l.started), r.Address, delayed, r.Status))
 	}
-	return nil
+	return "REPORT", nil
 }
 
 // run starts Run; the function it returns ends it.
@@ -808,7 +808,7 @@ func TestByHand(t *testing.T) {
 		routes := map[string]string{}
 		l := newLab(t, func(j *Job, _ []Recipient) []dsn.Status { routes[j.ID] = j.Route; return []dsn.Status{later} })
 		l.o.Record = func(e journey.Event) {
-			events = append(events, fmt.Sprint(e.Kind, " ", e.Job, " ", e.Reason, " ", e.To))
+			events = append(events, fmt.Sprint(e.Kind, " ", e.Job, " ", e.Reason, " ", e.To, e.Link))
 		}
 		l.add("A-1", "an@hanoi.example", "a@x")
 		l.add("B-1", "binh@hue.example", "b@x")
@@ -849,7 +849,7 @@ func TestByHand(t *testing.T) {
 		try(l.GiveUp(ctx, Choice{IDs: []string{"B-1"}}))(1)
 		synctest.Wait()
 		l.wantReports("0s b@x delayed=false: 5.3.0 given up by the administrator")
-		if fmt.Sprint(events) != "[changed B-1 given up [b@x] reported B-1 the end [b@x]]" {
+		if fmt.Sprint(events) != "[changed B-1 given up [b@x] reported B-1 the end [b@x]REPORT]" {
 			t.Errorf("%q", events)
 		}
 		try(l.Drop(ctx, Choice{}))(2)

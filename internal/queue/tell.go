@@ -45,10 +45,10 @@ func kindOf(r *Recipient) journey.Kind {
 	return journey.Deferred
 }
 
-// tellReported records that the sender was told.
-func (q *Queue) tellReported(j *Job, about []Recipient, delayed bool) {
+// tellReported records that the sender was told, by the message with that id.
+func (q *Queue) tellReported(j *Job, about []Recipient, delayed bool, id string) {
 	e := q.event(j, journey.Reported)
-	e.Reason = "the end"
+	e.Link, e.Reason = id, "the end"
 	if delayed {
 		e.Reason = "a delay"
 	}
