@@ -33,13 +33,13 @@ func newNode(t *testing.T, hostname, more string) *node {
 	t.Helper()
 	base := freeBase(t)
 	n := &node{data: t.TempDir(), log: new(lockedBuffer)}
-	n.town = town{Hostname: hostname, Address: "127.0.0.1", Ports: map[string]int{"smtp": base + 25, "pop3": base + 110, "imap": base + 143}}
+	n.town = town{Hostname: hostname, Address: "127.0.0.1", Ports: map[string]int{"smtp": base + 25, "pop3": base + 110, "imap": base + 143, "submission": base + 587}}
 	n.file = configFile(t, fmt.Sprintf(`hostname = %q
 data = %q
 insecure_auth = "loopback"
-listen = { smtp = [%q], imap = [%q], pop3 = [%q], submission = [], submissions = [], pop3s = [], imaps = [] }
+listen = { smtp = [%q], imap = [%q], pop3 = [%q], submission = [%q], submissions = [], pop3s = [], imaps = [] }
 %s
-`, hostname, n.data, n.at("smtp"), n.at("imap"), n.at("pop3"), more))
+`, hostname, n.data, n.at("smtp"), n.at("imap"), n.at("pop3"), n.at("submission"), more))
 	n.start(t)
 	t.Cleanup(func() {
 		n.stop(t)

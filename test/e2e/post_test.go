@@ -1,0 +1,107 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// testTime is how long something may take that takes a moment.
+const testTime = 20 * time.Second
+
+// post is a server of hue.example with name servers of its own and mail servers around it.
+type post struct {
+	*node
+	names *names
+	an    person
+	binh  person
+}
+
+// newPost starts a server; more is added to its configuration, [outbound] to
+// that section.
+func newPost(t *testing.T, n *names, sinks []*sink, outbound, more string) *post {
+	t.Helper()
+	var ports []string
+	for _, s := range sinks {
+		ports = append(ports, s.route())
+	}
+	p := &post{names: n, node: newNode(t, "mail.hue.example", fmt.Sprintf("%s\n[outbound]\ndns = [%q]\nports = { %s }\n%s\n",
+		more, n.at, strings.Join(ports, ", "), outbound))}
+	p.do(t, "domain", "add", "hue.example")
+	p.an, p.binh = p.addAccount(t, "an@hue.example"), p.addAccount(t, "binh@hue.example")
+	return p
+}
+
+// mx are the records of a domain whose mail a sink takes.
+func mx(domain string, s *sink) []string {
+	return []string{domain + ". MX 10 " + s.name + ".", s.name + ". A 127.0.0.1"}
+}
+
+// writes submits a letter of An's; params follow the sender, and each recipient may have its own behind a space.
+func (p *post) writes(t *testing.T, subject, params string, to ...string) {
+	t.Helper()
+	c, err := dialSMTP(p.at("submission"), &p.an)
+	must(t, err)
+	defer c.Close()
+	must(t, c.say(250, "MAIL FROM:<%s>%s", p.an.Address, params))
+	for _, r := range to {
+		address, wishes, _ := strings.Cut(r, " ")
+		must(t, c.say(250, "RCPT TO:<%s> %s", address, wishes))
+	}
+	must(t, c.say(354, "DATA"))
+	w := c.DotWriter()
+	fmt.Fprintf(w, "From: %s\nTo: %s\nSubject: %s\nMessage-ID: <%s@hue.example>\n\nXin chào.\n", p.an.Address, to[0], subject, subject)
+	must(t, w.Close())
+	_, _, err = c.ReadResponse(250)
+	must(t, err)
+}
+
+// answer is what `tem journey --json` says of one recipient.
+type answer struct{ To, State, Cause, What, Why, Reply, Party, Whose, Next string }
+
+// journey is the part of `tem journey --json` that tests look at.
+type journey struct {
+	ID      string
+	Answers []answer
+	Events  []struct{ Kind, Remote, TLS, Policy, Reason, Dialogue, Verdict, Mailbox string }
+}
+
+// journey asks for the newest journey of something until ok is content with its first answer.
+func (p *post) journey(t *testing.T, what string, ok func(answer) bool) journey {
+	t.Helper()
+	var all struct{ Trips []journey }
+	var last string
+	deadline := time.Now().Add(testTime)
+	for {
+		out, code := p.admin(t, "journey", what, "--json")
+		last = out
+		if code == 0 {
+			all.Trips = nil
+			must(t, json.Unmarshal([]byte(out), &all))
+			if len(all.Trips) > 0 && len(all.Trips[0].Answers) > 0 && ok(all.Trips[0].Answers[0]) {
+				return all.Trips[0]
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the journey of %s is\n%s", what, last)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+func inState(state string) func(answer) bool { return func(a answer) bool { return a.State == state } }
+
+// becomes waits for a journey in a state and checks why, and whose move it is.
+func (p *post) becomes(t *testing.T, what, state, cause, party string) journey {
+	t.Helper()
+	j := p.journey(t, what, inState(state))
+	if a := j.Answers[0]; a.Cause != cause || a.Party != party {
+		t.Errorf("%s is %s because of %q, the move is with %q; want %q and %q\n%+v", what, state, a.Cause, a.Party, cause, party, a)
+	}
+	return j
+}
+
+var queuedAs = regexp.MustCompile(`queued as ([0-9A-Z]{26})`)
