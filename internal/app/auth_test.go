@@ -59,7 +59,7 @@ type office struct {
 	tokens *ecdsa.PrivateKey
 }
 
-func ok(t *testing.T, err error) {
+func ok(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
