@@ -37,7 +37,7 @@ type dnsFlags struct {
 	adminFlags
 	Domain  string       `arg:"" help:"The domain, hanoi.example."`
 	Address []netip.Addr `placeholder:"IP" help:"Public address of the server; may be repeated (default: those of this machine)."`
-	STS     string       `name:"mta-sts" enum:"enforce,testing,none" default:"testing" help:"Mode of the MTA-STS policy: enforce, testing or none."`
+	STS     string       `name:"mta-sts" enum:",enforce,testing,none" default:"" help:"Mode of the MTA-STS policy: enforce, testing or none (default: web.mta_sts of the configuration)."`
 	Lang    string       `enum:",en,vi" default:"" help:"Language: en or vi (default: by LANG)."`
 }
 

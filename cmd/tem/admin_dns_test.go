@@ -13,6 +13,7 @@ import (
 
 	"tem/internal/directory"
 	"tem/internal/dnsplan"
+	"tem/internal/transport/sts"
 )
 
 func newDNSHost(t *testing.T) *adminHost {
@@ -21,7 +22,7 @@ func newDNSHost(t *testing.T) *adminHost {
 	h.s.Site = func(context.Context) (dnsplan.Site, error) {
 		return dnsplan.Site{
 			Hostname: "mail.hanoi.example", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1")},
-			Services: []dnsplan.Service{{Name: "imaps", Port: 993}, {Name: "pop3", Port: 0}},
+			Services: []dnsplan.Service{{Name: "imaps", Port: 993}, {Name: "pop3", Port: 0}}, STS: sts.Enforce,
 		}, nil
 	}
 	if code := h.run("", "domain", "add", "hanoi.example", "--data", h.dir); code != 0 {
@@ -61,6 +62,12 @@ func TestDNSRecords(t *testing.T) {
 	var plan dnsplan.Plan
 	if err := json.Unmarshal(h.out.Bytes(), &plan); err != nil || len(plan.Records) == 0 || plan.Policy == "" {
 		t.Errorf("%v\n%s", err, &h.out)
+	}
+	for flag, mode := range map[string]string{"--mta-sts=testing": "testing", "--mta-sts=": "enforce"} { // the configuration says so, unless the flag does
+		h.run("", "dns", "records", "hanoi.example", "--data", h.dir, flag)
+		if _, id := dnsplan.STSPolicy("mail.hanoi.example", sts.Mode(mode)); !strings.Contains(h.out.String(), "mode: "+mode) || !strings.Contains(h.out.String(), id) {
+			t.Errorf("%s: want %s and id %s in\n%s%s", flag, mode, id, &h.out, &h.err)
+		}
 	}
 	if code := h.run("", "dns", "records", "elsewhere.example", "--data", h.dir); code != exitNotFound {
 		t.Errorf("of a domain that is not here: exit %d", code)

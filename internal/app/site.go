@@ -31,6 +31,7 @@ func siteOf(c config.Config, cert *certificate) func(context.Context) (dnsplan.S
 		return dnsplan.Site{
 			Hostname: c.Hostname, Addresses: publicAddresses(c.Listen.SMTP), Services: services(c.Listen, spki != ""),
 			SPKI: spki, Servers: c.Outbound.DNS, DNSSEC: c.Outbound.DNSSEC,
+			STS: c.Web.Mode(), Web: len(c.Listen.HTTPS) > 0,
 		}, err
 	}
 }

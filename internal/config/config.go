@@ -35,6 +35,7 @@ type Config struct {
 	OAuth        OAuth    `toml:"oauth" doc:"Logins by OAuth 2.0 tokens (OAUTHBEARER, XOAUTH2) instead of passwords; offered when issuer is set."`
 	Trusted      Trusted  `toml:"trusted" doc:"Machines that are believed when they say whom they speak for; networks as 192.0.2.0/24 or one address."`
 	Listen       Listen   `toml:"listen" doc:"Addresses to listen on, by protocol; [] turns one off."`
+	Web          Web      `toml:"web" doc:"What is told over HTTPS, where listen.https is set."`
 	Keep         Keep     `toml:"keep" doc:"How long what has gone can still be had."`
 	Limits       Limits   `toml:"limits" doc:"Bounds on what one message, session or address may take."`
 	Trust        Trust    `toml:"trust" doc:"How mail from other servers is judged."`
@@ -82,6 +83,7 @@ type Listen struct {
 	POP3S       []string `toml:"pop3s" doc:"POP3 with TLS from the first octet."`
 	IMAP        []string `toml:"imap" doc:"IMAP with STARTTLS."`
 	IMAPS       []string `toml:"imaps" doc:"IMAP with TLS from the first octet."`
+	HTTPS       []string `toml:"https" doc:"The web: settings for mail programs, and the MTA-STS policies of the domains. Off by default, since port 443 may be that of another web server here, and the certificate must have the names mta-sts.DOMAIN, autoconfig.DOMAIN and autodiscover.DOMAIN too; [\":443\"] turns it on."`
 }
 
 // Trusted names the peers that speak for others.
@@ -127,7 +129,7 @@ type Outbound struct {
 	DNS       []string       `toml:"dns" doc:"Name servers to ask (address:port); [] takes those of the system."`
 	DNSSEC    string         `toml:"dnssec" doc:"Whose word is taken that an answer was checked with DNSSEC, which DANE (RFC 7672) rests on: \"loopback\" that of name servers on this machine, if all are; \"yes\" that of all of them, which must then check, and be reached by a way on which nobody else can write; \"no\" nobody's."`
 	Port      int            `toml:"port" doc:"Port of other mail servers."`
-	Ports     map[string]int `toml:"ports" doc:"Another port for mail servers by name, for laboratories on one machine."`
+	Ports     map[string]int `toml:"ports" doc:"Another port for mail servers by name, and for the web servers mta-sts.DOMAIN with their policies: for laboratories on one machine."`
 	Lifetime  Duration       `toml:"lifetime" doc:"How long to try before the sender gets the message back."`
 	Workers   int            `toml:"workers" doc:"Messages on their way at once."`
 	PerDomain int            `toml:"per_domain" doc:"Of them, to the servers of one site at most. Tem starts with two and grows with what goes well."`
@@ -150,6 +152,7 @@ func Default() Config {
 			SMTP: []string{":25"}, Submission: []string{":587"}, Submissions: []string{":465"},
 			POP3: []string{":110"}, POP3S: []string{":995"}, IMAP: []string{":143"}, IMAPS: []string{":993"},
 		},
+		Web:  Web{MTASTS: "testing"},
 		Keep: Keep{Deleted: Duration(14 * 24 * time.Hour), Changes: Duration(30 * 24 * time.Hour), Journey: Duration(30 * 24 * time.Hour), JourneySize: 1 << 30},
 		Limits: Limits{
 			Message: 50 << 20, Free: 64 << 20, Recipients: 1000,
@@ -232,8 +235,8 @@ func (c *Config) Check() error {
 		return fmt.Errorf("insecure_auth = %q: it may be \"loopback\" or \"\"", c.InsecureAuth)
 	case (c.TLS.Cert == "") != (c.TLS.Key == ""):
 		return errors.New("tls: cert and key go together; one of them is missing")
-	case c.TLS.Cert == "" && len(c.Listen.Submissions)+len(c.Listen.POP3S)+len(c.Listen.IMAPS) > 0:
-		return errors.New("tls.cert and tls.key are missing; submissions, pop3s and imaps need them (or set these three to [] under [listen])")
+	case c.TLS.Cert == "" && len(c.Listen.Submissions)+len(c.Listen.POP3S)+len(c.Listen.IMAPS)+len(c.Listen.HTTPS) > 0:
+		return errors.New("tls.cert and tls.key are missing; submissions, pop3s, imaps and https need them (or set these four to [] under [listen])")
 	case c.TLS.Clients != "" && c.TLS.Cert == "":
 		return errors.New("tls.clients needs tls.cert and tls.key: without TLS nobody shows a certificate")
 	case c.Limits.Message <= 0 || c.Limits.Recipients < 100:
@@ -259,6 +262,9 @@ func (c *Config) Check() error {
 		return err
 	}
 	if _, err := c.Trust.Options(c.Hostname); err != nil {
+		return err
+	}
+	if err := c.Web.check(); err != nil {
 		return err
 	}
 	if err := c.Outbound.check(); err != nil {
@@ -309,7 +315,7 @@ func (l *Listen) check() error {
 		addresses []string
 	}{
 		{"smtp", l.SMTP}, {"lmtp", l.LMTP}, {"submission", l.Submission}, {"submissions", l.Submissions},
-		{"pop3", l.POP3}, {"pop3s", l.POP3S}, {"imap", l.IMAP}, {"imaps", l.IMAPS},
+		{"pop3", l.POP3}, {"pop3s", l.POP3S}, {"imap", l.IMAP}, {"imaps", l.IMAPS}, {"https", l.HTTPS},
 	} {
 		for _, a := range p.addresses {
 			if p.key == "lmtp" && IsSocket(a) {

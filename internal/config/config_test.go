@@ -79,6 +79,9 @@ func TestMistakesAreNamed(t *testing.T) {
 		"relay, nobody": {six + "[[outbound.relay]]\nname = \"r\"\nhost = \"h:25\"\n", "for is empty"},
 		"source":        {six + "[[outbound.source]]\naddresses = [\"x\"]\nsenders = [\"*\"]\n", "is not an address"},
 		"roots":         {six + "[outbound]\nroots = \"none.pem\"\n", "outbound.roots"},
+		"policy":        {six + "[web]\nmta_sts = \"on\"\n", "web.mta_sts = \"on\": it may be"},
+		"web, address":  {six + "[listen]\nhttps = [\"443\"]\n", "listen.https = \"443\""},
+		"web, no tls":   {"hostname = \"a.b\"\n[listen]\nsubmissions = []\npop3s = []\nimaps = []\nhttps = [\":443\"]\n", "https need them"},
 		"no days":       {six + "[keep]\ndeleted = \"two weeks\"\n", "is not a duration"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/ed25519"
@@ -18,7 +19,7 @@ import (
 type DNSPlan struct {
 	Domain    string       `json:"domain"`
 	Addresses []netip.Addr `json:"addresses,omitempty"` // of the server; none: those of the machine
-	Mode      sts.Mode     `json:"mode,omitempty"`      // of the MTA-STS policy; "": testing
+	Mode      sts.Mode     `json:"mode,omitempty"`      // of the MTA-STS policy; "": as the server is configured
 }
 
 // PlanDNS makes the plan.
@@ -28,9 +29,7 @@ func (s *Service) PlanDNS(ctx context.Context, r DNSPlan) (dnsplan.Plan, error) 
 		return dnsplan.Plan{}, err
 	}
 	switch r.Mode {
-	case "":
-		r.Mode = sts.Testing
-	case sts.Enforce, sts.Testing, sts.None:
+	case "", sts.Enforce, sts.Testing, sts.None:
 	default:
 		return dnsplan.Plan{}, errorf(Invalid, "mode %.20q: it may be enforce, testing or none", r.Mode)
 	}
@@ -41,6 +40,7 @@ func (s *Service) PlanDNS(ctx context.Context, r DNSPlan) (dnsplan.Plan, error) 
 	if err != nil {
 		return dnsplan.Plan{}, err
 	}
+	site.STS = cmp.Or(r.Mode, site.STS)
 	if len(r.Addresses) > 0 {
 		site.Addresses = nil
 		for _, a := range r.Addresses {
@@ -51,7 +51,7 @@ func (s *Service) PlanDNS(ctx context.Context, r DNSPlan) (dnsplan.Plan, error) 
 	if err != nil {
 		return dnsplan.Plan{}, err
 	}
-	return dnsplan.Make(site, domain, keys, r.Mode), nil
+	return dnsplan.Make(site, domain, keys), nil
 }
 
 // publicKeys are the DKIM keys that the domain publishes: also those that sign

@@ -11,7 +11,7 @@ import (
 
 // policy checks the MTA-STS policy where senders fetch it.
 func (c *checker) policy(ctx context.Context) {
-	if c.fetch == nil {
+	if c.fetch == nil || c.plan.Policy == "" {
 		return
 	}
 	rec := Record{Purpose: ForSTS, Name: "mta-sts." + c.plan.Domain, Type: "HTTPS", Move: ServerAdmin, Why: say(

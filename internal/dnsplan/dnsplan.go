@@ -11,6 +11,7 @@ import (
 	"net/netip"
 
 	"tem/internal/explain"
+	"tem/internal/transport/sts"
 )
 
 // Site is what a plan has to know of a server.
@@ -21,6 +22,8 @@ type Site struct {
 	SPKI      string       `json:"spki,omitempty"`      // SHA-256 of the certificate's public key, in hex; "" without TLS
 	Servers   []string     `json:"dns,omitempty"`       // name servers to ask; none: the system's
 	DNSSEC    string       `json:"dnssec,omitempty"`    // whose word on DNSSEC is taken, as in outbound.dnssec
+	STS       sts.Mode     `json:"mta_sts,omitempty"`   // of the MTA-STS policy; "": none is published
+	Web       bool         `json:"web,omitempty"`       // it has a web server, for the policy and for mail programs
 }
 
 // Service is one way in for mail programs.
@@ -71,7 +74,7 @@ type Plan struct {
 	Domain  string   `json:"domain"`
 	Site    Site     `json:"site"`
 	Records []Record `json:"records"`
-	Policy  string   `json:"mta_sts_policy"` // the text at https://mta-sts.DOMAIN/.well-known/mta-sts.txt
+	Policy  string   `json:"mta_sts_policy"` // the text at https://mta-sts.DOMAIN/.well-known/mta-sts.txt; "": there is none
 }
 
 // Move is whose move it is.

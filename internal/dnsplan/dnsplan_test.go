@@ -42,6 +42,7 @@ func testSite() Site {
 		Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")},
 		Services:  []Service{{"submissions", 465}, {"imaps", 993}, {"imap", 143}, {"pop3", 0}},
 		SPKI:      testSPKI,
+		STS:       sts.Testing,
 	}
 }
 
@@ -83,7 +84,9 @@ func shape(findings []Finding) (shapes []string) {
 
 func TestWhatWasPublishedIsFine(t *testing.T) {
 	t.Parallel()
-	p := Make(testSite(), "hanoi.example", []Key{{"a", rsaRecord(t, 2048)}, {"b", edKey}}, sts.Enforce)
+	site := testSite()
+	site.STS = sts.Enforce
+	p := Make(site, "hanoi.example", []Key{{"a", rsaRecord(t, 2048)}, {"b", edKey}})
 	zone := publish(t, p)
 	served := func(context.Context, string) (*sts.Policy, error) { return sts.Parse([]byte(p.Policy)) }
 	if got := check(t, p, zone, served); len(shape(got)) > 0 || len(got) != len(p.Records)+1 {
@@ -93,7 +96,7 @@ func TestWhatWasPublishedIsFine(t *testing.T) {
 
 func TestNothingPublished(t *testing.T) {
 	t.Parallel()
-	p := Make(testSite(), "hanoi.example", []Key{{"a", edKey}}, sts.Testing)
+	p := Make(testSite(), "hanoi.example", []Key{{"a", edKey}})
 	needed := []Purpose{ForMX, ForHost, ForReverse, ForHostSPF, ForSPF, ForDKIM, ForDMARC}
 	for _, f := range check(t, p, nil, nil) {
 		if needs := slices.Contains(needed, f.Purpose); needs != f.ToDo() || needs && f.State != Missing {
@@ -118,7 +121,7 @@ func replaced(zone []string, old string, lines ...string) (changed []string) {
 func TestFindings(t *testing.T) {
 	t.Parallel()
 	weak := rsaRecord(t, 1024)
-	p := Make(testSite(), "hanoi.example", []Key{{"a", edKey}, {"w", weak}}, sts.Testing)
+	p := Make(testSite(), "hanoi.example", []Key{{"a", edKey}, {"w", weak}})
 	zone := publish(t, p)
 	const h = "hanoi.example. "
 	const weakKey = "advice dkim server-admin"
@@ -188,7 +191,7 @@ func TestFindings(t *testing.T) {
 
 func TestPolicyFindings(t *testing.T) {
 	t.Parallel()
-	p := Make(testSite(), "hanoi.example", nil, sts.Testing)
+	p := Make(testSite(), "hanoi.example", nil)
 	zone := publish(t, p)
 	for name, c := range map[string]struct {
 		policy *sts.Policy
@@ -214,7 +217,7 @@ func TestPolicyFindings(t *testing.T) {
 
 func TestNoAnswerIsUnknown(t *testing.T) {
 	t.Parallel()
-	p := Make(testSite(), "hanoi.example", []Key{{"a", edKey}}, sts.Testing)
+	p := Make(testSite(), "hanoi.example", []Key{{"a", edKey}})
 	faults := dns.Faults{}
 	for _, r := range p.Records {
 		faults[r.Name] = dns.ServFail
@@ -234,9 +237,9 @@ func TestNoAnswerIsUnknown(t *testing.T) {
 func TestHostWithoutKnownAddresses(t *testing.T) {
 	t.Parallel()
 	site := testSite()
-	full := Make(site, "hanoi.example", nil, sts.Testing)
+	full := Make(site, "hanoi.example", nil)
 	site.Addresses = nil
-	p := Make(site, "hanoi.example", nil, sts.Testing)
+	p := Make(site, "hanoi.example", nil)
 	zone := publish(t, full)
 	if got := shape(check(t, p, zone, nil)); len(got) > 0 {
 		t.Errorf("%q", got)
@@ -249,7 +252,7 @@ func TestHostWithoutKnownAddresses(t *testing.T) {
 
 func TestEverythingIsSaidInBothLanguages(t *testing.T) {
 	t.Parallel()
-	p := Make(testSite(), "hanoi.example", []Key{{"a", edKey}}, sts.Testing)
+	p := Make(testSite(), "hanoi.example", []Key{{"a", edKey}})
 	for _, r := range p.Records {
 		if r.Why.EN == "" || r.Why.VI == "" || r.Why.EN == r.Why.VI {
 			t.Errorf("%s: %+v", r.Name, r.Why)
@@ -273,7 +276,7 @@ func TestEverythingIsSaidInBothLanguages(t *testing.T) {
 
 func TestPolicyOfADomainAbove(t *testing.T) {
 	t.Parallel()
-	p := Make(testSite(), "hanoi.example", nil, sts.Testing)
+	p := Make(testSite(), "hanoi.example", nil)
 	p.Records = slices.DeleteFunc(p.Records, func(r Record) bool { return r.Purpose != ForDMARC })
 	p.Records[0].Name, p.Domain = "_dmarc.a.hanoi.example", "a.hanoi.example"
 	zone := []string{`_dmarc.hanoi.example. TXT "v=DMARC1; p=reject"`}
@@ -296,9 +299,33 @@ func TestPolicyID(t *testing.T) {
 	}
 }
 
+// TestNoPolicy: what is not to be published is neither planned nor missed.
+func TestNoPolicy(t *testing.T) {
+	t.Parallel()
+	site := testSite()
+	site.STS = ""
+	p := Make(site, "hanoi.example", []Key{{"a", edKey}})
+	if len(p.ZoneLines(ForSTS))+len(p.ZoneLines(ForSTSHost)) > 0 || p.Policy != "" || len(p.ZoneLines(ForDKIM)) != 1 {
+		t.Errorf("%+v", p)
+	}
+	var b strings.Builder
+	if err := p.WriteZone(&b, "en"); err != nil || strings.Contains(b.String(), "MTA-STS") {
+		t.Errorf("%v\n%s", err, &b)
+	}
+	fetch := func(context.Context, string) (*sts.Policy, error) {
+		t.Error("a policy is fetched")
+		return nil, sts.ErrPolicy
+	}
+	for _, f := range check(t, p, publish(t, p), fetch) {
+		if f.ToDo() {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
 func TestPlanTravelsAsJSON(t *testing.T) {
 	t.Parallel()
-	p := Make(testSite(), "hanoi.example", []Key{{"a", edKey}}, sts.Testing)
+	p := Make(testSite(), "hanoi.example", []Key{{"a", edKey}})
 	text, err := json.Marshal(p)
 	if err != nil {
 		t.Fatal(err)

@@ -5,33 +5,31 @@ import (
 	"net/netip"
 
 	"tem/internal/explain"
-	"tem/internal/transport/sts"
 )
 
 // reportBox is the mailbox for reports about a domain: the one that every
 // domain must have (RFC 5321 §4.5.1).
 const reportBox = "postmaster"
 
-// Make plans the records of a domain. mode is that of its MTA-STS policy.
-func Make(site Site, domain string, keys []Key, mode sts.Mode) Plan {
+// Make plans the records of a domain.
+func Make(site Site, domain string, keys []Key) Plan {
 	m := maker{site: site, domain: domain}
 	m.arrive()
 	m.host()
 	m.leave(keys)
-	m.encrypt(mode)
+	if site.STS != "" {
+		m.policy()
+	}
+	m.encrypt()
 	m.programs()
-	return m.plan(mode)
+	return Plan{Domain: domain, Site: site, Records: m.records, Policy: m.text}
 }
 
 type maker struct {
 	site    Site
 	domain  string
 	records []Record
-}
-
-func (m *maker) plan(mode sts.Mode) Plan {
-	text, _ := STSPolicy(m.site.Hostname, mode)
-	return Plan{Domain: m.domain, Site: m.site, Records: m.records, Policy: text}
+	text    string // of the MTA-STS policy
 }
 
 func (m *maker) add(p Purpose, name, kind, data string, why explain.Text) *Record {
@@ -81,9 +79,10 @@ func (m *maker) leave(keys []Key) {
 		"Nơi khác xử lý thư giả mạo tên miền thế nào và gửi báo cáo về đâu (DMARC, RFC 9989). Bắt đầu bằng p=none nếu còn hệ thống khác gửi thư cho tên miền; hộp thư nhận báo cáo phải tồn tại."))
 }
 
-// encrypt has what makes others insist on TLS.
-func (m *maker) encrypt(mode sts.Mode) {
-	_, id := STSPolicy(m.site.Hostname, mode)
+// policy announces the MTA-STS policy.
+func (m *maker) policy() {
+	text, id := STSPolicy(m.site.Hostname, m.site.STS)
+	m.text = text
 	m.add(ForSTS, "_mta-sts."+m.domain, "TXT", "v=STSv1; id="+id, say(
 		"Others fetch the TLS policy anew when this id changes (MTA-STS, RFC 8461).",
 		"Nơi khác tải lại chính sách TLS khi id này thay đổi (MTA-STS, RFC 8461).")).Optional = true
@@ -92,6 +91,10 @@ func (m *maker) encrypt(mode sts.Mode) {
 			"The web server from which the policy is fetched; its certificate must be for this name.",
 			"Máy chủ web cung cấp chính sách; chứng chỉ của nó phải có tên này.")).Optional = true
 	}
+}
+
+// encrypt has what else makes others insist on TLS.
+func (m *maker) encrypt() {
 	m.add(ForTLSRPT, "_smtp._tls."+m.domain, "TXT", fmt.Sprintf("v=TLSRPTv1; rua=mailto:%s@%s", reportBox, m.domain), say(
 		"Where others report when TLS to this server fails (RFC 8460).",
 		"Nơi nhận báo cáo khi kết nối TLS đến máy chủ này thất bại (RFC 8460).")).Optional = true
@@ -123,11 +126,15 @@ func (m *maker) programs() {
 			}
 		}
 	}
+	why := say("Where mail programs ask for their settings; of use once a web server answers there (listen.https).",
+		"Nơi phần mềm thư hỏi cấu hình; có ích khi có máy chủ web trả lời ở đó (listen.https).")
+	if m.site.Web {
+		why = say("Where mail programs ask this server for their settings; its certificate must be for this name.",
+			"Nơi phần mềm thư hỏi máy chủ này về cấu hình; chứng chỉ của nó phải có tên này.")
+	}
 	for _, name := range []string{"autoconfig", "autodiscover"} {
 		if host := name + "." + m.domain; host != m.site.Hostname {
-			m.add(ForConfig, host, "CNAME", m.site.Hostname+".", say(
-				"Where mail programs ask for their settings; of use once a web server answers there.",
-				"Nơi phần mềm thư hỏi cấu hình; có ích khi có máy chủ web trả lời ở đó.")).Optional = true
+			m.add(ForConfig, host, "CNAME", m.site.Hostname+".", why).Optional = true
 		}
 	}
 }

@@ -38,14 +38,34 @@ func (p Plan) WriteZone(w io.Writer, lang string) error {
 			"This machine has no public address of its own: add A and AAAA records of %s and PTR records, or give --address.",
 			"Máy này không có địa chỉ công cộng: hãy thêm bản ghi A và AAAA của %s cùng bản ghi PTR, hoặc dùng --address.", p.Site.Hostname).In(lang))
 	}
-	b.WriteByte('\n')
-	comment(&b, say("The MTA-STS policy, to be had at https://mta-sts.%s/.well-known/mta-sts.txt:",
-		"Chính sách MTA-STS, phải tải được tại https://mta-sts.%s/.well-known/mta-sts.txt:", p.Domain).In(lang))
-	for line := range strings.Lines(p.Policy) {
-		b.WriteString(";   " + strings.TrimRight(line, "\r\n") + "\n")
+	if p.Policy != "" {
+		p.writePolicy(&b, lang)
 	}
 	_, err := io.WriteString(w, strings.TrimPrefix(b.String(), "\n"))
 	return err
+}
+
+// writePolicy writes the MTA-STS policy as comments, for whoever has it served.
+func (p Plan) writePolicy(b *strings.Builder, lang string) {
+	whose := say("to be had there from some web server; listen.https makes this server one", "phải tải được từ một máy chủ web; listen.https để máy chủ này tự cung cấp")
+	if p.Site.Web {
+		whose = say("which this server has there", "do máy chủ này cung cấp")
+	}
+	b.WriteByte('\n')
+	comment(b, say("The MTA-STS policy at https://mta-sts.%s/.well-known/mta-sts.txt, ", "Chính sách MTA-STS tại https://mta-sts.%s/.well-known/mta-sts.txt, ", p.Domain).In(lang)+whose.In(lang)+":")
+	for line := range strings.Lines(p.Policy) {
+		b.WriteString(";   " + strings.TrimRight(line, "\r\n") + "\n")
+	}
+}
+
+// ZoneLines are the records for one purpose, as lines of a zone file.
+func (p Plan) ZoneLines(purpose Purpose) (lines []string) {
+	for _, r := range p.Records {
+		if r.Purpose == purpose {
+			lines = append(lines, r.zoneLine())
+		}
+	}
+	return lines
 }
 
 // note is why, and who else has to act than who edits the zone.
