@@ -36,6 +36,10 @@ type Listener struct {
 	// Handle runs one session; ctx ends when Run's does, after which c is
 	// interrupted, so that the session says goodbye.
 	Handle func(ctx context.Context, c *Conn)
+	// Raw takes the place of Handle for a protocol that is not of lines and brings
+	// its own TLS and buffers (HTTP). It returns when it needs nc no more, and ends
+	// itself after ctx has. nil: Handle serves.
+	Raw func(ctx context.Context, nc net.Conn)
 	// Drain is how long a session may go on after that; then c is closed: one
 	// whose client does not read would otherwise hold Run up. 0: without end.
 	Drain time.Duration
@@ -91,6 +95,25 @@ type visitor struct {
 	proxy     bool // it must say for whom it speaks
 	client    net.Addr
 	addressed net.Addr // the end of the connection that the client sees
+}
+
+// told is a visitor's connection with the ends that its client sees.
+type told struct{ *visitor }
+
+// RemoteAddr is the client's.
+func (t told) RemoteAddr() net.Addr {
+	if t.client != nil {
+		return t.client
+	}
+	return t.Conn.RemoteAddr()
+}
+
+// LocalAddr is the end that the client connected to.
+func (t told) LocalAddr() net.Addr {
+	if t.addressed != nil {
+		return t.addressed
+	}
+	return t.Conn.LocalAddr()
 }
 
 // introduce has a proxy say for whom it speaks; from then on the connection counts for that one.
@@ -152,6 +175,12 @@ func wait(ctx context.Context, d time.Duration) {
 func (l *Listener) serve(ctx context.Context, v *visitor) {
 	if v.proxy && !l.introduce(ctx, v) {
 		v.Close()
+		return
+	}
+	if l.Raw != nil {
+		defer v.Close()
+		v.SetReadDeadline(time.Time{})
+		l.Raw(ctx, told{v})
 		return
 	}
 	o := Options{}

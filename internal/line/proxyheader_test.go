@@ -175,3 +175,42 @@ func TestListenerBehindProxy(t *testing.T) {
 		}
 	})
 }
+
+// A protocol of other than lines is given the connection as it is, with the client that a proxy tells.
+func TestRawBehindProxy(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &feeder{make(chan net.Conn), make(chan struct{})}
+		l := &Listener{
+			Net: f, Limits: Limits{Connections: 1},
+			Proxies: func(a net.Addr) bool { return strings.HasPrefix(a.String(), "10.") },
+			Raw: func(_ context.Context, nc net.Conn) {
+				time.Sleep(2 * proxyTimeout) // the deadline for the header is not one for what follows
+				io.WriteString(nc, nc.RemoteAddr().String()+" "+nc.LocalAddr().String())
+			},
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- l.Run(ctx) }()
+		for _, c := range []struct{ remote, header, want string }{
+			{"10.0.0.1:1", "PROXY TCP4 192.0.2.1 192.0.2.2 8080 443\r\n", "192.0.2.1:8080 192.0.2.2:443"},
+			{"192.0.2.9:1", "", "192.0.2.9:1 pipe"},
+		} {
+			client, server := net.Pipe()
+			f.conns <- fromAddr{server, c.remote}
+			go io.WriteString(client, c.header)
+			got, err := io.ReadAll(client)
+			if string(got) != c.want || err != nil {
+				t.Errorf("%s: %q, %v; want %q", c.remote, got, err, c.want)
+			}
+			synctest.Wait()
+			if l.held.all != 0 {
+				t.Errorf("%s: %d are still held", c.remote, l.held.all)
+			}
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
