@@ -27,6 +27,7 @@ import (
 	"tem/internal/smtpserver"
 	"tem/internal/transport"
 	"tem/internal/trust"
+	"tem/internal/webserver"
 )
 
 // Options are what a server is started with beside its configuration.
@@ -55,6 +56,7 @@ type Server struct {
 	queue    *queue.Queue
 	delivery *delivery.Delivery
 	ports    []port
+	web      *webserver.Server // of the https ports; it runs if there are any
 	service  *control.Service
 	door     *control.Door // the administrator's socket
 }
@@ -147,11 +149,16 @@ func (s *Server) wire() {
 			return s.service.SetQuota(ctx, root, bytes, messages)
 		},
 	})
+	s.web = s.newWeb()
 	engines := map[string]engine{
 		"smtp": smtp, "lmtp": lmtp, "submission": submission, "submissions": submission,
 		"pop3": pop3, "pop3s": pop3, "imap": imap, "imaps": imap,
 	}
 	for _, p := range s.ports {
+		if p.name == "https" {
+			p.Raw = s.web.Handle
+			continue
+		}
 		e := engines[p.name]
 		p.Handle = e.Handle
 		p.Options = func() line.Options {
@@ -242,6 +249,7 @@ func (s *Server) bind() error {
 		{"pop3s", listen.POP3S, true, ""},
 		{"imap", listen.IMAP, false, "* BYE [UNAVAILABLE] too many connections, try again later"},
 		{"imaps", listen.IMAPS, true, ""},
+		{"https", listen.HTTPS, false, ""}, // net/http has TLS of its own
 	} {
 		for _, address := range p.addresses {
 			l, err := listenOn(p.name, address)
@@ -292,6 +300,9 @@ func (s *Server) Run(ctx context.Context) error {
 	tasks := []func(context.Context) error{s.queue.Run, s.remote.Run, s.stores.Mail.Run, s.door.Serve, giveBack}
 	for _, l := range s.ports {
 		tasks = append(tasks, l.Run)
+	}
+	if len(s.config.Listen.HTTPS) > 0 {
+		tasks = append(tasks, s.web.Run)
 	}
 	endJournal := s.runJournal(ctx)
 	errs := make(chan error, len(tasks))
