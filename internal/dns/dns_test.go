@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -308,4 +309,47 @@ func FuzzZone(f *testing.F) {
 			z.answer(new(dns.Msg), dns.Question{Name: name, Qtype: dns.TypeA, Qclass: dns.ClassINET})
 		}
 	})
+}
+
+// TestAdd adds records while others ask: what was there stays, what is wrong changes nothing.
+func TestAdd(t *testing.T) {
+	t.Parallel()
+	s, err := Serve("127.0.0.1:0", labZone...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var asking sync.WaitGroup
+	for range 4 {
+		asking.Go(func() {
+			for range 20 {
+				if got := show(NewResolver(s.Address()).TXT(t.Context(), "hanoi.example")); !strings.HasPrefix(got, "[v=spf1 mx -all second") {
+					t.Errorf("before or after: %s", got)
+				}
+			}
+		})
+	}
+	for range 10 {
+		if err := s.Add("hanoi.example. TXT third", "s1._domainkey.hanoi.example. TXT v=DKIM1"); err != nil {
+			t.Error(err)
+		}
+	}
+	asking.Wait()
+	if err := s.Add("new.example. TXT good", "hanoi.example. MX ten mx"); err == nil {
+		t.Error("a bad record was taken")
+	}
+	r := NewResolver(s.Address())
+	for name, want := range map[string]string{
+		"hanoi.example": "[v=spf1 mx -all second" + strings.Repeat(" third", 10) + "]", "s1._domainkey.hanoi.example": "[" + strings.Repeat(" v=DKIM1", 10)[1:] + "]",
+	} {
+		if got := show(r.TXT(t.Context(), name)); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	if _, err := r.TXT(t.Context(), "new.example"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("of a list with a bad record: %v", err)
+	}
+	if _, err := r.TXT(t.Context(), "_domainkey.hanoi.example"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a name between: %v", err)
+	}
 }

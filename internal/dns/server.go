@@ -3,7 +3,11 @@ package dns
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/miekg/dns"
 )
@@ -11,6 +15,8 @@ import (
 // Server answers for a zone written in master-file form (RFC 1035 §5), over UDP and TCP on one loopback address.
 type Server struct {
 	address  string
+	adding   sync.Mutex
+	zone     atomic.Pointer[zone] // never changed, but replaced; nil: another handler answers
 	udp, tcp *dns.Server
 	ended    chan error // one value from each of the two
 }
@@ -22,21 +28,47 @@ func Serve(address string, records ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return serveWith(address, z.serve)
+	s := &Server{}
+	s.zone.Store(&z)
+	return s.serveWith(address, func(w dns.ResponseWriter, q *dns.Msg) { s.zone.Load().serve(w, q) })
+}
+
+// Add answers with more records from now on, master-file lines as those of
+// Serve; on an error nothing has changed. "There is none" that somebody was told
+// before may be remembered for a few seconds.
+func (s *Server) Add(records ...string) error {
+	more, err := parseZone(records)
+	if err != nil {
+		return err
+	}
+	s.adding.Lock()
+	defer s.adding.Unlock()
+	old := s.zone.Load()
+	if old == nil {
+		return errors.New("serve DNS: a server with faults takes no more records")
+	}
+	z := maps.Clone(*old)
+	for name, list := range more {
+		z[name] = append(slices.Clip(z[name]), list...)
+	}
+	s.zone.Store(&z)
+	return nil
 }
 
 // serveWith answers questions the way the handler does.
 func serveWith(address string, handler dns.HandlerFunc) (*Server, error) {
+	return new(Server).serveWith(address, handler)
+}
+
+func (s *Server) serveWith(address string, handler dns.HandlerFunc) (*Server, error) {
 	conn, listener, err := listenBoth(address)
 	if err != nil {
 		return nil, fmt.Errorf("serve DNS: %w", err)
 	}
-	s := &Server{
-		address: listener.Addr().String(),
-		udp:     &dns.Server{PacketConn: conn, Handler: handler},
-		tcp:     &dns.Server{Listener: listener, Handler: handler},
-		ended:   make(chan error, 2),
-	}
+	s.address = listener.Addr().String()
+	s.udp = &dns.Server{PacketConn: conn, Handler: handler}
+	s.tcp = &dns.Server{Listener: listener, Handler: handler}
+	s.ended = make(chan error, 2)
 	if err := s.start(); err != nil {
 		return nil, fmt.Errorf("serve DNS: %w", err)
 	}
