@@ -154,7 +154,7 @@ func printLab(w io.Writer, dir string, lab app.Lab) error {
 		t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 		fmt.Fprintf(t, "  smtp %d\tsubmission %d\tsubmissions %d\t\n", s.Ports["smtp"], s.Ports["submission"], s.Ports["submissions"])
 		fmt.Fprintf(t, "  pop3 %d\timap %d\t\t\n", s.Ports["pop3"], s.Ports["imap"])
-		fmt.Fprintf(t, "  pop3s %d\timaps %d\t\t\n", s.Ports["pop3s"], s.Ports["imaps"])
+		fmt.Fprintf(t, "  pop3s %d\timaps %d\thttps %d\t\n", s.Ports["pop3s"], s.Ports["imaps"], s.Ports["https"])
 		for _, a := range s.Accounts {
 			fmt.Fprintf(t, "  %s\t%s\t%s\t\n", a.Address, a.Password, a.Name)
 		}

@@ -54,15 +54,15 @@ func openAuthority(dir string) (*authority, error) {
 
 // Issue makes sure that dir holds a certificate for the names that lives for
 // another month at least, and returns the names of its two files.
-func (a *authority) Issue(dir, host string) (certFile, keyFile string, err error) {
+func (a *authority) Issue(dir string, names ...string) (certFile, keyFile string, err error) {
 	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	if cert, _, err := readPair(certFile, keyFile); err == nil && time.Until(cert.NotAfter) > 30*24*time.Hour && cert.CheckSignatureFrom(a.cert) == nil {
+	if cert, _, err := readPair(certFile, keyFile); err == nil && a.good(cert, names) {
 		return certFile, keyFile, nil
 	}
 	template := &x509.Certificate{
-		Subject:     pkix.Name{CommonName: host},
+		Subject:     pkix.Name{CommonName: names[0]},
 		NotAfter:    time.Now().Add(certificateLife),
-		DNSNames:    []string{host, "localhost"},
+		DNSNames:    append([]string{"localhost"}, names...),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
@@ -72,6 +72,16 @@ func (a *authority) Issue(dir, host string) (certFile, keyFile string, err error
 		return "", "", err
 	}
 	return certFile, keyFile, writePair(certFile, keyFile, key, cert, a.cert)
+}
+
+// good reports that a certificate is ours, for all of the names, and lives for a month.
+func (a *authority) good(cert *x509.Certificate, names []string) bool {
+	for _, name := range names {
+		if cert.VerifyHostname(name) != nil {
+			return false
+		}
+	}
+	return time.Until(cert.NotAfter) > 30*24*time.Hour && cert.CheckSignatureFrom(a.cert) == nil
 }
 
 // issue signs template with a new key; without a parent it signs itself.

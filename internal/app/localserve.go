@@ -19,7 +19,9 @@ import (
 	"tem/internal/control"
 	"tem/internal/directory"
 	"tem/internal/dns"
+	"tem/internal/dnsplan"
 	"tem/internal/line"
+	"tem/internal/transport/sts"
 )
 
 // Lab describes a running localserve: what its --json line says.
@@ -63,7 +65,7 @@ var towns = []struct {
 
 // standardPorts are the ports of the protocols; a lab adds its base to each.
 var standardPorts = map[string]int{
-	"smtp": 25, "submission": 587, "submissions": 465, "pop3": 110, "pop3s": 995, "imap": 143, "imaps": 993,
+	"smtp": 25, "submission": 587, "submissions": 465, "pop3": 110, "pop3s": 995, "imap": 143, "imaps": 993, "https": 443,
 }
 
 // LabOptions shape a localserve.
@@ -113,6 +115,10 @@ func Localserve(ctx context.Context, o LabOptions, ready func(Lab) error) error 
 	if err != nil {
 		return err
 	}
+	if err := publish(ctx, servers, zone); err != nil {
+		stop(servers)
+		return err
+	}
 	return runAll(ctx, servers, func() error { return announce(o.Dir, lab, ready) })
 }
 
@@ -137,10 +143,7 @@ func labZone() []string {
 func startTowns(ctx context.Context, o LabOptions, ca *authority, lab *Lab) (servers []*Server, err error) {
 	defer func() {
 		if err != nil {
-			for _, s := range servers {
-				s.unbind()
-				s.stores.Close()
-			}
+			stop(servers)
 		}
 	}()
 	passwords := make(map[string]string)
@@ -171,6 +174,31 @@ func startTowns(ctx context.Context, o LabOptions, ca *authority, lab *Lab) (ser
 	return servers, nil
 }
 
+// stop closes servers that have not run.
+func stop(servers []*Server) {
+	for _, s := range servers {
+		s.unbind()
+		s.stores.Close()
+	}
+}
+
+// publish puts into the zone what only the towns know, as tem dns records
+// prints it: the keys that sign for them, and the policy of TLS.
+func publish(ctx context.Context, servers []*Server, zone *dns.Server) error {
+	for i, s := range servers {
+		plan, err := s.service.PlanDNS(ctx, control.DNSPlan{Domain: towns[i].domain})
+		if err != nil {
+			return err
+		}
+		for _, purpose := range []dnsplan.Purpose{dnsplan.ForDKIM, dnsplan.ForSTS, dnsplan.ForSTSHost, dnsplan.ForConfig} {
+			if err := zone.Add(plan.ZoneLines(purpose)...); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // townConfig is the configuration of server number i.
 func townConfig(o LabOptions, ca *authority, lab *Lab, i int) (config.Config, error) {
 	c := config.Default()
@@ -182,10 +210,12 @@ func townConfig(o LabOptions, ca *authority, lab *Lab, i int) (config.Config, er
 	c.Outbound.Ports = make(map[string]int)
 	for j, t := range towns {
 		c.Outbound.Ports["mail."+t.domain] = townPort(o, j, "smtp")
+		c.Outbound.Ports["mta-sts."+t.domain] = townPort(o, j, "https")
 	}
+	c.Outbound.Roots, c.Web.MTASTS = ca.file, string(sts.Enforce)
 	for name, list := range map[string]*[]string{
 		"smtp": &c.Listen.SMTP, "submission": &c.Listen.Submission, "submissions": &c.Listen.Submissions,
-		"pop3": &c.Listen.POP3, "pop3s": &c.Listen.POP3S, "imap": &c.Listen.IMAP, "imaps": &c.Listen.IMAPS,
+		"pop3": &c.Listen.POP3, "pop3s": &c.Listen.POP3S, "imap": &c.Listen.IMAP, "imaps": &c.Listen.IMAPS, "https": &c.Listen.HTTPS,
 	} {
 		*list = []string{fmt.Sprintf("127.0.0.1:%d", townPort(o, i, name))}
 	}
@@ -193,8 +223,16 @@ func townConfig(o LabOptions, ca *authority, lab *Lab, i int) (config.Config, er
 		return c, err
 	}
 	var err error
-	c.TLS.Cert, c.TLS.Key, err = ca.Issue(c.Data, c.Hostname)
+	c.TLS.Cert, c.TLS.Key, err = ca.Issue(c.Data, townNames(i)...)
 	return c, err
+}
+
+// townNames are those that the certificate of a town is for.
+func townNames(i int) (names []string) {
+	for _, name := range []string{"mail", "mta-sts", "autoconfig", "autodiscover"} {
+		names = append(names, name+"."+towns[i].domain)
+	}
+	return names
 }
 
 func townPort(o LabOptions, i int, name string) int { return o.PortBase + 1000*i + standardPorts[name] }
@@ -206,7 +244,7 @@ func (s *Server) describe(ctx context.Context, i int, passwords map[string]strin
 	for name, a := range s.Addresses() {
 		d.Ports[name] = a.(*net.TCPAddr).Port
 	}
-	if err := s.stores.Directory.AddDomain(ctx, domain); err != nil && !errors.Is(err, directory.ErrExists) {
+	if err := s.ensureDomain(ctx, domain); err != nil {
 		return d, err
 	}
 	for _, p := range towns[i].people {
@@ -218,6 +256,24 @@ func (s *Server) describe(ctx context.Context, i int, passwords map[string]strin
 		d.Accounts = append(d.Accounts, p)
 	}
 	return d, nil
+}
+
+// ensureDomain adds a domain, and keys that sign for it where there are none:
+// older localserves made none.
+func (s *Server) ensureDomain(ctx context.Context, domain string) error {
+	have, err := s.stores.Directory.IsLocal(ctx, domain)
+	if err != nil {
+		return err
+	}
+	if !have {
+		_, err = s.service.AddDomain(ctx, control.Domain{Name: domain})
+		return err
+	}
+	keys, err := s.service.ListKeys(ctx, control.Domain{Name: domain})
+	if err == nil && len(keys.Keys) == 0 {
+		_, err = s.service.AddKeys(ctx, control.KeyAdd{Domain: domain, State: string(directory.KeyActive)})
+	}
+	return err
 }
 
 // ensurePerson makes the account with a new password, unless it is there and

@@ -10,7 +10,7 @@ func (s *Server) newRemote() *transport.Remote {
 	o := &s.config.Outbound
 	resolver := Resolver(*o)
 	roots, _ := o.Certificates() // the configuration was checked
-	fetcher := &sts.Fetcher{Addresses: resolver.Addresses, Roots: roots}
+	fetcher := &sts.Fetcher{Addresses: resolver.Addresses, Roots: roots, Ports: o.Ports}
 	return &transport.Remote{
 		Hostname: s.config.Hostname, Resolver: resolver, Mail: s.stores.Mail,
 		Log: s.log, Tap: s.options.Tap, Port: o.Port, Ports: o.Ports,

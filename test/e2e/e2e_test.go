@@ -234,7 +234,7 @@ func freeBase(t testing.TB) int {
 }
 
 func portsOf(base int) (ports []int) {
-	for _, p := range []int{25, 110, 143, 465, 587, 993, 995} {
+	for _, p := range []int{25, 110, 143, 443, 465, 587, 993, 995} {
 		ports = append(ports, base+p, base+1000+p)
 	}
 	return ports

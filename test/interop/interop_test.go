@@ -200,7 +200,7 @@ func freeBase(t testing.TB) int {
 }
 
 func allFree(base int) bool {
-	for _, p := range []int{25, 110, 143, 465, 587, 993, 995, 1025, 1110, 1143, 1465, 1587, 1993, 1995} {
+	for _, p := range []int{25, 110, 143, 443, 465, 587, 993, 995, 1025, 1110, 1143, 1443, 1465, 1587, 1993, 1995} {
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", base+p))
 		if err != nil {
 			return false

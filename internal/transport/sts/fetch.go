@@ -1,6 +1,7 @@
 package sts
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -30,6 +31,7 @@ type Fetcher struct {
 	Addresses func(ctx context.Context, host string) ([]netip.Addr, error)
 	Roots     *x509.CertPool // nil: those of the system
 	Port      int            // 0: 443
+	Ports     map[string]int // another port for hosts (mta-sts.DOMAIN) by name: a lab on one address
 }
 
 const (
@@ -93,8 +95,8 @@ func (f *Fetcher) dial(ctx context.Context, network, address string) (net.Conn, 
 	if err != nil {
 		return nil, err
 	}
-	if f.Port != 0 {
-		port = strconv.Itoa(f.Port)
+	if other := cmp.Or(f.Ports[host], f.Port); other != 0 {
+		port = strconv.Itoa(other)
 	}
 	addrs, err := f.Addresses(ctx, host)
 	if err != nil {
