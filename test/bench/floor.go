@@ -64,7 +64,7 @@ func drain(f *os.File, requests chan chan struct{}, body []byte) (float64, error
 }
 
 // middle is the median of one figure.
-func middle(rs []result, figure func(result) float64) float64 {
+func middle[T any](rs []T, figure func(T) float64) float64 {
 	values := make([]float64, len(rs))
 	for i, r := range rs {
 		values[i] = figure(r)

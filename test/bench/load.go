@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,9 +24,13 @@ func (t *target) run(l load) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
+	letters, err := t.letters(l.size)
+	if err != nil {
+		return result{}, err
+	}
 	cpu := machine.CPUSeconds(t.pids)
 	start := time.Now()
-	times, err := t.send(l)
+	times, err := t.send(l, letters)
 	if err != nil {
 		return result{}, err
 	}
@@ -33,78 +39,91 @@ func (t *target) run(l load) (result, error) {
 		return result{}, err
 	}
 	visible := time.Since(start)
-	slices.Sort(times)
 	n := float64(l.messages)
-	return result{
+	r := result{
 		accepted: n / accepted.Seconds(), visible: n / visible.Seconds(),
-		p50: times[len(times)/2], p99: times[len(times)*99/100],
-		cpu: (machine.CPUSeconds(t.pids) - cpu) / n * 1000,
-	}, nil
+		cpu:    (machine.CPUSeconds(t.pids) - cpu) / n * 1000,
+		memory: mb(machine.Memory(t.pids).PSS),
+	}
+	if len(times) > 0 {
+		slices.Sort(times)
+		r.p50, r.p99 = times[len(times)/2], times[len(times)*99/100]
+	}
+	return r, nil
 }
 
-// send returns how long each reply to the final dot took.
-func (t *target) send(l load) ([]time.Duration, error) {
+// send returns how long each reply to the final dot took, as far as it is known.
+func (t *target) send(l load, letters letters) ([]time.Duration, error) {
+	if l.source {
+		return nil, t.smtpSource(l)
+	}
 	var next atomic.Int64
 	times := make([]time.Duration, l.messages)
 	errs := make([]error, l.sessions)
 	var wg sync.WaitGroup
 	for s := range l.sessions {
 		wg.Go(func() {
-			errs[s] = t.session(func() int { return int(next.Add(1)) - 1 }, l, times)
+			errs[s] = t.session(func() int { return int(next.Add(1)) - 1 }, letters, times)
 		})
 	}
 	wg.Wait()
 	return times, errors.Join(errs...)
 }
 
+// smtpSource has Postfix's generator send, all to the first mailbox.
+func (t *target) smtpSource(l load) error {
+	out, err := exec.Command("smtp-source", "-d", "-s", strconv.Itoa(l.sessions), "-m", strconv.Itoa(l.messages), "-l", strconv.Itoa(l.size),
+		"-M", clientName, "-f", plainSender, "-t", t.address(0), t.smtp).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("smtp-source: %w: %s", err, out)
+	}
+	return nil
+}
+
 // session sends letters on one connection until take says there are no more.
-func (t *target) session(take func() int, l load, times []time.Duration) error {
+func (t *target) session(take func() int, letters letters, times []time.Duration) error {
 	c, err := dial(t.smtp)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	for _, step := range []string{"", "EHLO bench.example\r\n"} {
+	for _, step := range []string{"", "EHLO " + clientName + "\r\n"} {
 		if err := c.say(step, "2"); err != nil {
 			return err
 		}
 	}
+	var text []byte
 	for {
 		i := take()
-		if i >= l.messages {
+		if i >= len(times) {
 			return c.say("QUIT\r\n", "2")
 		}
-		for _, step := range [][2]string{
-			{"MAIL FROM:<sender@elsewhere.example>\r\n", "250"},
-			{"RCPT TO:<" + t.address(i%users) + ">\r\n", "250"},
-			{"DATA\r\n", "354"},
-		} {
-			if err := c.say(step[0], step[1]); err != nil {
-				return err
-			}
+		to := t.address(i % users)
+		text = letters.letter(text[:0], i, to)
+		if err := c.envelope("<"+letters.from(i)+">", to); err != nil {
+			return err
 		}
 		start := time.Now()
-		if err := c.say(letter(i, l.size, t.address(i%users)), "250"); err != nil {
+		if err := c.send(text, "250"); err != nil {
 			return err
 		}
 		times[i] = time.Since(start)
 	}
 }
 
-// letter is letter number i with its final dot; exactly size octets without it.
-func letter(i, size int, to string) string {
-	var b strings.Builder
-	b.Grow(size + 8)
-	fmt.Fprintf(&b, "From: Sender <sender@elsewhere.example>\r\nTo: <%s>\r\nSubject: Letter number %d\r\n"+
-		"Date: Mon, 23 Nov 2026 10:00:00 +0700\r\nMessage-ID: <%d.%d@elsewhere.example>\r\n"+
-		"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n", to, i, i, time.Now().UnixNano())
-	for line := 0; b.Len() < size-2; line++ {
-		text := fmt.Sprintf("%06d the quick brown fox jumps over the lazy dog while %d rivers run", line, i)
-		b.WriteString(text[:min(len(text), size-2-b.Len())])
-		b.WriteString("\r\n")
+// envelope says all that goes before the text, command by command; from may
+// have parameters.
+func (c *conn) envelope(from, to string) error {
+	for _, step := range [][2]string{
+		{"MAIL FROM:" + from + "\r\n", "250"},
+		{"RCPT TO:<" + to + ">\r\n", "250"},
+		{"DATA\r\n", "354"},
+	} {
+		if err := c.say(step[0], step[1]); err != nil {
+			return err
+		}
 	}
-	b.WriteString(".\r\n")
-	return b.String()
+	return nil
 }
 
 // conn is a connection with a reader of lines.
@@ -123,9 +142,11 @@ func dial(address string) (*conn, error) {
 }
 
 // say sends text and reads one SMTP reply, which must begin with want.
-func (c *conn) say(text, want string) error {
-	if text != "" {
-		if _, err := c.Write([]byte(text)); err != nil {
+func (c *conn) say(text, want string) error { return c.send([]byte(text), want) }
+
+func (c *conn) send(text []byte, want string) error {
+	if len(text) > 0 {
+		if _, err := c.Write(text); err != nil {
 			return err
 		}
 	}

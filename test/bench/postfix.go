@@ -2,13 +2,11 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"tem/test/bench/dovecot"
 	"tem/test/bench/machine"
@@ -25,93 +23,128 @@ func startPostfix(dir string) (*target, error) {
 	if err := box.Write(); err != nil {
 		return nil, err
 	}
-	if err := writePeer(dir, t); err != nil {
+	var passwords, recipients strings.Builder
+	for i := range users {
+		fmt.Fprintf(&passwords, "%s:{PLAIN}%s\n", t.address(i), password)
+		fmt.Fprintf(&recipients, "%s ok\n", t.address(i))
+	}
+	if err := os.WriteFile(filepath.Join(dir, "passwd"), []byte(passwords.String()), 0o644); err != nil {
+		return nil, err
+	}
+	p := postfix{dir: dir, services: smtpd(t.smtp), settings: fmt.Sprintf(`virtual_mailbox_domains = peer.example
+virtual_mailbox_maps = hash:%[1]s/postfix/users
+virtual_transport = lmtp:unix:%[1]s/run/lmtp
+`, dir)}
+	if err := p.write(map[string]string{"users": recipients.String()}); err != nil {
 		return nil, err
 	}
 	pid, stop, err := box.Start()
 	if err != nil {
 		return nil, err
 	}
-	postfix := exec.Command("postfix", "-c", filepath.Join(dir, "postfix"), "start-fg")
-	postfix.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := postfix.Start(); err != nil {
+	if err := p.start(); err != nil {
 		stop()
-		return nil, fmt.Errorf("start postfix: %w", err)
+		return nil, err
 	}
-	t.pids = []int{pid, postfix.Process.Pid}
-	t.stop = func() {
-		_ = exec.Command("postfix", "-c", filepath.Join(dir, "postfix"), "stop").Run()
-		_ = postfix.Process.Signal(syscall.SIGTERM)
-		_ = postfix.Wait()
-		stop()
-	}
-	time.Sleep(time.Second)
-	if err := t.ready(); err != nil {
+	t.pids = []int{pid, p.pid}
+	t.stop = func() { p.stop(); stop() }
+	if err := answers(t.smtp, t.imap); err != nil {
 		t.stop()
-		text, _ := os.ReadFile(filepath.Join(dir, "log"))
-		return nil, fmt.Errorf("%w\n%s", err, text)
+		return nil, p.failed(err)
 	}
 	return t, nil
 }
 
-// writePeer writes the people and Postfix's configuration; Postfix insists on
-// its own users for the queue.
-func writePeer(dir string, t *target) error {
+// postfix is one instance of it.
+type postfix struct {
+	dir      string
+	settings string // lines of main.cf
+	services string // lines of master.cf: what listens
+	pid      int
+	stop     func()
+}
+
+// smtpd is the service that takes mail at an address, with options of master(5).
+func smtpd(address string, options ...string) string {
+	return address + " inet n - n - - smtpd " + strings.Join(options, " ") + "\n"
+}
+
+// write writes the configuration and maps, which are looked up by hash.
+// Postfix insists on its own users for the queue.
+func (p *postfix) write(maps map[string]string) error {
 	for _, d := range []string{"postfix", "queue", "data"} {
-		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Join(p.dir, d), 0o755); err != nil {
 			return err
 		}
 	}
-	if out, err := exec.Command("chown", "postfix", dir+"/data").CombinedOutput(); err != nil {
+	if out, err := exec.Command("chown", "postfix", p.dir+"/data").CombinedOutput(); err != nil {
 		return fmt.Errorf("owners: %w: %s", err, out)
 	}
-	var passwords, recipients strings.Builder
-	for i := range users {
-		fmt.Fprintf(&passwords, "%s:{PLAIN}%s\n", t.address(i), password)
-		fmt.Fprintf(&recipients, "%s ok\n", t.address(i))
-	}
-	smtpHost, smtpPort, _ := net.SplitHostPort(t.smtp)
-	lmtp := filepath.Join(dir, "run", "lmtp")
-	files := map[string]string{
-		"passwd":            passwords.String(),
-		"postfix/users":     recipients.String(),
-		"postfix/main.cf":   mainCF(dir, lmtp, smtpHost),
-		"postfix/master.cf": masterCF(smtpHost + ":" + smtpPort),
+	files := map[string]string{"main.cf": mainCF(p.dir) + p.settings, "master.cf": p.services + masterCF}
+	for name, text := range maps {
+		files[name] = text
 	}
 	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(p.dir, "postfix", name), []byte(text), 0o644); err != nil {
 			return err
 		}
 	}
-	if out, err := exec.Command("postmap", "-c", filepath.Join(dir, "postfix"), filepath.Join(dir, "postfix", "users")).CombinedOutput(); err != nil {
-		return fmt.Errorf("postmap: %w: %s", err, out)
+	for name := range maps {
+		if err := p.command("postmap", filepath.Join(p.dir, "postfix", name)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-func mainCF(dir, lmtp, address string) string {
+// command runs one of Postfix's programs on this instance.
+func (p *postfix) command(program string, args ...string) error {
+	if out, err := exec.Command(program, append([]string{"-c", filepath.Join(p.dir, "postfix")}, args...)...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %s: %w: %s", program, args, err, out)
+	}
+	return nil
+}
+
+func (p *postfix) start() error {
+	cmd := exec.Command("postfix", "-c", filepath.Join(p.dir, "postfix"), "start-fg")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start postfix: %w", err)
+	}
+	p.pid = cmd.Process.Pid
+	p.stop = func() {
+		_ = p.command("postfix", "stop")
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+	}
+	return nil
+}
+
+// failed adds the end of the log to an error.
+func (p *postfix) failed(err error) error {
+	text, _ := os.ReadFile(filepath.Join(p.dir, "log"))
+	return fmt.Errorf("%w\n%s", err, text[max(0, len(text)-4000):])
+}
+
+func mainCF(dir string) string {
 	return fmt.Sprintf(`compatibility_level = 3.6
 queue_directory = %[1]s/queue
 data_directory = %[1]s/data
 myhostname = mail.peer.example
 mydestination =
-inet_interfaces = %[3]s
+inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
 alias_maps =
 local_recipient_maps =
-virtual_mailbox_domains = peer.example
-virtual_mailbox_maps = hash:%[1]s/postfix/users
-virtual_transport = lmtp:unix:%[2]s
 smtpd_peername_lookup = no
 maillog_file = %[1]s/log
 maillog_file_prefixes = %[1]s
-`, dir, lmtp, address)
+`, dir)
 }
 
-func masterCF(smtp string) string {
-	return smtp + ` inet n - n - - smtpd
-pickup unix n - n 60 1 pickup
+// masterCF are the services that every instance has.
+const masterCF = `pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 rewrite unix - - n - - trivial-rewrite
@@ -133,4 +166,3 @@ anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 `
-}
