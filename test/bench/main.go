@@ -68,6 +68,9 @@ func run(o *options, measure func(*options) error) error {
 	if o.dir, err = filepath.Abs(dir); err != nil {
 		return err
 	}
+	if err := os.Chmod(o.dir, 0o755); err != nil { // Postfix and Dovecot are several users
+		return err
+	}
 	signal.Notify(o.ended, os.Interrupt, syscall.SIGTERM)
 	describe()
 	return measure(o)

@@ -109,7 +109,7 @@ func outbound(o *options) error {
 
 // startForeign runs Postfix's smtp-sink.
 func startForeign(port string) (stop func(), err error) {
-	cmd := exec.Command("smtp-sink", foreignHost+":"+port, "1000")
+	cmd := exec.Command("smtp-sink", "-u", "nobody", foreignHost+":"+port, "1000") // it wants no root
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start smtp-sink: %w", err)
 	}
