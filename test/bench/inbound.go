@@ -141,11 +141,11 @@ func row(o *options, targets []*target, l load) error {
 			all[i] = append(all[i], r)
 		}
 	}
-	printRow(targets, l, all, floor)
+	printRow(o, targets, l, all, floor)
 	return nil
 }
 
-func printRow(targets []*target, l load, all [][]result, floor float64) {
+func printRow(o *options, targets []*target, l load, all [][]result, floor float64) {
 	peer := len(targets) - 1
 	last := median(all[peer])
 	for i, t := range targets {
@@ -153,7 +153,7 @@ func printRow(targets []*target, l load, all [][]result, floor float64) {
 		if i == 0 {
 			name = l.String()
 		}
-		if i != peer {
+		if o.postfix && i != peer {
 			times = fmt.Sprintf("| **%.1f** | %.1f |", r.visible/last.visible, last.cpu/r.cpu)
 		}
 		wait := "– | –"

@@ -58,9 +58,17 @@ func (p *plain) letter(dst []byte, i int, to string) []byte {
 }
 
 func appendHeader(dst []byte, i int, from, to string) []byte {
+	return appendRest(appendID(dst, i), i, from, to)
+}
+
+// appendID is the field that no two letters have alike.
+func appendID(dst []byte, i int) []byte {
+	return fmt.Appendf(dst, "Message-ID: <%d.%d@elsewhere.example>\r\n", i, time.Now().UnixNano())
+}
+
+func appendRest(dst []byte, i int, from, to string) []byte {
 	return fmt.Appendf(dst, "From: Sender <%s>\r\nTo: <%s>\r\nSubject: Letter number %d\r\n"+
-		"Date: Mon, 23 Nov 2026 10:00:00 +0700\r\nMessage-ID: <%d.%d@elsewhere.example>\r\n"+
-		"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n", from, to, i, i, time.Now().UnixNano())
+		"Date: Mon, 23 Nov 2026 10:00:00 +0700\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n", from, to, i)
 }
 
 // body is lines of text, size octets of them.
@@ -76,7 +84,7 @@ func body(i, size int) []byte {
 
 const (
 	signingDomains = 20
-	pooled         = 2 * users // signed letters of a size; a field before them makes each another
+	pooled         = 2 * users // signed letters of a size; each time they get another Message-ID, which is not signed
 )
 
 // signers are domains with a key each (RSA, 2048 bits, as most of the world has).
@@ -139,13 +147,13 @@ func (s *signers) pool(size int, address func(int) string) (signed, error) {
 	}
 	pool := make(signed, pooled)
 	for i := range pool {
-		text := appendHeader(nil, i, pool.from(i), address(i%users))
-		text = append(text, body(i, size-len(text)-700)...) // the signature and X-Number have about so many
+		text := appendRest(nil, i, pool.from(i), address(i%users))
+		text = append(text, body(i, size-len(text)-700)...) // the signature and the Message-ID have about so many
 		var b bytes.Buffer
 		err := dkim.Sign(&b, bytes.NewReader(text), &dkim.SignOptions{
 			Domain: signingDomain(i), Selector: "sel", Signer: s.keys[i%signingDomains],
 			HeaderCanonicalization: dkim.CanonicalizationRelaxed, BodyCanonicalization: dkim.CanonicalizationRelaxed,
-			HeaderKeys: []string{"From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type"},
+			HeaderKeys: []string{"From", "To", "Subject", "Date", "MIME-Version", "Content-Type"},
 		})
 		if err != nil {
 			return nil, fmt.Errorf("sign a letter: %w", err)
@@ -159,8 +167,7 @@ func (s *signers) pool(size int, address func(int) string) (signed, error) {
 func (s signed) from(i int) string { return "sender@" + signingDomain(i) }
 
 func (s signed) letter(dst []byte, i int, _ string) []byte {
-	dst = fmt.Appendf(dst, "X-Number: %d.%d\r\n", i, time.Now().UnixNano())
-	return append(dst, s[i%len(s)]...)
+	return append(appendID(dst, i), s[i%len(s)]...)
 }
 
 // passed checks that the checks that were measured came to good ends.
