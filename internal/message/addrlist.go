@@ -29,6 +29,7 @@ type addrList struct {
 	comment string
 	pending addr // the address, once its @ or > was seen
 	has     bool
+	angled  bool // it was in brackets
 	inGroup bool
 	ended   bool    // s was read to its end
 	ready   [2]addr // elements read, not yet given out
@@ -100,9 +101,13 @@ func (l *addrList) token(c byte, spaced bool) {
 		l.inGroup = true
 		l.emit(addr{kind: groupStart, name: phrase(l.words)})
 		l.words, l.comment = l.words[:0], ""
-	case c == '<' && !l.has:
+	case c == '<':
+		l.again()
 		l.angle()
 	case c == '@' && !l.has:
+		l.bare()
+	case c == '@' && !spaced && len(l.words) > 0:
+		l.missed()
 		l.bare()
 	default:
 		l.word(c, spaced)
@@ -114,6 +119,31 @@ func (l *addrList) closeGroup() {
 		l.inGroup = false
 		l.emit(addr{kind: groupEnd})
 	}
+}
+
+// again meets a < behind an address. One without brackets was but a name, of
+// somebody who forgot the quotes; so programs show it, and so those must judge
+// it who ask whose letter this is.
+func (l *addrList) again() {
+	switch {
+	case l.has && l.angled:
+		l.missed()
+	case l.has:
+		a := l.pending
+		name := strings.TrimSpace(a.name + " " + a.local + "@" + a.domain + " " + phrase(l.words))
+		l.words = append(l.words[:0], word{text: name, quoted: true})
+		l.pending, l.has = addr{}, false
+	}
+}
+
+// missed ends an address behind which the comma is missing: the words there
+// belong to the next one.
+func (l *addrList) missed() {
+	if l.pending.name == "" {
+		l.pending.name = l.comment
+	}
+	l.emit(l.pending)
+	l.comment, l.pending, l.has = "", addr{}, false
 }
 
 // atomEnd is what can't be in an atom of a list.
@@ -153,7 +183,7 @@ func (l *addrList) angle() {
 	local, domain := cutLast(in)
 	l.words = readWords(local, l.words[:0])
 	l.pending.local, l.pending.domain = localPart(l.words), squeeze(domain)
-	l.words, l.has = l.words[:0], true
+	l.words, l.has, l.angled = l.words[:0], true, true
 }
 
 // hasRoute reports an obs-route (RFC 5322 §4.4) behind a <.
@@ -225,7 +255,7 @@ func (l *addrList) bare() {
 	l.s = strings.TrimLeft(l.s[1:], " \t\r\n")
 	n := domainLength(l.s)
 	l.pending.domain, l.s = squeeze(l.s[:n]), l.s[n:]
-	l.words, l.has = l.words[:0], true
+	l.words, l.has, l.angled = l.words[:0], true, false
 }
 
 // domainLength is the length of the domain that s begins with: an atom or a

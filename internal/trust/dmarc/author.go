@@ -16,6 +16,9 @@ func Author(fields []string) (string, *Result) {
 	if len(fields) != 1 {
 		return "", (&Result{Apply: PolicyNone}).end(PermError, "the message has %d From fields, and must have one", len(fields))
 	}
+	if strings.ContainsFunc(fields[0], isControl) { // programs end a text there, or pass over it
+		return "", (&Result{Apply: PolicyNone}).end(PermError, "From holds a control character")
+	}
 	var domains []string
 	for _, m := range message.Addresses(fields[0]) {
 		at := strings.LastIndexByte(m.Address, '@')
@@ -38,3 +41,6 @@ func Author(fields []string) (string, *Result) {
 	}
 	return "", (&Result{Apply: PolicyNone}).end(None, "From has addresses of %d domains (%s)", len(domains), fmt.Sprint(domains[:2]))
 }
+
+// isControl is true of control characters save those of a fold.
+func isControl(r rune) bool { return r < ' ' && r != '\t' && r != '\r' && r != '\n' || r == 0x7f }

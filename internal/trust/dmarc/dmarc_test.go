@@ -117,6 +117,14 @@ func TestAuthor(t *testing.T) {
 		{[]string{"an@bücher.example"}, "xn--bcher-kva.example", ""},
 		{[]string{"a@x.example, b@X.example"}, "x.example", ""},
 		{[]string{"a@x.example, b@y.example"}, "", None},
+		// What programs show as a name is not the author, and nothing hides behind what is.
+		{[]string{"a@bad.example <an@hanoi.example>"}, "hanoi.example", ""},
+		{[]string{`a@bad.example "x" <an@hanoi.example>`}, "hanoi.example", ""},
+		{[]string{"<a@bad.example> <an@hanoi.example>"}, "", None},
+		{[]string{"<a@bad.example> an@hanoi.example"}, "", None},
+		{[]string{"an@hanoi.example a@bad.example"}, "", None},
+		{[]string{"a@bad.example:an@hanoi.example"}, "", None},
+		{[]string{"<an@hanoi.example\x00@bad.example>"}, "", PermError},
 		{[]string{"a@x.example", "a@x.example"}, "", PermError},
 		{nil, "", PermError}, {[]string{""}, "", PermError}, {[]string{"a@[192.0.2.1]"}, "", PermError}, {[]string{"an"}, "", PermError},
 	} {
