@@ -180,8 +180,10 @@ func Identifiers(o *spf.Outcome, signatures []dkim.Result) []dmarc.Identifier {
 	for i := range signatures {
 		r := &signatures[i]
 		if r.Domain != "" {
-			// RFC 6376 §3.6.1: a key in testing (t=y) is as good as none.
-			ids = append(ids, dmarc.Identifier{Method: "dkim", Domain: r.Domain, Pass: r.Status == dkim.Pass && !r.Testing, Temporary: r.Status == dkim.TempError})
+			// RFC 6376 §3.6.1: a key in testing (t=y) is as good as none. §8.2: what
+			// stands behind l= anybody can have written, and it can hide what is before.
+			pass := r.Status == dkim.Pass && !r.Testing && r.Unsigned == 0
+			ids = append(ids, dmarc.Identifier{Method: "dkim", Domain: r.Domain, Pass: pass, Temporary: r.Status == dkim.TempError})
 		}
 	}
 	return ids

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -302,6 +304,33 @@ func TestDeadSelectorIsNoWayIn(t *testing.T) {
 			if v.Action != want || v.Status().Permanent() {
 				t.Errorf("%s: want %s\n%s", domain, want, strings.Join(v.Lines(), "\n"))
 			}
+		}
+	}
+}
+
+// TestTextBehindLength: what stands behind the end of what is signed (l=) is
+// anybody's, and the author does not stand behind the letter any more.
+func TestTextBehindLength(t *testing.T) {
+	t.Parallel()
+	records := append([]string(nil), zone...)
+	key := signing(t, "hanoi.example", &records)
+	r, err := dns.ZoneResolver(records...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte("Hello\r\n"))
+	field, err := key.SignField("DKIM-Signature", []dkim.Tag{{Name: "v", Value: "1"}, {Name: "a", Value: "ed25519-sha256"}, {Name: "c", Value: "relaxed/relaxed"},
+		{Name: "d", Value: "hanoi.example"}, {Name: "s", Value: "s"}, {Name: "h", Value: "from"}, {Name: "l", Value: "7"},
+		{Name: "bh", Value: base64.StdEncoding.EncodeToString(sum[:])}, {Name: "b"}}, dkim.Relaxed, func(dst []byte) []byte {
+		return append(dst, "from:An <an@hanoi.example>\r\n"...)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := NewJudge(r, rules)
+	for more, want := range map[string]Action{"": Accept, "and send money\r\n": Reject} {
+		if v := judged(t, j, client("198.51.100.1"), "x@other.example", string(field)+letter+more); v.Action != want || v.DKIM[0].Status != dkim.Pass {
+			t.Errorf("%q: %s", more, strings.Join(v.Lines(), "\n"))
 		}
 	}
 }
