@@ -30,7 +30,8 @@ func (x *session) introduced(c *smtp.Command) bool {
 		return false
 	}
 	x.drop()
-	x.hello, x.seen = c.Arg, nil
+	x.unsee()
+	x.hello = c.Arg
 	return true
 }
 

@@ -37,10 +37,20 @@ func (x *session) examine(ctx context.Context) {
 	// The checks of a message under way go on while the server shuts down, as it does.
 	ctx = context.WithoutCancel(ctx)
 	if x.seen == nil {
-		x.seen = x.o.Judge.Visit(ctx, trust.Client{Addr: remote.AddrPort().Addr(), Hello: x.hello})
+		visit, leave := context.WithCancel(ctx)
+		x.seen, x.leave = x.o.Judge.Visit(visit, trust.Client{Addr: remote.AddrPort().Addr(), Hello: x.hello}), leave
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	x.mail.exam = &exam{x.seen.From(ctx, x.mail.envelope.ReturnPath.String()), cancel}
+}
+
+// unsee forgets what is found out about the client, and gives up what nobody
+// waits for any more.
+func (x *session) unsee() {
+	if x.seen != nil {
+		x.leave()
+		x.seen = nil
+	}
 }
 
 // judge waits for the verdict on a message and notes what follows from it; the

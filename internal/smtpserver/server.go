@@ -142,6 +142,7 @@ func (s *Server) Handle(ctx context.Context, c *line.Conn) {
 			x.reply(421, "4.3.0", x.o.Hostname+" has an internal error, session "+c.Session())
 		}
 		x.drop()
+		x.unsee()
 		c.Close()
 	}()
 	x.run(ctx)
@@ -149,7 +150,8 @@ func (s *Server) Handle(ctx context.Context, c *line.Conn) {
 
 // meet begins with a client at an address, as it came or as a proxy told.
 func (x *session) meet(remote net.Addr) {
-	x.remote, x.seen = remote, nil
+	x.unsee()
+	x.remote = remote
 	x.log = x.o.Log.With("session", x.c.Session(), "remote", remote.String())
 	x.visit = x.o.Guard.Visit(login.Peer{Protocol: "smtp", Session: x.c.Session(), Remote: remote, Source: line.Origin(remote)})
 }

@@ -32,6 +32,7 @@ type session struct {
 	principal string // who logged in; "": nobody
 	mail      *transaction
 	seen      *trust.Visit      // what is found out about the client; nil: nothing is yet
+	leave     func()            // ends that
 	dialogue  *journey.Dialogue // what was said since the last message; nil: nobody wants to know
 
 	errors    int // 5xx replies
