@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"tem/internal/address"
+	"tem/internal/directory"
 	"tem/internal/dns"
 	"tem/internal/journey"
 	"tem/internal/line/linetest"
@@ -142,5 +144,31 @@ S: 221
 	if len(told) != 2 || !strings.Contains(told[0].Dialogue, "C: MAIL FROM:<a@x.example>") ||
 		strings.Contains(told[1].Dialogue, "a@x.example") || !strings.Contains(told[1].Dialogue, "C: RCPT TO:<nobody2@hanoi.example>") {
 		t.Errorf("%+v", told)
+	}
+}
+
+// TestOthersNamesAreNotSigned: of two domains here each has people of its own,
+// and none gets a signature for the other's.
+func TestOthersNamesAreNotSigned(t *testing.T) {
+	t.Parallel()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	check(t, err)
+	for author, want := range map[string]bool{
+		"an@hanoi.example": true, "binh@hanoi.example": true, "an@news.hanoi.example": true, "an@saigon.example": true,
+		"boss@saigon.example": false, "an@hue.hanoi.example": false, "an@saigon.example, boss@saigon.example": false, "boss@hue.example": false,
+	} {
+		w := newWorld(t)
+		check(t, w.Directory.AddDomain(t.Context(), "saigon.example"))
+		check(t, w.Directory.AddDomain(t.Context(), "hue.hanoi.example"))
+		an := address.Address{Local: "an", Domain: "hanoi.example"}
+		check(t, w.Directory.AddList(t.Context(), directory.List{Address: addr(t, "an@saigon.example"), Members: []address.Address{an}}))
+		w.Keys = func(_ context.Context, domain string) ([]dkim.Key, error) {
+			return []dkim.Key{{Domain: domain, Selector: "s1", Signer: private}}, nil
+		}
+		w.from(t, "192.0.2.9", hello+"C: AUTH PLAIN AGFuQGhhbm9pLmV4YW1wbGUAc2VjcmV0\nS: 235\nC: MAIL FROM:<an@hanoi.example>\nS: 250\nC: RCPT TO:<binh@hanoi.example>\nS: 250\nC: DATA\nS: 354\n"+
+			"C: From: "+author+"\nC: \nC: hello\nC: .\nS: 250\nC: QUIT\nS: 221\n")
+		if texts := w.inbox(t, "binh"); len(texts) != 1 || strings.Contains(texts[0], "DKIM-Signature") != want {
+			t.Errorf("%s: want a signature %v\n%s", author, want, texts)
+		}
 	}
 }
