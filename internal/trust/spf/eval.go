@@ -20,6 +20,7 @@ type evaluation struct {
 	record                      string // of the first domain
 	steps                       []Step
 	lookups, void               int
+	names                       *[]string // of the client, confirmed; nil: not asked for yet
 }
 
 // What ends an evaluation early; the text is the reason.

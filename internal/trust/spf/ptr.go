@@ -15,8 +15,18 @@ func (e *evaluation) ptr(target string, at int) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return isWithin(n, target) })
 }
 
-// confirmed are the names of the client that lead back to its address, of the first ten.
-func (e *evaluation) confirmed() (names []string) {
+// confirmed are the names of the client that lead back to its address, of the
+// first ten. They are asked for once: a record may name them in each of
+// thousands of macros.
+func (e *evaluation) confirmed() []string {
+	if e.names == nil {
+		names := e.confirm()
+		e.names = &names
+	}
+	return *e.names
+}
+
+func (e *evaluation) confirm() (names []string) {
 	all, err := e.resolver.Name(e.ctx, e.query.IP)
 	if err != nil {
 		return nil

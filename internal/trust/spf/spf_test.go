@@ -77,3 +77,24 @@ func FuzzCheck(f *testing.F) {
 		}
 	})
 }
+
+// TestClientIsNamedOnce: a record that asks for the client's name over and over
+// makes us ask no oftener; its owner can have answers forgotten at once.
+func TestClientIsNamedOnce(t *testing.T) {
+	t.Parallel()
+	r, err := dns.ZoneResolver(`hanoi.example. TXT "v=spf1 exists:`+strings.Repeat("%{p1}", 40)+`.x.example -all exp=why.example"`,
+		`why.example. TXT "`+strings.Repeat("%{p}", 40)+`"`, "1.2.0.192.in-addr.arpa. PTR mx.x.example.", "mx.x.example. A 192.0.2.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	ctx := dns.WithTrace(t.Context(), func(s dns.Step) {
+		if s.Kind == dns.KindPTR {
+			asked++
+		}
+	})
+	o := Check(ctx, r, Query{IP: netip.MustParseAddr("192.0.2.1"), Sender: "an@hanoi.example"})
+	if o.Result != Fail || !strings.HasPrefix(o.Explanation, "mx.x.examplemx.x.example") || asked != 1 {
+		t.Errorf("asked %d times: %+v", asked, o)
+	}
+}
