@@ -116,3 +116,21 @@ func dropLineEnds(value []byte) []byte {
 	}
 	return out
 }
+
+// Without is the header without the fields that drop chooses, and the same
+// slice if there are none.
+func (h Header) Without(drop func(name, raw []byte) bool) Header {
+	out, at := Header(nil), 0
+	for name, raw := range h.RawFields {
+		if !drop(name, raw) {
+			continue
+		}
+		begin := cap(h) - cap(raw) // raw points into h
+		out = append(out, h[at:begin]...)
+		at = begin + len(raw)
+	}
+	if at == 0 {
+		return h
+	}
+	return append(out, h[at:]...)
+}

@@ -247,7 +247,11 @@ func (in *intake) begin(end int) error {
 		lacks = append(lacks, "\r\n"...)
 	}
 	in.show(in.header)
-	header := append(lacks, trust.StripForged(in.header[:end:end], in.x.o.Hostname)...)
+	kept := in.header[:end:end]
+	if h.ending {
+		kept = in.x.strip(kept)
+	}
+	header := append(lacks, trust.StripForged(kept, in.x.o.Hostname)...)
 	in.signing = in.x.sign(in.ctx, header)
 	rest := in.header[end:]
 	in.header = nil

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tem/internal/address"
+	"tem/internal/message"
 )
 
 // dateLayout is RFC 5322 §3.3's date-time.
@@ -57,6 +58,7 @@ func (x *session) protocol() string {
 // header is what begin has to know of a header.
 type header struct {
 	none       bool // the text begins with something else
+	ending     bool // it may have fields that end here
 	received   int
 	date, from bool
 	messageID  string // "": there is none
@@ -109,6 +111,8 @@ func scan(text []byte) (h header) {
 			h.messageID = value(l)
 		case "from":
 			h.from = true
+		case "return-path", "bcc", "resent-bcc":
+			h.ending = true
 		}
 	}
 	return h
@@ -133,4 +137,19 @@ func (x *session) missing(h *header, id string) (b []byte) {
 		b = fmt.Appendf(b, "From: <%s>\r\n", x.user)
 	}
 	return b
+}
+
+// strip takes out the fields that go no further. Return-Path is for the server
+// of final delivery to add (RFC 5321 §4.4). Who got a blind copy is nobody's
+// business; programs that submit forget to take it out (RFC 5322 §3.6.3).
+func (x *session) strip(text message.Header) []byte {
+	return text.Without(func(name, _ []byte) bool {
+		switch strings.ToLower(string(name)) {
+		case "return-path":
+			return true
+		case "bcc", "resent-bcc":
+			return x.principal != ""
+		}
+		return false
+	})
 }

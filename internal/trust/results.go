@@ -93,19 +93,9 @@ func (v *Verdict) arcResults() []authres.Result {
 // §5). A field that can't be read goes too if host's name is in it. A header
 // without such fields is returned as it is.
 func StripForged(header []byte, host string) []byte {
-	out, at := []byte(nil), 0
-	for name, raw := range message.Header(header).RawFields {
-		if !strings.EqualFold(string(name), authres.Name) || !claims(raw, host) {
-			continue
-		}
-		begin := cap(header) - cap(raw) // raw points into header
-		out = append(out, header[at:begin]...)
-		at = begin + len(raw)
-	}
-	if at == 0 {
-		return header
-	}
-	return append(out, header[at:]...)
+	return message.Header(header).Without(func(name, raw []byte) bool {
+		return strings.EqualFold(string(name), authres.Name) && claims(raw, host)
+	})
 }
 
 // claims reports a field that host seems to have written.
