@@ -21,15 +21,21 @@ type dnsCommand struct {
 	Check   dnsCheck   `cmd:"" help:"Compare what a domain publishes with what it should, and say whose move it is."`
 }
 
-func (dnsCommand) Help() string {
+func (dnsRecords) Help() string {
 	return `Examples:
   tem dns records hanoi.example
-  tem dns records hanoi.example --address 192.0.2.1 --json
+  tem dns records hanoi.example --address 192.0.2.1 --json`
+}
+
+func (dnsCheck) Help() string {
+	return `Examples:
   tem dns check hanoi.example
   tem dns check hanoi.example --dns 9.9.9.9 --lang vi
   tem dns check hanoi.example --zone hanoi.zone
 
-check ends with exit code 1 when there is something to do.`
+Exit codes: 0 nothing is to be done, 1 something is, or it can't be told, 2 a mistake in the command.
+--json is a list: of each record its state (ok, missing, different, harmful, unknown, advice), name, type,
+what is wanted and found, why, and whose move it is.`
 }
 
 // dnsFlags are those of both commands.

@@ -119,3 +119,15 @@ func TestStrangersDoNotSteerTheTerminal(t *testing.T) {
 		t.Errorf("%q", out)
 	}
 }
+
+// What a program needs to know of a check is in its own help: not all help is printed of the command above.
+func TestChecksTellTheirExitCodes(t *testing.T) {
+	t.Parallel()
+	for _, c := range [][]string{{"check", "spf"}, {"check", "dkim"}, {"check", "dmarc"}, {"check", "arc"}, {"check", "mx"}, {"check", "dane"}, {"check", "mta-sts"}, {"dns", "check"}} {
+		var out strings.Builder
+		run(t.Context(), append(c, "--help"), nil, &out, &out)
+		if text := strings.Join(strings.Fields(out.String()), " "); !strings.Contains(text, "Exit codes: 0") {
+			t.Errorf("%v:\n%s", c, text)
+		}
+	}
+}
