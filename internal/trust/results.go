@@ -66,12 +66,16 @@ func dkimResult(r *dkim.Result) authres.Result {
 		"header", "d", r.Domain, "header", "i", r.Identity, "header", "s", r.Selector, "header", "a", r.Algorithm, "header", "b", r.Begins)}
 }
 
-// dmarcResult: RFC 9989 §9 and its registry.
+// dmarcResult: RFC 9989 §9.1. The comment tells what the owner asks for this
+// From, whatever became of it.
 func dmarcResult(d *dmarc.Result) authres.Result {
 	r := authres.Result{Method: "dmarc", Value: string(d.Value), Reason: d.Reason, Props: props("header", "from", d.From)}
 	if d.Record != nil {
 		r.Comment = d.Tag + "=" + string(d.Policy)
-		r.Props = append(r.Props, props("policy", "published-domain-policy", string(d.Record.P), "policy", "applied-policy", string(d.Policy))...)
+		r.Props = append(r.Props, props("polrec", "p", string(d.Record.P))...)
+		if d.Domain != d.From {
+			r.Props = append(r.Props, props("polrec", "domain", d.Domain)...)
+		}
 	}
 	return r
 }
