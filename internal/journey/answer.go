@@ -90,8 +90,11 @@ func (f *fate) troubled(a *Answer, lang string) explain.Text {
 		return f.unexplained(a, lang, never)
 	}
 	a.Cause, a.Why, a.Party = c.name, in(c.why, lang), c.later
-	if never {
+	switch {
+	case never:
 		a.Party = c.never
+	case c.away != "" && f.status.Remote != "":
+		a.Party = c.away
 	}
 	if f.state == Turned && a.Party == Wait { // it is not in our queue, but in theirs
 		a.Party = Sender

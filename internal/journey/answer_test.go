@@ -90,6 +90,28 @@ func TestEveryCauseIsWhole(t *testing.T) {
 	}
 }
 
+// Names of people and servers are no causes, and another server's trouble is not this one's.
+func TestNamesAreNoCauses(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		status dsn.Status
+		cause  string
+	}{
+		{dsn.Status{Reply: 550, Code: dsn.Code{5, 1, 1}, Text: "<an@spf.example>: Recipient address rejected", Remote: "mx.dane.example"}, "no-user"},
+		{dsn.Status{Code: dsn.Code{4, 4, 2}, Text: "connection with mx.dane.example [192.0.2.1:25] dropped: EOF", Remote: "mx.dane.example"}, "connection"},
+		{dsn.Status{Code: dsn.Code{5, 1, 1}, Text: "the mailbox was unlooped"}, "no-user"},
+		{dsn.Status{Reply: 550, Code: dsn.Code{5, 7, 1}, Text: "an@a.example failed (SPF)"}, "spf"},
+	} {
+		if found := causeOf(c.status, c.status.Text); found == nil || found.name != c.cause {
+			t.Errorf("%v: %+v, want %s", c.status, found, c.cause)
+		}
+	}
+	later := Trip{Events: []Event{{Kind: Deferred, To: []string{"a@b"}, Status: dsn.Status{Reply: 450, Code: dsn.Code{4, 2, 1}, Text: "try later", Remote: "mx.b"}}}}
+	if a := Answers(&later, "en")[0]; a.Party != Wait {
+		t.Errorf("%+v", a)
+	}
+}
+
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	to := func(k Kind, e Event) Event { e.Kind, e.To = k, []string{"a@b.example"}; return e }

@@ -3,6 +3,8 @@ package journey
 import (
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"tem/internal/explain"
 	"tem/internal/message/dsn"
@@ -39,6 +41,7 @@ type cause struct {
 	reply []int    // where there is no enhanced code
 	later Party    // whose move it is while we try again
 	never Party    // whose move it is when it was final
+	away  Party    // whose it is while we try again, if a server elsewhere said so; "": as later
 	why   explain.Text
 	next  explain.Text
 }
@@ -109,7 +112,7 @@ var causes = [...]cause{
 	{name: "too-large", words: []string{"too large", "too big", "size limit"}, codes: []string{"2.3", "3.4"}, reply: []int{552}, later: Sender, never: Sender,
 		why:  explain.Text{EN: "The message is too large for the server.", VI: "Thư quá lớn đối với máy chủ."},
 		next: explain.Text{EN: "Send something smaller, or a link.", VI: "Gửi thư nhỏ hơn hoặc gửi liên kết."}},
-	{name: "disabled", codes: []string{"2.1"}, later: Operator, never: Recipient,
+	{name: "disabled", codes: []string{"2.1"}, later: Operator, never: Recipient, away: Wait,
 		why:  explain.Text{EN: "The mailbox is disabled.", VI: "Hộp thư đang bị vô hiệu hoá."},
 		next: explain.Text{EN: "Whoever runs the mailbox's server can enable it; reach the recipient another way.", VI: "Quản trị viên của máy chủ nhận có thể mở lại; hãy liên lạc với người nhận bằng cách khác."}},
 	{name: "no-user", words: []string{"no such user", "user unknown", "unknown user", "does not exist"}, codes: []string{"1.1", "1.6", "1.0"}, reply: []int{550, 551, 553}, later: Sender, never: Sender,
@@ -137,9 +140,9 @@ var causes = [...]cause{
 
 // causeOf finds the cause of what was said. Nil: none that is known.
 func causeOf(s dsn.Status, reason string) *cause {
-	text := strings.ToLower(reason + "\n" + s.Text)
+	text := spoken(reason+"\n"+s.Text, s.Remote)
 	for i := range causes {
-		if slices.ContainsFunc(causes[i].words, func(w string) bool { return strings.Contains(text, w) }) {
+		if slices.ContainsFunc(causes[i].words, func(w string) bool { return says(text, w) }) {
 			return &causes[i]
 		}
 	}
@@ -155,4 +158,30 @@ func causeOf(s dsn.Status, reason string) *cause {
 		}
 	}
 	return nil
+}
+
+// spoken is a text without the addresses that it quotes and without the name of
+// the server: an@spf.example is no word about SPF.
+func spoken(text, server string) string {
+	text = strings.ToLower(text)
+	if server != "" {
+		text = strings.ReplaceAll(text, strings.ToLower(server), "")
+	}
+	words := slices.DeleteFunc(strings.Fields(text), func(w string) bool { return strings.Contains(w, "@") })
+	return strings.Join(words, " ")
+}
+
+// says reports that words begin somewhere in a text, but not within a word.
+func says(text, words string) bool {
+	for at := 0; ; {
+		i := strings.Index(text[at:], words)
+		if i < 0 {
+			return false
+		}
+		at += i
+		if r, _ := utf8.DecodeLastRuneInString(text[:at]); at == 0 || !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			return true
+		}
+		at++
+	}
 }
