@@ -29,6 +29,7 @@ func TestCauses(t *testing.T) {
 		{Deferred, status(0, 4, 7, 5, "certificate"), "MTA-STS: name mismatch", "mta-sts", OtherSide},
 		{Deferred, status(0, 4, 7, 5, "no TLSA record matches"), "", "dane", OtherSide},
 		{Failed, status(0, 5, 7, 30, "not offered"), "", "requiretls", Sender},
+		{Failed, status(0, 5, 7, 10, "the sender requires TLS, and neither DNSSEC nor MTA-STS says that the host is the domain's"), "", "requiretls", Sender},
 		{Deferred, status(451, 4, 7, 1, "Greylisted, come back"), "", "greylisted", Wait},
 		{Deferred, status(421, 4, 7, 28, "Our system has detected an unusual rate"), "", "rate", Wait},
 		{Failed, status(550, 5, 7, 1, "[192.0.2.9] listed at Spamhaus"), "", "blocked-address", Operator},
