@@ -83,7 +83,7 @@ func newOffice(t *testing.T) *office {
 	c.TLS.Cert, c.TLS.Key, err = ca.Issue(dir, "localhost")
 	ok(t, err)
 	any := []string{"127.0.0.1:0"}
-	c.Listen = config.Listen{SMTP: any, Submission: any, Submissions: any, POP3S: any, IMAPS: any}
+	c.Listen = config.Listen{SMTP: any, Submission: any, Submissions: any, POP3S: any, IMAPS: any, HTTPS: any}
 	o.Server, err = Start(t.Context(), c, Options{Log: slog.New(slog.NewTextHandler(o.log, nil))})
 	ok(t, err)
 	ok(t, o.stores.Directory.AddDomain(t.Context(), "hanoi.example"))

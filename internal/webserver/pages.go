@@ -35,6 +35,7 @@ func pageAt(path string) (page, bool) {
 	switch path {
 	case "/.well-known/mta-sts.txt": // RFC 8461 §3.3
 		return page{http.MethodGet, (*Server).policy}, true
+	// Thunderbird's two places: https://wiki.mozilla.org/Thunderbird:Autoconfiguration
 	case "/mail/config-v1.1.xml", "/.well-known/autoconfig/mail/config-v1.1.xml":
 		return page{http.MethodGet, (*Server).autoconfig}, true
 	}
@@ -98,7 +99,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	code, body := http.StatusInternalServerError, "<!doctype html>\n<title>Tem</title>\n<p lang=\"en\">An error of this server; try again later.\n<p lang=\"vi\">Máy chủ gặp lỗi; hãy thử lại sau.\n"
 	if known, ok := err.(*refusal); ok {
 		code, body = known.code, missing
-	} else {
+	} else if r.Context().Err() == nil { // else the client has gone, which is no error of ours
 		level = slog.LevelError
 	}
 	s.o.Log.Log(r.Context(), level, "web request refused", "code", code, "method", r.Method, "host", r.Host, "path", r.URL.Path, "remote", clientOf(r), "err", err)

@@ -12,6 +12,7 @@
 package webserver
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -29,8 +30,8 @@ type Options struct {
 	Local func(ctx context.Context, domain string) (bool, error)
 	// Policy is the text of the MTA-STS policy of all domains; "": there is none.
 	Policy   string
-	Services []Service // for mail programs, the best of each kind first
-	Drain    time.Duration
+	Services []Service     // for mail programs, the best of each kind first
+	Drain    time.Duration // how long requests may go on after the end; 0: as long as any may
 	Log      *slog.Logger
 }
 
@@ -60,6 +61,7 @@ type Server struct {
 
 // New makes a server; Run starts it.
 func New(o Options) *Server {
+	o.Drain = cmp.Or(o.Drain, 2*wholeTime)
 	s := &Server{o: o, doors: newLent()}
 	s.http = http.Server{
 		Handler: s, TLSConfig: o.TLS,

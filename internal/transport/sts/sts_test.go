@@ -175,6 +175,10 @@ func TestFetch(t *testing.T) {
 		})
 	}
 	f := web(t, plain(good))
+	f.Ports, f.Port = map[string]int{"mta-sts.example.com": f.Port}, 1 // nobody listens there
+	if p, err := f.Fetch(t.Context(), "example.com"); err != nil || p.Mode != Enforce {
+		t.Errorf("at a port of its own: %v, %v", p, err)
+	}
 	f.Roots = nil
 	if _, err := f.Fetch(t.Context(), "example.com"); err == nil || !errors.As(err, new(*tls.CertificateVerificationError)) {
 		t.Errorf("an unknown authority: %v", err)
