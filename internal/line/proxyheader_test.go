@@ -186,6 +186,10 @@ func TestRawBehindProxy(t *testing.T) {
 			Proxies: func(a net.Addr) bool { return strings.HasPrefix(a.String(), "10.") },
 			Raw: func(_ context.Context, nc net.Conn) {
 				time.Sleep(2 * proxyTimeout) // the deadline for the header is not one for what follows
+				one := make([]byte, 1)
+				if _, err := nc.Read(one); err != nil || one[0] != '!' {
+					t.Errorf("read %q, %v", one, err)
+				}
 				io.WriteString(nc, nc.RemoteAddr().String()+" "+nc.LocalAddr().String())
 			},
 		}
@@ -198,7 +202,7 @@ func TestRawBehindProxy(t *testing.T) {
 		} {
 			client, server := net.Pipe()
 			f.conns <- fromAddr{server, c.remote}
-			go io.WriteString(client, c.header)
+			go io.WriteString(client, c.header+"!")
 			got, err := io.ReadAll(client)
 			if string(got) != c.want || err != nil {
 				t.Errorf("%s: %q, %v; want %q", c.remote, got, err, c.want)

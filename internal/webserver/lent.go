@@ -10,17 +10,45 @@ type lent struct {
 	conns chan net.Conn
 	end   sync.Once
 	ended chan struct{}
+
+	mu   sync.Mutex
+	open map[*loan]struct{}
 }
 
-func newLent() *lent { return &lent{conns: make(chan net.Conn), ended: make(chan struct{})} }
+func newLent() *lent {
+	return &lent{conns: make(chan net.Conn), ended: make(chan struct{}), open: make(map[*loan]struct{})}
+}
 
 // lend has nc served, and returns when that is over and nc closed.
 func (l *lent) lend(nc net.Conn) {
 	c := &loan{Conn: nc, back: make(chan struct{})}
+	l.note(c, true)
+	defer l.note(c, false)
 	select {
 	case l.conns <- c:
 		<-c.back
 	case <-l.ended:
+		c.Close()
+	}
+}
+
+// note keeps account of what is out.
+func (l *lent) note(c *loan, out bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if out {
+		l.open[c] = struct{}{}
+	} else {
+		delete(l.open, c)
+	}
+}
+
+// cut closes what is out, below TLS: to say goodbye to a client that does not
+// read takes seconds, and http.Server would do so with one after the other.
+func (l *lent) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := range l.open {
 		c.Close()
 	}
 }

@@ -90,12 +90,12 @@ func (s *Server) autoconfig(r *http.Request) (answer, error) {
 	return marshal(c, "autoconfig")
 }
 
-// asked is what Outlook sends ([MS-OXDSCLI] §3.1.5.1); name spaces are passed over.
+// asked is what Outlook sends ([MS-OXDSCLI], Autodiscover Request); name spaces are passed over.
 type asked struct {
 	Address string `xml:"Request>EMailAddress"`
 }
 
-// discovered is what it gets ([MS-OXDSCLI] §2.2.4).
+// discovered is what it gets ([MS-OXDSCLI], Autodiscover Response).
 type discovered struct {
 	XMLName  xml.Name `xml:"http://schemas.microsoft.com/exchange/autodiscover/responseschema/2006 Autodiscover"`
 	Response struct {

@@ -85,7 +85,8 @@ func (s *Server) Run(ctx context.Context) error {
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.o.Drain)
 	defer cancel()
 	if s.http.Shutdown(late) != nil {
-		s.http.Close() // what did not end in time
+		s.doors.cut() // what did not end in time
+		s.http.Close()
 	}
 	<-ended // http.ErrServerClosed
 	return nil

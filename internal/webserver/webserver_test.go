@@ -289,6 +289,9 @@ func TestEnd(t *testing.T) {
 		<-busy
 		stuck := tls.Client(dial(), &tls.Config{InsecureSkipVerify: true})
 		io.WriteString(stuck, "POST /autodiscover/autodiscover.xml HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n")
+		deaf := tls.Client(dial(), &tls.Config{InsecureSkipVerify: true}) // it does not read its answer
+		io.WriteString(deaf, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		synctest.Wait()
 		began := time.Now()
 		ended := make(chan error)
 		go func() { ended <- end() }()
@@ -297,6 +300,9 @@ func TestEnd(t *testing.T) {
 		}
 		if err := <-ended; err != nil || time.Since(began) != 5*time.Second {
 			t.Errorf("%v after %v, want the 5s of drain", err, time.Since(began))
+		}
+		if n, err := stuck.Read(make([]byte, 1)); err == nil || time.Since(began) != 5*time.Second {
+			t.Errorf("%d, %v on a connection that should be cut", n, err)
 		}
 		if n, err := dial().Read(make([]byte, 1)); err == nil || time.Since(began) != 5*time.Second {
 			t.Errorf("%d, %v after the end", n, err)
