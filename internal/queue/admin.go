@@ -39,33 +39,34 @@ func (q *Queue) Show(ctx context.Context, id string) (Job, error) {
 	return s.Job, err
 }
 
-// Retry makes jobs due now, also held ones, and returns how many.
+// Retry makes jobs due now, also held ones, and returns how many. Their sites
+// need not rest any longer: one that is dead is probed.
 func (q *Queue) Retry(ctx context.Context, c Choice) (int, error) {
-	return q.alter(ctx, c, "to be tried now", func(j *Job, now time.Time) {
+	return q.alter(ctx, c, alteration{reason: "to be tried now", rested: true, change: func(j *Job, now time.Time) {
 		j.Held = false
 		if !j.Claimed.After(now) { // else it is being tried just now
 			j.Next = now
 		}
-	})
+	}})
 }
 
 // Hold keeps jobs from being tried until they are released. They end when their
 // time is over all the same, with a report.
 func (q *Queue) Hold(ctx context.Context, c Choice) (int, error) {
-	return q.alter(ctx, c, journey.ReasonHeld, func(j *Job, _ time.Time) {
+	return q.alter(ctx, c, alteration{reason: journey.ReasonHeld, change: func(j *Job, _ time.Time) {
 		j.Held, j.Next = true, j.heldUntil()
-	})
+	}})
 }
 
 // Release has held jobs tried again: now, or when their sender wanted them to go.
 func (q *Queue) Release(ctx context.Context, c Choice) (int, error) {
 	c.Held = true
-	return q.alter(ctx, c, "released", func(j *Job, now time.Time) {
+	return q.alter(ctx, c, alteration{reason: "released", change: func(j *Job, now time.Time) {
 		j.Held, j.Next = false, now
 		if j.Release.After(now) {
 			j.Next = j.Release
 		}
-	})
+	}})
 }
 
 // Reroute sends jobs another way from their next attempt on, which is now
@@ -74,24 +75,24 @@ func (q *Queue) Reroute(ctx context.Context, c Choice, route string) (int, error
 	if err := CheckRoute(route); err != nil {
 		return 0, err
 	}
-	return q.alter(ctx, c, journey.ReasonRerouted+cmp.Or(route, "the configured way"), func(j *Job, now time.Time) {
+	return q.alter(ctx, c, alteration{reason: journey.ReasonRerouted + cmp.Or(route, "the configured way"), change: func(j *Job, now time.Time) {
 		j.Route = route
 		if !j.Held && !j.Claimed.After(now) && !j.Release.After(now) {
 			j.Next = now
 		}
-	})
+	}})
 }
 
 // GiveUp ends jobs as if their time were over: their senders are told.
 func (q *Queue) GiveUp(ctx context.Context, c Choice) (int, error) {
-	return q.alter(ctx, c, journey.ReasonGivenUp, func(j *Job, now time.Time) {
+	return q.alter(ctx, c, alteration{reason: journey.ReasonGivenUp, change: func(j *Job, now time.Time) {
 		for i := range j.Recipients {
 			if r := &j.Recipients[i]; !r.Done {
 				r.Done, r.Status = true, givenUp(j.Last)
 			}
 		}
 		j.Held, j.Next = false, now
-	})
+	}})
 }
 
 var codeGivenUp = dsn.Code{5, 3, 0}
@@ -105,13 +106,25 @@ func givenUp(last string) dsn.Status {
 	return s
 }
 
-// alter changes jobs and has the schedule read again.
-func (q *Queue) alter(ctx context.Context, c Choice, reason string, change func(*Job, time.Time)) (int, error) {
-	defer q.Wake()
-	altered, err := q.each(ctx, c, func(b *kv.Batch, s stored) Job {
+// alteration is what an administrator wants of jobs.
+type alteration struct {
+	reason string
+	rested bool // their sites are not to rest any longer
+	change func(*Job, time.Time)
+}
+
+// alter changes jobs and has Run look at them, part by part.
+func (q *Queue) alter(ctx context.Context, c Choice, a alteration) (int, error) {
+	told := func(altered []Job) {
+		for i := range altered {
+			q.tellChanged(&altered[i], a.reason)
+		}
+		q.inform(altered, a.rested)
+	}
+	return q.each(ctx, c, told, func(b *kv.Batch, s stored) Job {
 		j := s.Job
 		j.Recipients = slices.Clone(j.Recipients)
-		change(&j, q.o.Now())
+		a.change(&j, q.o.Now())
 		if j.over() { // given up, and nobody wants to know
 			q.remove(b, s)
 		} else {
@@ -119,40 +132,39 @@ func (q *Queue) alter(ctx context.Context, c Choice, reason string, change func(
 		}
 		return j
 	})
-	for _, j := range altered {
-		q.tellChanged(&j, reason)
-	}
-	return len(altered), err
 }
 
 // Drop removes jobs without a report and returns how many.
 func (q *Queue) Drop(ctx context.Context, c Choice) (int, error) {
-	dropped, err := q.each(ctx, c, func(b *kv.Batch, s stored) Job { q.remove(b, s); return s.Job })
-	for _, j := range dropped {
-		q.o.Log.Info("dropped", "id", j.ID, "domain", j.Domain, "from", j.ReturnPath, "tries", j.Attempts)
-		q.tellChanged(&j, journey.ReasonDropped)
+	told := func(dropped []Job) {
+		for _, j := range dropped {
+			q.o.Log.Info("dropped", "id", j.ID, "domain", j.Domain, "from", j.ReturnPath, "tries", j.Attempts)
+			q.tellChanged(&j, journey.ReasonDropped)
+		}
 	}
-	return len(dropped), err
+	return q.each(ctx, c, told, func(b *kv.Batch, s stored) Job { q.remove(b, s); return s.Job })
 }
 
 // together is how many jobs are changed in one commit.
 const together = 500
 
-// each commits a change to each of the jobs, and returns those it was made to,
-// as they are now: a job may end meanwhile.
-func (q *Queue) each(ctx context.Context, c Choice, change func(*kv.Batch, stored) Job) (changed []Job, err error) {
+// each commits a change to each of the jobs and returns how many it was made
+// to: a job may end meanwhile. told is called after each commit with the jobs
+// as they are then.
+func (q *Queue) each(ctx context.Context, c Choice, told func([]Job), change func(*kv.Batch, stored) Job) (n int, err error) {
 	var ids []string
 	if err := q.find(ctx, c, func(s stored) { ids = append(ids, s.ID) }); err != nil {
-		return nil, err
+		return 0, err
 	}
 	for part := range slices.Chunk(ids, together) {
-		done, err := q.changeAll(ctx, part, change)
-		changed = append(changed, done...)
+		changed, err := q.changeAll(ctx, part, change)
+		told(changed)
+		n += len(changed)
 		if err != nil {
-			return changed, err
+			return n, err
 		}
 	}
-	return changed, nil
+	return n, nil
 }
 
 // changeAll changes jobs in one commit, or one by one if an attempt was quicker.

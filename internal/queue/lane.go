@@ -21,6 +21,12 @@ type hint struct {
 	next     time.Time
 }
 
+// news is a job that is new, or was altered by hand.
+type news struct {
+	hint
+	rested bool // its site has rested enough
+}
+
 // lane is the due jobs of one domain.
 type lane struct {
 	domain  string

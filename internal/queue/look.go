@@ -140,7 +140,7 @@ func (s *scheduler) refill(r kv.Reader, l *lane, now time.Time) error {
 	return nil
 }
 
-// hear takes what Wake has been told.
+// hear takes the news.
 func (s *scheduler) hear() {
 	s.mu.Lock()
 	news, all := s.news, s.all
@@ -150,11 +150,14 @@ func (s *scheduler) hear() {
 	if all {
 		s.readAll(now)
 	}
-	for _, h := range news {
-		if h.next.After(now) || s.full() {
-			s.rewind(h.next)
+	for _, n := range news {
+		if n.rested {
+			s.rouseSite(n.domain, now)
+		}
+		if n.next.After(now) || s.full() {
+			s.rewind(n.next)
 		} else {
-			s.take(h)
+			s.take(n.hint)
 		}
 	}
 }

@@ -127,7 +127,7 @@ type Queue struct {
 	o    Options
 	wake chan struct{} // holds at most one notice that there is something new
 	mu   sync.Mutex
-	news []hint // jobs that Wake was told of since Run has last looked
+	news []news // of jobs since Run has last looked
 	all  bool   // Wake could not say which jobs are new
 	// refer and release are those of o.Mail: a job keeps its message's body.
 	refer, release func(b *kv.Batch, body blob.ID, owner []byte)
@@ -164,14 +164,34 @@ func (q *Queue) Add(b *kv.Batch, j *Job) {
 func (q *Queue) Wake(jobs ...*Job) {
 	q.mu.Lock()
 	for _, j := range jobs {
-		if len(q.news) < allRoom {
-			q.news = append(q.news, hint{j.ID, j.Domain, j.Priority, j.Next})
-		} else {
-			q.all = true
-		}
+		q.note(j, false)
 	}
 	q.all = q.all || len(jobs) == 0
 	q.mu.Unlock()
+	q.ring()
+}
+
+// inform makes Run look at jobs that were altered; rested says that their
+// sites are not to rest any longer.
+func (q *Queue) inform(jobs []Job, rested bool) {
+	q.mu.Lock()
+	for i := range jobs {
+		q.note(&jobs[i], rested)
+	}
+	q.mu.Unlock()
+	q.ring()
+}
+
+// note remembers a job for Run, or that all rows are to be looked at.
+func (q *Queue) note(j *Job, rested bool) {
+	if len(q.news) < allRoom {
+		q.news = append(q.news, news{hint{j.ID, j.Domain, j.Priority, j.Next}, rested})
+	} else {
+		q.all = true
+	}
+}
+
+func (q *Queue) ring() {
 	select {
 	case q.wake <- struct{}{}:
 	default:

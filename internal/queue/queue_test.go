@@ -682,6 +682,44 @@ func TestDeadSiteIsProbed(t *testing.T) {
 	})
 }
 
+// TestRetryEndsRest: a site that was found dead is asked at once when its
+// administrator says so, and no more than once if it still is.
+func TestRetryEndsRest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		answer := dsn.Status{Code: dsn.Code{4, 4, 1}, Text: "connection refused", Remote: "mx.dead.example"}
+		l := newLab(t, nil)
+		l.deliver = func(*Job, []Recipient) []dsn.Status {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			return []dsn.Status{answer}
+		}
+		for i := range 2 * together { // several commits
+			l.add(fmt.Sprintf("A-%04d", i), "", "u@dead.example")
+		}
+		defer l.run()()
+		time.Sleep(6*time.Hour + time.Minute)
+		retry := func(most int) {
+			t.Helper()
+			synctest.Wait()
+			before := len(l.attempts)
+			if n, err := l.Retry(t.Context(), Choice{}); n != 2*together || err != nil {
+				t.Errorf("Retry = %d, %v", n, err)
+			}
+			synctest.Wait()
+			if n := len(l.attempts) - before; n < 1 || n > most {
+				t.Errorf("%d attempts of jobs that were to be tried now, want 1 to %d", n, most)
+			}
+		}
+		retry(2)
+		l.mu.Lock()
+		answer = delivered
+		l.mu.Unlock()
+		retry(2 * together)
+		l.wantEmpty()
+	})
+}
+
 // from is a status said by a server of the job's own domain.
 func from(j *Job, s dsn.Status) []dsn.Status {
 	s.Remote = "mx." + j.Domain

@@ -145,6 +145,23 @@ func (s *scheduler) rouse() {
 	}
 }
 
+// rouseSite ends the rest of a domain's site, if it is at rest.
+func (s *scheduler) rouseSite(domain string, now time.Time) {
+	name, known := s.sites[domain]
+	if !known {
+		name = domain
+	}
+	p := s.paces[name]
+	if p == nil || !p.until.After(now) {
+		return
+	}
+	p.until = now
+	if p.sleeping {
+		heap.Init(&s.asleep)
+	}
+	s.offerPace(p)
+}
+
 // start begins as many attempts as there are workers for, taking turns between
 // sites and, of a site, between domains.
 func (s *scheduler) start(ctx context.Context) {
