@@ -26,7 +26,8 @@ fuzz: ## each fuzz target for FUZZTIME
 	@test/fuzz $(FUZZTIME)
 
 bench: build packages ## Tem beside a floor and beside Postfix + Dovecot
-	test/bench/run
+	test/bench/run smtp
+	test/bench/run out
 
 lint:
 	@unformatted=$$(gofmt -l cmd internal test); test -z "$$unformatted" || { echo "gofmt these: $$unformatted"; exit 1; }
