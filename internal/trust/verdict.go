@@ -88,7 +88,7 @@ func (v *Verdict) weighLists(o *Options) {
 // weighDMARC does what the author's domain asks for, unless a sealer that we trust saw it pass.
 func (v *Verdict) weighDMARC(o *Options) {
 	d := v.DMARC
-	if !o.EnforceDMARC {
+	if !o.EnforceDMARC || d.Nobody { // nobody is pretended to be: a program's bare note
 		return
 	}
 	if d.From == "" { // no one author domain: hardly anything legitimate looks like that, and who reads it sees what the forger likes

@@ -14,7 +14,7 @@ import (
 // exempt for several domains in one field, permerror where From is not as it must be.
 func Author(fields []string) (string, *Result) {
 	if len(fields) != 1 {
-		return "", (&Result{Apply: PolicyNone}).end(PermError, "the message has %d From fields, and must have one", len(fields))
+		return "", (&Result{Apply: PolicyNone, Nobody: len(fields) == 0}).end(PermError, "the message has %d From fields, and must have one", len(fields))
 	}
 	if strings.ContainsFunc(fields[0], isControl) { // programs end a text there, or pass over it
 		return "", (&Result{Apply: PolicyNone}).end(PermError, "From holds a control character")

@@ -40,6 +40,7 @@ type Alignment struct {
 type Result struct {
 	Value      Value
 	From       string // author domain
+	Nobody     bool   // there is no From field at all
 	Domain     string // whose record applies; "" without one
 	Org        string // organizational domain of From
 	Record     *Record
