@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,18 +50,29 @@ func (c *CheckMXCommand) Run(ctx context.Context, std *streams) error {
 		if !ok {
 			return nil
 		}
-		silent := 0
+		var errs []error
 		for _, host := range hosts {
 			if _, err := c.look(ctx, r, rep, host); err != nil {
-				silent++
+				errs = append(errs, err)
 			}
 		}
-		rep.Verdict, rep.Reason = "pass", fmt.Sprintf("%d mail servers, each can be used", len(hosts))
-		if silent > 0 {
-			rep.Verdict, rep.Reason = "fail", fmt.Sprintf("%d of %d mail servers can't be used", silent, len(hosts))
-		}
+		rep.Verdict, rep.Reason = c.verdict(hosts, errs)
 		return nil
 	})
+}
+
+// verdict sums up the hosts of a domain, of which some have errors.
+func (c *CheckMXCommand) verdict(hosts []string, errs []error) (verdict, reason string) {
+	answered := func(err error) bool { return !errors.Is(err, dns.ErrTemporary) }
+	switch {
+	case len(errs) == 0:
+		return "pass", fmt.Sprintf("mail servers: %d, each can be used", len(hosts))
+	case !slices.ContainsFunc(errs, answered):
+		return "temperror", fmt.Sprintf("name servers don't say where %d of %d mail servers are", len(errs), len(hosts))
+	case len(hosts) == 1 && strings.EqualFold(hosts[0], c.Domain) && errors.Is(errs[0], dns.ErrNotFound): // RFC 5321 §5.1
+		return "fail", "neither a mail server of the domain nor the domain itself has an address"
+	}
+	return "fail", fmt.Sprintf("%d of %d mail servers can't be used", len(errs), len(hosts))
 }
 
 // hosts are the mail exchangers; without any the report has its verdict.
@@ -67,7 +80,11 @@ func (c *exchangerFlags) hosts(ctx context.Context, r *dns.Resolver, rep *checkR
 	remote := transport.Remote{Resolver: r}
 	hosts, status := remote.Hosts(ctx, c.Domain)
 	if len(hosts) > 0 {
-		rep.step("MX of "+c.Domain, "%s", strings.Join(hosts, ", "))
+		found := strings.Join(hosts, ", ")
+		if found == c.Domain {
+			found += " (the domain itself, as without MX records: RFC 5321 §5.1)"
+		}
+		rep.step("MX of "+c.Domain, "%s", found)
 		return hosts, true
 	}
 	rep.step("MX of "+c.Domain, "%s", status)
