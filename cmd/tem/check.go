@@ -30,7 +30,7 @@ type CheckCommand struct {
 type checkFlags struct {
 	Zone string `type:"path" placeholder:"FILE" xor:"dns" help:"Answer DNS from a zone file instead of the network; a line NAME TIMEOUT stands for silence."`
 	DNS  string `name:"dns" placeholder:"SERVER" xor:"dns" help:"Ask this name server (address or address:port)."`
-	JSON bool   `name:"json" help:"Answer with JSON: verdict, reason, steps, questions."`
+	JSON bool   `name:"json" help:"Answer with JSON: check, verdict, reason, meaning, steps, questions; spf also explanation, dkim signatures, dmarc signatures and policy."`
 	Lang string `enum:"en,vi,both" default:"both" help:"Language of the explanation: en, vi or both."`
 }
 
@@ -39,13 +39,44 @@ const checkTime = time.Minute
 
 // report is what a check comes to.
 type checkReport struct {
-	Check     string          `json:"check"`
-	Verdict   string          `json:"verdict"`
-	Reason    string          `json:"reason"`
-	Meaning   checkText       `json:"meaning"`
-	Says      string          `json:"explanation,omitempty"` // what the domain says of an SPF fail (exp=)
-	Steps     []checkStep     `json:"steps"`
-	Questions []checkQuestion `json:"questions"`
+	Check   string    `json:"check"`
+	Verdict string    `json:"verdict"`
+	Reason  string    `json:"reason"`
+	Meaning checkText `json:"meaning"`
+	Says    string    `json:"explanation,omitempty"` // what the domain says of an SPF fail (exp=)
+	// Signatures are those of DKIM, for dkim and dmarc, in the order in which they stand.
+	Signatures []checkSignature `json:"signatures,omitempty"`
+	Policy     *checkPolicy     `json:"policy,omitempty"` // dmarc: of the domain in From
+	Steps      []checkStep      `json:"steps"`
+	Questions  []checkQuestion  `json:"questions"`
+}
+
+// checkSignature is what became of one DKIM signature.
+type checkSignature struct {
+	Domain    string `json:"domain"`
+	Selector  string `json:"selector"`
+	Algorithm string `json:"algorithm"`
+	Result    string `json:"result"`
+	Reason    string `json:"reason,omitempty"`
+}
+
+// checkPolicy is what DMARC found for a message.
+type checkPolicy struct {
+	Author       string         `json:"author"`           // domain in From
+	Organization string         `json:"organization"`     // its organizational domain
+	Domain       string         `json:"domain,omitempty"` // whose record applies
+	Record       string         `json:"record,omitempty"`
+	Asks         string         `json:"asks,omitempty"` // for this From: none, quarantine, reject
+	Apply        string         `json:"apply"`          // what follows for this message
+	Identifiers  []checkAligned `json:"identifiers"`
+}
+
+// checkAligned is a domain that SPF or DKIM speaks of.
+type checkAligned struct {
+	Method  string `json:"method"`
+	Domain  string `json:"domain"`
+	Pass    bool   `json:"pass"`
+	Aligned bool   `json:"aligned"`
 }
 
 // checkStep is one thing that was done, and what came of it.

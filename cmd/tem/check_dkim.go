@@ -52,7 +52,9 @@ func (r *checkReport) dkim(results []dkim.Result) (verdict, reason string) {
 	}
 	verdict, reason = string(results[0].Status), results[0].String()
 	for i := range results {
-		for _, s := range results[i].Steps() {
+		f := &results[i]
+		r.Signatures = append(r.Signatures, checkSignature{f.Domain, f.Selector, f.Algorithm, string(f.Status), f.Reason})
+		for _, s := range f.Steps() {
 			r.step(s.What, "%s", s.Found)
 		}
 		if results[i].Status == dkim.Pass && verdict != string(dkim.Pass) {

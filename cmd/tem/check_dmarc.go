@@ -80,7 +80,12 @@ func (r *checkReport) dmarc(res *dmarc.Result) {
 		r.step("policy of "+res.Domain, "%s", res.Record.Text)
 		r.step("what it asks for "+res.From, "%s=%s", res.Tag, res.Policy)
 	}
+	r.Policy = &checkPolicy{Author: res.From, Organization: res.Org, Domain: res.Domain, Asks: string(res.Policy), Apply: string(res.Apply), Identifiers: []checkAligned{}}
+	if res.Record != nil {
+		r.Policy.Record = res.Record.Text
+	}
 	for _, a := range res.Alignments {
+		r.Policy.Identifiers = append(r.Policy.Identifiers, checkAligned{a.Method, a.Domain, a.Pass, a.Aligned})
 		mode := map[bool]string{true: "strict", false: "relaxed"}[a.Strict]
 		found := "not verified"
 		switch {

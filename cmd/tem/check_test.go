@@ -94,6 +94,24 @@ func TestCheckCommand(t *testing.T) {
 	}
 }
 
+// What a program asks for is in fields of its own, not only in sentences.
+func TestCheckTellsPrograms(t *testing.T) {
+	t.Parallel()
+	zone, letter := lesson(t)
+	for args, want := range map[string]string{
+		"dkim": `"signatures":[{"domain":"hanoi.example","selector":"s","algorithm":"ed25519-sha256","result":"pass"}],"steps"`,
+		"dmarc --ip 198.51.100.7 --from x@nowhere.example": `"policy":{"author":"hanoi.example","organization":"hanoi.example","domain":"hanoi.example",` +
+			`"record":"v=DMARC1; p=reject","asks":"reject","apply":"none","identifiers":[{"method":"spf","domain":"nowhere.example","pass":false,"aligned":false},` +
+			`{"method":"dkim","domain":"hanoi.example","pass":true,"aligned":true}]}`,
+	} {
+		words := strings.Fields(args)
+		_, out, errOut := tem(t, "", append([]string{"check", words[0], letter, "--zone", zone, "--json"}, words[1:]...)...)
+		if !strings.Contains(out, want) {
+			t.Errorf("%s: %s%s", args, out, errOut)
+		}
+	}
+}
+
 func TestCheckFromStandardInput(t *testing.T) {
 	t.Parallel()
 	zone, letter := lesson(t)
