@@ -37,7 +37,8 @@ type pace struct {
 	sleeping bool      // is in scheduler.asleep
 	dead     bool      // no answer: what waits is put off until one attempt, the probe, has come through
 	why      dsn.Status
-	troubles int       // in a row: each pause is twice the one before
+	troubles int // in a row: each pause is twice the one before
+	blockers blockers
 	halved   time.Time // attempts begun before tell nothing new
 
 	gap   time.Duration // least time between two attempts, learned
@@ -193,7 +194,7 @@ func (s *scheduler) learn(e ended, now time.Time) {
 		p.good(float64(s.o.PerDomain), a.status.OK())
 	case e.started.Before(p.halved):
 	default:
-		s.slowDown(p, a, now)
+		s.slowDown(p, e.lane.domain, a, now)
 	}
 	if p.sleeping && len(s.asleep) > 0 { // its time may be another
 		heap.Init(&s.asleep)
@@ -231,7 +232,7 @@ func (p *pace) good(limit float64, delivered bool) {
 	if !delivered {
 		return
 	}
-	p.troubles = 0
+	p.troubles, p.blockers = 0, blockers{}
 	if p.gap -= p.gap / 32; p.gap < leastGap {
 		p.gap = 0
 	}
@@ -242,12 +243,36 @@ func (p *pace) good(limit float64, delivered bool) {
 	p.window = min(limit, p.window+grow)
 }
 
+// blockers are who has said that a site blocks us since it last took a message.
+type blockers struct {
+	domain string
+	count  int
+}
+
+// enoughBlocks are as many, for one domain, as show that it is the site that
+// blocks us. One of many customers of a site can have it say whatever they like,
+// and must not keep us from writing to the others.
+const enoughBlocks = 3
+
+// blocked counts a reply for a domain that we are blocked, and reports whether
+// it is to be believed of the whole site: more than one domain says so, or one
+// again and again, or the site is nobody else's.
+func (p *pace) blocked(domain string) bool {
+	b := &p.blockers
+	others := b.count > 0 && b.domain != domain
+	b.domain, b.count = domain, b.count+1
+	return others || b.count >= enoughBlocks || p.site == site(domain)
+}
+
 // slowDown halves a pace and lets it rest, the longer the more often.
-func (s *scheduler) slowDown(p *pace, a advice, now time.Time) {
+func (s *scheduler) slowDown(p *pace, domain string, a advice, now time.Time) {
+	believed := a.move != block || p.blocked(domain)
 	p.why, p.halved, p.steady = a.status, now, true
 	p.window /= 2
 	pause := min(a.pause<<min(p.troubles, 10), a.most)
 	switch {
+	case !believed:
+		pause = 0
 	case a.move == block && p.troubles == 0:
 		s.o.Log.Warn("queue: a site blocks us: have a look at its reply", "site", p.site, "reply", a.status.String(), "remote", a.status.Remote, "again", now.Add(pause))
 	case a.move == probe && p.window >= 1:

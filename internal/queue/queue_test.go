@@ -720,6 +720,50 @@ func TestRetryEndsRest(t *testing.T) {
 	})
 }
 
+// TestOneCustomerDoesNotBlockASite: a domain at a big provider answers that we
+// are on a block list, which anybody can have their provider say. Others there get
+// their mail, until they are told the same.
+func TestOneCustomerDoesNotBlockASite(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, nil)
+		all := false
+		l.deliver = func(j *Job, _ []Recipient) []dsn.Status {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			s := delivered
+			if all || j.Domain == "evil.example" {
+				s = dsn.Status{Reply: 550, Code: dsn.Code{5, 7, 1}, Text: "You are listed by Spamhaus"}
+			}
+			s.Remote = "mx.provider.example"
+			return []dsn.Status{s}
+		}
+		defer l.run()()
+		next := 0
+		send := func(domain string) {
+			next++
+			l.add(fmt.Sprintf("A-%d", next), "", "u@"+domain)
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+		for range 10 {
+			send("evil.example")
+			send("good.example")
+			l.wantEmpty()
+		}
+		l.mu.Lock()
+		all = true
+		l.mu.Unlock()
+		for range 4 {
+			send("evil.example")
+			send("good.example")
+		}
+		if n := len(l.attempts) - 20; n != 2 {
+			t.Errorf("%d attempts at a site that blocks us, want 2 and then a pause", n)
+		}
+	})
+}
+
 // from is a status said by a server of the job's own domain.
 func from(j *Job, s dsn.Status) []dsn.Status {
 	s.Remote = "mx." + j.Domain
