@@ -3,6 +3,7 @@ package queue
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"tem/internal/kv"
@@ -16,18 +17,25 @@ func (q *Queue) sortByDomain(ctx context.Context) error {
 	from, sorted, err := []byte{timePrefix}, false, error(nil)
 	for from != nil && err == nil && !sorted {
 		var b kv.Batch
+		next := from
 		err = q.o.KV.View(ctx, func(r kv.Reader) error {
 			if _, sorted, err = r.Get(kv.Queue, sortedKey); err != nil || sorted {
 				return err
 			}
-			from, err = addDomainRows(r, &b, from)
+			next, err = addDomainRows(r, &b, from)
 			return err
 		})
-		if from == nil {
+		if next == nil {
 			b.Set(kv.Queue, sortedKey, nil)
 		}
-		if err == nil && len(b.Ops) > 0 {
+		if err == nil && !sorted {
 			err = kv.Commit(ctx, q.o.KV, &b)
+		}
+		switch {
+		case err == nil:
+			from = next
+		case errors.Is(err, kv.ErrConflict): // a job moved meanwhile: another process is at work
+			err = nil
 		}
 	}
 	if err != nil && ctx.Err() == nil {
@@ -45,6 +53,7 @@ func addDomainRows(r kv.Reader, b *kv.Batch, from []byte) (next []byte, err erro
 		}
 		if h, ok := parseTimeKey(key); ok {
 			domain, priority := parseTimeVal(val)
+			b.Assert(kv.Queue, bytes.Clone(key), append([]byte{}, val...)) // not nil, which stands for "absent"
 			b.Set(kv.Queue, domainKey(domain, priority, h.next, h.id), nil)
 		}
 		return nil

@@ -999,3 +999,37 @@ func TestRowsOfAnOlderProgram(t *testing.T) {
 		l.wantEmpty()
 	})
 }
+
+// TestRowsMoveWhileTheyAreSorted: another process sends a message between the
+// look at its row and the commit, and leaves nothing behind.
+func TestRowsMoveWhileTheyAreSorted(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, all(delivered))
+	l.add("A-1", "", "u@x")
+	l.addJob(&Job{ID: "A-2", Body: blob.ID{1, 2, 3}, Size: 100}) // of no domain
+	busy := &busyEngine{Engine: l.kv, before: func() {
+		if _, err := l.Drop(t.Context(), Choice{IDs: []string{"A-1"}}); err != nil {
+			t.Error(err)
+		}
+	}}
+	if err := New(Options{KV: busy, Mail: l.o.Mail}).sortByDomain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := l.rows(); n != 4 {
+		t.Errorf("%d rows, want the 4 of A-2", n)
+	}
+}
+
+// busyEngine has something happen before the first commit.
+type busyEngine struct {
+	kv.Engine
+	before func()
+}
+
+func (e *busyEngine) Submit(b *kv.Batch) kv.Pending {
+	if before := e.before; before != nil {
+		e.before = nil
+		before()
+	}
+	return e.Engine.Submit(b)
+}
