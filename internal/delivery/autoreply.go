@@ -49,7 +49,8 @@ func placed(p *plan, a answer) bool {
 // answers, as far as can be seen (RFC 3834 §2).
 func (d *Delivery) answerable(ctx context.Context, e *Envelope, h message.Header, a answer) bool {
 	to := e.ReturnPath
-	if to.IsNull() || e.Junk || to.Key() == a.account.Address.Key() || robot(to.Local) || automatic(h) || !named(h, a) {
+	forged := e.SPF == "fail" || e.SPF == "softfail" // by the word of the path's own domain: somebody else would get the answer
+	if to.IsNull() || e.Junk || forged || to.Key() == a.account.Address.Key() || robot(to.Local) || automatic(h) || !named(h, a) {
 		return false
 	}
 	if !a.reply.Ours {

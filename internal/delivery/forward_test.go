@@ -338,9 +338,13 @@ func TestReply(t *testing.T) {
 		text     string
 		junk     bool
 		ours     bool
+		spf      string
 		want     bool
 	}{
 		"a person":            {want: true},
+		"forged, it says":     {spf: "fail"},
+		"forged, it seems":    {spf: "softfail"},
+		"not known to be":     {spf: "none", want: true},
 		"to an alias":         {to: "boss@hanoi.example", text: strings.Replace(person, "an@", "boss@", 1), want: true},
 		"with a tag":          {to: "an+x@hanoi.example", text: strings.Replace(person, "an@", "an+x@", 1), want: true},
 		"in Cc":               {text: strings.Replace(person, "To:", "cc: b@b.example,", 1), want: true},
@@ -380,7 +384,7 @@ func TestReply(t *testing.T) {
 				tt.text = person
 			}
 			e := envelope(strings.TrimPrefix(tt.from, "-"), tt.to)
-			e.Junk = tt.junk
+			e.Junk, e.SPF = tt.junk, tt.spf
 			e.Skip = 0
 			if s := l.deliver(e, tt.text); s != "250 2.0.0" {
 				t.Fatal(s)
