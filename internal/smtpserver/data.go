@@ -92,7 +92,7 @@ func (x *session) accept(ctx context.Context, in *intake) {
 		x.send(smtp.StatusReply(status))
 		return
 	}
-	x.errors = 0
+	x.errors, x.denials = 0, 0
 	x.reply(250, "2.0.0", "OK queued as "+id)
 }
 

@@ -32,10 +32,17 @@ func (x *session) deny(err error, from address.Address, to ...address.Address) {
 	x.denied(err, from, to...)
 }
 
+// maxDenials is of how many refusals, between two messages that were taken, the
+// journey is told: those of a client that goes on asking would drive out all else.
+const maxDenials = 100
+
 // denied tells the journey of a refusal.
 func (x *session) denied(err error, from address.Address, to ...address.Address) {
 	var r *smtp.Reply
 	if x.o.Record == nil || !errors.As(err, &r) {
+		return
+	}
+	if x.denials++; x.denials > maxDenials {
 		return
 	}
 	e := x.origin()

@@ -37,6 +37,7 @@ type session struct {
 
 	errors    int // 5xx replies
 	idle      int // commands outside a transaction since a recipient was taken
+	denials   int // refusals since a message was taken
 	authFails int
 	ended     bool
 }

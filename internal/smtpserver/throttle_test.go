@@ -3,6 +3,7 @@ package smtpserver
 import (
 	"context"
 	"net"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -141,4 +142,19 @@ func TestTarpit(t *testing.T) {
 			t.Errorf("a stopping server waits: %s", d)
 		}
 	})
+}
+
+// TestDeniedAreNotAllTold: a client that is told to come later, and goes on
+// asking, does not fill the journey.
+func TestDeniedAreNotAllTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	told := 0
+	w.Record = func(journey.Event) { told++ }
+	w.Throttle = NewThrottle(Limits{Recipients: throttle.Rate{Count: 1, Per: time.Hour}}, w.Now)
+	const again = "C: RCPT TO:<an@hanoi.example>\nS: 450\n"
+	w.from(t, "192.0.2.1", hello+"C: MAIL FROM:<a@x.example>\nS: 250\nC: RCPT TO:<an@hanoi.example>\nS: 250\n"+strings.Repeat(again, 3*maxDenials)+"C: QUIT\nS: 221\n")
+	if told != maxDenials {
+		t.Errorf("the journey was told of %d refusals", told)
+	}
 }
