@@ -25,6 +25,12 @@ type Key struct {
 	Signer           crypto.Signer
 }
 
+// String keeps the secret out of whatever is printed by accident.
+func (k Key) String() string { return fmt.Sprintf("[key %s._domainkey.%s]", k.Selector, k.Domain) }
+
+// GoString is for %#v.
+func (k Key) GoString() string { return k.String() }
+
 // Normal returns the key with its names in lower-case A-labels, or what is
 // wrong with it; leastBits is for RSA.
 func (k Key) Normal(leastBits int) (Key, error) {

@@ -401,3 +401,20 @@ func TestKeysInPEM(t *testing.T) {
 		t.Error("a key that nobody accepts was made")
 	}
 }
+
+// TestKeyIsNotPrinted: nothing of the secret is in what a log may get.
+func TestKeyIsNotPrinted(t *testing.T) {
+	t.Parallel()
+	signer, err := GenerateKey("ed25519")
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := Key{Domain: "hanoi.example", Selector: "s", Signer: signer}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		for _, v := range []any{k, []Key{k}, &k} {
+			if got := fmt.Sprintf(verb, v); !strings.Contains(got, "[key s._domainkey.hanoi.example]") || len(got) > 60 {
+				t.Errorf("%s: %s", verb, got)
+			}
+		}
+	}
+}
