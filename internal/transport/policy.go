@@ -91,7 +91,12 @@ func (r *Relay) need(required bool) need {
 // dane looks the TLSA records of a host up and sets n to them; false: there are
 // none that count (RFC 7672 §2.2).
 func (a *attempt) dane(ctx context.Context, w way, host string, n *need) (bool, dsn.Status) {
-	if !w.secure || !a.secureAddress(ctx, host) {
+	if !w.secure {
+		return false, dsn.Status{}
+	}
+	if secure, err := a.secureAddress(ctx, host); err != nil {
+		return false, dsn.Status{Code: codeInsecure, Text: "host " + host + " can't be used: whether its addresses are authenticated can't be had: " + err.Error()}
+	} else if !secure {
 		return false, dsn.Status{}
 	}
 	name := dane.Name(host)
@@ -119,14 +124,22 @@ func (a *attempt) dane(ctx context.Context, w way, host string, n *need) (bool, 
 	return true, dsn.Status{}
 }
 
-// secureAddress reports whether the DNS vouches for the addresses of a host (RFC 7672 §2.2.2).
-func (a *attempt) secureAddress(ctx context.Context, host string) bool {
+// secureAddress reports whether the DNS vouches for the addresses of a host
+// (RFC 7672 §2.2.2). With an error nobody can tell (§2.1.2): whoever stands on
+// the way must not turn DANE off by silence.
+func (a *attempt) secureAddress(ctx context.Context, host string) (secure bool, err error) {
+	told := false
 	for _, kind := range []dns.Kind{dns.KindA, dns.KindAAAA} {
-		if secure, err := a.Resolver.Authenticated(ctx, kind, host); err == nil && secure {
-			return true
+		secure, bad := a.Resolver.Authenticated(ctx, kind, host)
+		if secure {
+			return true, nil
 		}
+		told, err = told || bad == nil, errors.Join(err, bad)
 	}
-	return false
+	if told { // of a zone without DNSSEC
+		return false, nil
+	}
+	return false, err
 }
 
 // underSTS sets n to the domain's MTA-STS policy, if it has one.

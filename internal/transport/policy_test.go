@@ -263,3 +263,23 @@ func TestOrderOfAddresses(t *testing.T) {
 		t.Errorf("%v", peers)
 	}
 }
+
+// TestSilenceDoesNotTurnDANEOff: nobody can say whether the addresses of a host
+// are authenticated, which somebody on the way can bring about.
+func TestSilenceDoesNotTurnDANEOff(t *testing.T) {
+	t.Parallel()
+	s, err := dns.Faults{"mx1.saigon.example": dns.ServFail}.Serve("127.0.0.1:0", dns.Signed("saigon.example"),
+		"plain.example. A 192.0.2.1", "_25._tcp.mx1.saigon.example. TLSA 3 1 1 "+strings.Repeat("ab", 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	a := &attempt{Remote: &Remote{Resolver: dns.NewResolver(s.Address())}}
+	for host, refused := range map[string]bool{"mx1.saigon.example": true, "plain.example": false} {
+		n := need{policy: opportunistic}
+		found, status := a.dane(t.Context(), way{secure: true, domain: "saigon.example"}, host, &n)
+		if found || (status.Code == codeInsecure) != refused {
+			t.Errorf("%s: %v, %+v", host, found, status)
+		}
+	}
+}

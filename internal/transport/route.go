@@ -53,7 +53,9 @@ func (r *Remote) way(ctx context.Context, j *queue.Job, to []queue.Recipient) (w
 		return w, status
 	}
 	w.domain = strings.ToLower(j.Domain)
-	w.secure, _ = r.Resolver.Authenticated(ctx, dns.KindMX, j.Domain) // an error of what was just answered: not known to be
+	if w.secure, err = r.Resolver.Authenticated(ctx, dns.KindMX, j.Domain); err != nil { // it was just answered, but need not be remembered
+		return way{}, dnsTrouble(err)
+	}
 	if r.Policies != nil {
 		w.policy, w.trouble = r.Policies.Find(ctx, w.domain)
 	}
