@@ -2,6 +2,7 @@ package smtp
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -154,11 +155,26 @@ func isKeyword(s string) bool {
 }
 
 // Redact hides the secrets in one client line (AUTH with an initial response) from a tap,
-// also behind blanks that make it no command.
+// also behind blanks that make it no command; and what a client says that goes on
+// with its name and password after AUTH was refused: a word that is no command but base64.
 func Redact(line []byte) []byte {
 	words := bytes.Fields(line)
+	if len(words) == 1 && isBase64(words[0]) {
+		return fmt.Appendf(nil, "‹secret %d bytes›", len(line))
+	}
 	if len(words) < 3 || !bytes.EqualFold(words[0], []byte("AUTH")) {
 		return line
 	}
 	return fmt.Appendf(nil, "%s %s ‹secret›", words[0], words[1])
+}
+
+// isBase64 reports base64 that is none of the commands which look so.
+func isBase64(word []byte) bool {
+	for verb := range strings.FieldsSeq("HELO EHLO LHLO MAIL RCPT DATA BDAT RSET NOOP QUIT HELP VRFY EXPN AUTH TURN ETRN STARTTLS") {
+		if strings.EqualFold(string(word), verb) {
+			return false
+		}
+	}
+	_, err := base64.StdEncoding.DecodeString(string(word))
+	return err == nil
 }

@@ -87,6 +87,9 @@ func TestRedact(t *testing.T) {
 		"AUTH XOAUTH2 dXNlcj1": "AUTH XOAUTH2 ‹secret›",
 		" AUTH\tPLAIN c2Vj":    "AUTH PLAIN ‹secret›",
 		"MAIL FROM:<a@b> X=1":  "MAIL FROM:<a@b> X=1",
+		"c2VjcmV0":             "‹secret 8 bytes›",
+		"AGFuAHNlY3JldHM=":     "‹secret 16 bytes›",
+		"quit":                 "quit", "STARTTLS": "STARTTLS", "DATA": "DATA", "FOO": "FOO",
 	} {
 		if got := string(Redact([]byte(in))); got != want {
 			t.Errorf("%q: %q", in, got)
