@@ -2,6 +2,7 @@ package journey
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"tem/internal/explain"
@@ -77,9 +78,22 @@ func (f *fate) arrived(a *Answer, lang string) (Party, explain.Text) {
 	}
 	if f.mailbox == "Junk" {
 		a.Cause, a.Why = "junk", in(suspicious, lang)
+		if c := f.suspicion(); c != nil {
+			a.Cause, a.Why = c.name, in(c.why, lang)
+		}
 		return Recipient, lookInJunk
 	}
 	return Nobody, nothing
+}
+
+// suspicion is why trust had a message put into Junk: the last line of its
+// verdict, "because …". Nil: it did not, or there is no more to say.
+func (f *fate) suspicion() *cause {
+	_, because, found := strings.Cut(f.verdict, "\nbecause ")
+	if !found {
+		return nil
+	}
+	return causeOf(dsn.Status{}, because)
 }
 
 // troubled explains what stands in the way, and returns what to do.
@@ -95,6 +109,9 @@ func (f *fate) troubled(a *Answer, lang string) explain.Text {
 		a.Party = c.never
 	case c.away != "" && f.status.Remote != "":
 		a.Party = c.away
+	}
+	if f.state == Turned && c.ours != "" {
+		a.Party = c.ours
 	}
 	if f.state == Turned && a.Party == Wait { // it is not in our queue, but in theirs
 		a.Party = Sender

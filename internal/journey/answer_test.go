@@ -33,6 +33,7 @@ func TestCauses(t *testing.T) {
 		{Deferred, status(451, 4, 7, 1, "Greylisted, come back"), "", "greylisted", Wait},
 		{Deferred, status(421, 4, 7, 28, "Our system has detected an unusual rate"), "", "rate", Wait},
 		{Failed, status(550, 5, 7, 1, "[192.0.2.9] listed at Spamhaus"), "", "blocked-address", Operator},
+		{Refused, status(550, 5, 7, 1, "the address that this comes from is blocked: bl.example lists 192.0.2.9"), "", "blocked-address", OtherSide},
 		{Failed, status(550, 5, 7, 25, "no PTR"), "", "blocked-address", Operator},
 		{Deferred, status(452, 4, 2, 2, "x"), "", "full", Recipient},
 		{Failed, status(552, 5, 2, 2, "x"), "", "full", Recipient},
@@ -125,6 +126,7 @@ func TestAnswers(t *testing.T) {
 		{"taken", []Event{to(Accepted, Event{})}, Underway, Wait},
 		{"placed", []Event{to(Accepted, Event{}), to(Placed, Event{Mailbox: "INBOX"})}, There, Nobody},
 		{"junk", []Event{to(Placed, Event{Mailbox: "Junk"})}, There, Recipient},
+		{"junk by policy", []Event{to(Accepted, Event{Verdict: "SPF fail: x\naction: quarantine\nbecause quarantined by the DMARC policy of b.example"}), to(Placed, Event{Mailbox: "Junk"})}, There, Recipient},
 		{"gone", []Event{to(Queued, Event{}), to(Attempted, Event{Remote: "mx"}), to(Delivered, Event{Status: dsn.Status{Reply: 250, Remote: "mx"}})}, There, OtherSide},
 		{"held", []Event{to(Queued, Event{}), {Kind: Changed, Reason: "held"}}, Held, Operator},
 		{"released", []Event{to(Queued, Event{}), {Kind: Changed, Reason: "held"}, {Kind: Changed, Reason: "released"}}, Waiting, Wait},
@@ -140,6 +142,8 @@ func TestAnswers(t *testing.T) {
 		trip := Trip{Events: tt.events}
 		if a := Answers(&trip, "en"); len(a) != 1 || a[0].State != tt.state || a[0].Party != tt.party {
 			t.Errorf("%s: %+v", tt.name, a)
+		} else if tt.name == "junk by policy" && a[0].Cause != "dmarc" {
+			t.Errorf("%s: because of %s", tt.name, a[0].Cause)
 		}
 	}
 }

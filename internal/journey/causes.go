@@ -42,6 +42,7 @@ type cause struct {
 	later Party    // whose move it is while we try again
 	never Party    // whose move it is when it was final
 	away  Party    // whose it is while we try again, if a server elsewhere said so; "": as later
+	ours  Party    // whose it is when it was we who turned a message away; "": the same
 	why   explain.Text
 	next  explain.Text
 }
@@ -76,7 +77,7 @@ var causes = [...]cause{
 	{name: "rate", words: []string{"rate limit", "too many messages", "too many connections", "throttl", "unusual rate"}, codes: []string{"7.28", "4.5", "3.2"}, reply: []int{421}, later: Wait, never: Operator,
 		why:  explain.Text{EN: "The other server takes no more for now: it is busy, or finds that too much comes.", VI: "Máy chủ kia tạm thời không nhận thêm: đang bận hoặc thấy thư đến quá nhiều."},
 		next: explain.Text{EN: "Just wait; if it lasts, send less at a time.", VI: "Chỉ cần chờ; nếu kéo dài, hãy gửi ít hơn mỗi lần."}},
-	{name: "blocked-address", words: []string{"blocklist", "blacklist", "block list", "spamhaus", "dnsbl", "blocked using", "ip reputation", "poor reputation", "on our block"}, codes: []string{"7.25", "7.27"}, later: Operator, never: Operator,
+	{name: "blocked-address", words: []string{"blocklist", "blacklist", "block list", "spamhaus", "dnsbl", "blocked using", "comes from is blocked", "ip reputation", "poor reputation", "on our block"}, codes: []string{"7.25", "7.27"}, later: Operator, never: Operator, ours: OtherSide,
 		why:  explain.Text{EN: "The address of the sending server is blocked or has a bad name.", VI: "Địa chỉ IP của máy chủ gửi bị chặn hoặc có uy tín xấu."},
 		next: explain.Text{EN: "Find the list that the reply names, end what put the address there, ask to be taken off; check the PTR record.", VI: "Tìm danh sách được nêu trong phản hồi, khắc phục nguyên nhân, xin gỡ địa chỉ; kiểm tra bản ghi PTR."}},
 	{name: "blocked-sender", words: []string{"blocked sender", "sender is blocked", "blocked by the recipient"}, later: Recipient, never: Recipient,

@@ -106,7 +106,7 @@ func TestVerdict(t *testing.T) {
 		"no author":      {"192.0.2.1", "an@hanoi.example", "From: bank\r\n\r\n", Quarantine, "250 2.0.0", "permerror"},
 		"two authors":    {"198.51.100.1", "x@other.example", strings.Replace(letter, "an@hanoi.example>", "an@hanoi.example>, x@other.example", 1), Quarantine, "250 2.0.0", "none"},
 		"two From":       {"192.0.2.1", "an@hanoi.example", "From: b@x.example\r\n" + letter, Quarantine, "250 2.0.0", "permerror"},
-		"listed":         {"198.51.100.66", "", none, Reject, "550 5.7.1 bl.example lists 198.51.100.66: spam trap", "none"},
+		"listed":         {"198.51.100.66", "", none, Reject, "550 5.7.1 the address that this comes from is blocked: bl.example lists 198.51.100.66: spam trap", "none"},
 		"listed, known":  {"198.51.100.67", "", none, Accept, "250 2.0.0", "none"},
 		"trusted":        {"10.1.2.3", "an@hanoi.example", letter, Accept, "250 2.0.0", ""},
 		"trusted mapped": {"::ffff:10.1.2.3", "an@hanoi.example", letter, Accept, "250 2.0.0", ""},

@@ -80,7 +80,7 @@ func (v *Verdict) weighLists(o *Options) {
 	}
 	for i, r := range v.Lists {
 		if a := o.Lists[i].Action; r.Listed && a != Accept {
-			v.add(a, dsn.Code{5, 7, 1}, r.String())
+			v.add(a, dsn.Code{5, 7, 1}, "the address that this comes from is blocked: "+r.String())
 		}
 	}
 }

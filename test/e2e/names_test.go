@@ -27,11 +27,8 @@ func newNames(t *testing.T, records ...string) *names {
 	t.Helper()
 	n := &names{silent: map[string]bool{}, broken: map[string]bool{}}
 	n.add(t, records...)
-	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
-	must(t, err)
+	udp, tcp := bothPorts(t)
 	n.at = udp.LocalAddr().String()
-	tcp, err := net.Listen("tcp", n.at)
-	must(t, err)
 	for _, s := range []*dns.Server{{PacketConn: udp, Handler: n}, {Listener: tcp, Handler: n}} {
 		go s.ActivateAndServe()
 		t.Cleanup(func() { s.Shutdown() })
@@ -85,4 +82,20 @@ func (n *names) answer(name string, kind uint16) (found []dns.RR) {
 		}
 	}
 	return found
+}
+
+// bothPorts listens on a port that is free for UDP and TCP.
+func bothPorts(t *testing.T) (net.PacketConn, net.Listener) {
+	t.Helper()
+	for range 20 {
+		udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+		must(t, err)
+		tcp, err := net.Listen("tcp", udp.LocalAddr().String())
+		if err == nil {
+			return udp, tcp
+		}
+		udp.Close()
+	}
+	t.Fatal("no port is free for UDP and TCP")
+	return nil, nil
 }

@@ -53,7 +53,7 @@ func (p *post) writes(t *testing.T, subject, params string, to ...string) {
 	}
 	must(t, c.say(354, "DATA"))
 	w := c.DotWriter()
-	fmt.Fprintf(w, "From: %s\nTo: %s\nSubject: %s\nMessage-ID: <%s@hue.example>\n\nXin chào.\n", p.an.Address, to[0], subject, subject)
+	fmt.Fprintf(w, "From: %s\nTo: %s\nSubject: %s\nMessage-ID: <%s@hue.example>\n\nXin chào.\n", p.an.Address, strings.Fields(to[0])[0], subject, subject)
 	must(t, w.Close())
 	_, _, err = c.ReadResponse(250)
 	must(t, err)
