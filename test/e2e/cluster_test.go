@@ -37,7 +37,13 @@ func newNode(t *testing.T, hostname, more string) *node {
 	n.file = configFile(t, fmt.Sprintf(`hostname = %q
 data = %q
 insecure_auth = "loopback"
-listen = { smtp = [%q], imap = [%q], pop3 = [%q], submission = [%q], submissions = [], pop3s = [], imaps = [] }
+listen.smtp = [%q]
+listen.imap = [%q]
+listen.pop3 = [%q]
+listen.submission = [%q]
+listen.submissions = []
+listen.pop3s = []
+listen.imaps = []
 %s
 `, hostname, n.data, n.at("smtp"), n.at("imap"), n.at("pop3"), n.at("submission"), more))
 	n.start(t)
@@ -61,7 +67,14 @@ func (n *node) start(t *testing.T) {
 		cmd.Wait()
 		close(exited)
 	}(n.cmd, n.exited)
-	eventually(t, n.Hostname, 20*time.Second, func() bool { return strings.Count(n.log.String(), "msg=ready") > before })
+	eventually(t, n.Hostname, 20*time.Second, func() bool {
+		select {
+		case <-n.exited:
+			t.Fatalf("%s does not start:\n%s", n.Hostname, n.log)
+		default:
+		}
+		return strings.Count(n.log.String(), "msg=ready") > before
+	})
 }
 
 func (n *node) stop(t *testing.T) {
