@@ -44,6 +44,7 @@ func TestCauses(t *testing.T) {
 		{Refused, status(550, 5, 7, 1, "rejected by the DMARC policy of x"), "", "dmarc", Sender},
 		{Refused, status(552, 5, 3, 4, "x"), "", "too-large", Sender},
 		{Refused, status(554, 5, 4, 6, "x"), "", "loop", OtherSide},
+		{Refused, status(550, 5, 7, 1, "The recipient does not take mail from this sender"), "", "blocked-sender", Recipient},
 		{Refused, status(550, 5, 7, 1, "x"), "sender is blocked", "blocked-sender", Recipient},
 		{Refused, status(551, 5, 7, 1, "User not local; relaying denied"), "", "relay", Sender},
 		{Refused, status(450, 4, 2, 1, "blocked for now"), "", "disabled", Operator},

@@ -80,7 +80,7 @@ var causes = [...]cause{
 	{name: "blocked-address", words: []string{"blocklist", "blacklist", "block list", "spamhaus", "dnsbl", "blocked using", "comes from is blocked", "ip reputation", "poor reputation", "on our block"}, codes: []string{"7.25", "7.27"}, later: Operator, never: Operator, ours: OtherSide,
 		why:  explain.Text{EN: "The address of the sending server is blocked or has a bad name.", VI: "Địa chỉ IP của máy chủ gửi bị chặn hoặc có uy tín xấu."},
 		next: explain.Text{EN: "Find the list that the reply names, end what put the address there, ask to be taken off; check the PTR record.", VI: "Tìm danh sách được nêu trong phản hồi, khắc phục nguyên nhân, xin gỡ địa chỉ; kiểm tra bản ghi PTR."}},
-	{name: "blocked-sender", words: []string{"blocked sender", "sender is blocked", "blocked by the recipient"}, later: Recipient, never: Recipient,
+	{name: "blocked-sender", words: []string{"blocked sender", "sender is blocked", "blocked by the recipient", "does not take mail from this sender"}, later: Recipient, never: Recipient,
 		why:  explain.Text{EN: "The owner of the mailbox has blocked this sender.", VI: "Chủ hộp thư đã chặn người gửi này."},
 		next: explain.Text{EN: "Only the owner of the mailbox can unblock the sender.", VI: "Chỉ chủ hộp thư mới bỏ chặn được."}},
 	{name: "dmarc", words: []string{"dmarc"}, later: Sender, never: Sender,
