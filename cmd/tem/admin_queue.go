@@ -50,13 +50,21 @@ func (c *queueList) Run(ctx context.Context, env *adminEnv) error {
 		}
 		tableRow(w, "ID", "FROM", "FOR", "OCTETS", "TRIES", "NEXT", "LAST OUTCOME")
 		for _, e := range resp.Entries {
-			tableRow(w, e.ID, fromText(e.From), fmt.Sprintf("%d at %s", len(e.Recipients), e.Domain),
+			tableRow(w, e.ID, fromText(e.From), forText(e),
 				e.Size, e.Attempts, nextText(e), orDash(e.Last))
 		}
 		if n := len(resp.Entries); n == c.Limit {
 			tableRow(w, "there may be more: --after "+resp.Entries[n-1].ID)
 		}
 	})
+}
+
+// forText is how many recipients an entry has, and where they are.
+func forText(e control.Entry) string {
+	if e.Domain == "" {
+		return fmt.Sprintf("%d here", len(e.Recipients))
+	}
+	return fmt.Sprintf("%d at %s", len(e.Recipients), e.Domain)
 }
 
 // nextText is when an entry is tried next.

@@ -354,6 +354,7 @@ func TestHeldBack(t *testing.T) {
 	p.writes(t, "later", " HOLDFOR=3", p.binh.Address, "a@far.example")
 	began := time.Now()
 	p.becomes(t, p.binh.Address, "waiting", "held-back", "wait")
+	has(t, "the queue", p.do(t, "queue", "list"), "1 here", "1 at far.example")
 	if got, _ := s.got(); len(got)+len(popAll(t, p.town, p.binh)) > 0 && time.Since(began) < 2*time.Second {
 		t.Error("it came at once")
 	}
