@@ -98,9 +98,12 @@ func inbound(o *options) error {
 		if err := row(o, targets, l); err != nil {
 			return err
 		}
-	}
-	if err := targets[1].passed(); err != nil {
-		return err
+		if l.source { // its letters have no signature
+			continue
+		}
+		if err := targets[1].passed(); err != nil {
+			return err
+		}
 	}
 	return flat(o, targets)
 }
