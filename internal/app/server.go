@@ -129,6 +129,7 @@ func (s *Server) wire() {
 	s.delivery = delivery.New(delivery.Options{
 		Record:   s.stores.Journal.Record,
 		Hostname: s.config.Hostname, Directory: s.stores.Directory, Mail: s.stores.Mail, Queue: s.queue, Log: s.log,
+		Keys: s.keys,
 	})
 	s.throttle, s.judge = s.newThrottle(), s.newJudge()
 	smtp := smtpserver.New(s.smtpOptions(smtpserver.Relay))

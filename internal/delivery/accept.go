@@ -49,6 +49,9 @@ func (d *Delivery) accept(ctx context.Context, e *Envelope, body *mail.Body, als
 		if err == nil {
 			d.logAccepted(e, body, header, p, jobs)
 			d.answerAll(ctx, e, header, p)
+			if d.o.Accepted != nil {
+				d.o.Accepted(e, header, body)
+			}
 			return p, dsn.Status{Reply: 250, Code: dsn.Code{2, 0, 0}, Text: "queued as " + body.ID.String()}, nil
 		}
 		if !p.dropFull(err, body.Size) {

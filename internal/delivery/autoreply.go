@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
 	"tem/internal/address"
 	"tem/internal/directory"
-	"tem/internal/mail"
 	"tem/internal/message"
 )
 
@@ -147,40 +147,29 @@ func (d *Delivery) answer(ctx context.Context, e *Envelope, h message.Header, a 
 	if err != nil || !due {
 		return err
 	}
-	body, err := d.reply(ctx, e.ReturnPath, h, a)
-	if err != nil {
-		return err
-	}
+	draft := d.reply(e.ReturnPath, h, a)
 	// The null path: nothing comes back from a reply (RFC 3834 §3.3).
-	_, status, err := d.accept(ctx, &Envelope{Recipients: []address.Address{e.ReturnPath}, Submitted: true, UTF8: !e.ReturnPath.ASCII(),
-		Skip: int64(len(nullPath))}, body, nil)
+	_, status, err := d.Send(ctx, &Letter{
+		From: a.account.Address.Domain, To: []address.Address{e.ReturnPath},
+		Build: func(w io.Writer) error { return draft.Build(w, false) },
+	}, nil)
 	if err == nil && !status.OK() {
 		err = fmt.Errorf("reply to %s: %s", e.ReturnPath, status)
 	}
 	return err
 }
 
-// reply writes a reply (RFC 3834 §3.1).
-func (d *Delivery) reply(ctx context.Context, to address.Address, h message.Header, a answer) (*mail.Body, error) {
+// reply is a reply (RFC 3834 §3.1).
+func (d *Delivery) reply(to address.Address, h message.Header, a answer) *message.Draft {
 	ids := message.MessageIDs(h.Get("Message-ID"))
 	if len(ids) > 1 {
 		ids = ids[:1]
 	}
 	references := append(message.MessageIDs(cmp.Or(h.Get("References"), h.Get("In-Reply-To"))), ids...)
-	draft := message.Draft{
+	return &message.Draft{
 		From: []message.Mailbox{{Name: a.account.Name, Address: a.account.Address.String()}}, To: []message.Mailbox{{Address: to.String()}},
 		Subject: cmp.Or(a.reply.Subject, strings.TrimSpace("Auto: "+h.Text("Subject"))), Date: d.o.Now(), Text: a.reply.Text,
 		InReplyTo: ids, References: references[max(0, len(references)-maxReferences):],
 		Extra: []message.Param{{Name: "Auto-Submitted", Value: "auto-replied"}},
 	}
-	spool := d.o.Mail.NewSpool(ctx)
-	_, err := spool.Write([]byte(nullPath))
-	if err == nil {
-		err = draft.Build(spool, false)
-	}
-	if err != nil {
-		spool.Abort()
-		return nil, err
-	}
-	return spool.Finish()
 }

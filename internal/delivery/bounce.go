@@ -9,13 +9,9 @@ import (
 
 	"tem/internal/address"
 	"tem/internal/kv"
-	"tem/internal/mail"
 	"tem/internal/message/dsn"
 	"tem/internal/queue"
 )
-
-// nullPath is the Return-Path line of a report (RFC 3464 §2: the null path).
-const nullPath = "Return-Path: <>\r\n"
 
 // Bounce makes a report, accepts it and returns its id: the queue's way of ending a job.
 // queue.ErrNoReport says that the sender can't be told: unknown, or the
@@ -30,8 +26,8 @@ func (d *Delivery) Bounce(ctx context.Context, j *queue.Job, failed []queue.Reci
 	if err != nil {
 		return "", fmt.Errorf("report on %s: %w", j.ID, err)
 	}
-	e := &Envelope{Recipients: []address.Address{sender}, Submitted: true, UTF8: !sender.ASCII(), EightBit: true, Skip: int64(len(nullPath))}
-	_, status, err := d.accept(ctx, e, report, done)
+	// The null path (RFC 3464 §2).
+	id, status, err := d.Send(ctx, &Letter{From: d.o.Hostname, To: []address.Address{sender}, Build: report.Build, EightBit: true}, done)
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("report on %s: %w", j.ID, err)
@@ -40,16 +36,16 @@ func (d *Delivery) Bounce(ctx context.Context, j *queue.Job, failed []queue.Reci
 	case !status.OK():
 		return "", fmt.Errorf("%w: %s", queue.ErrNoReport, status)
 	}
-	return report.ID.String(), nil
+	return id, nil
 }
 
-// report writes the message that tells a sender about recipients (RFC 3464).
-func (d *Delivery) report(ctx context.Context, j *queue.Job, about []queue.Recipient, delayed bool) (*mail.Body, error) {
+// report is the message that tells a sender about recipients (RFC 3464).
+func (d *Delivery) report(ctx context.Context, j *queue.Job, about []queue.Recipient, delayed bool) (*dsn.Report, error) {
 	header, whole, err := d.quote(ctx, j, failed(about) && j.Return == dsn.ReturnFull && !j.Binary)
 	if err != nil {
 		return nil, err
 	}
-	r := dsn.Report{
+	r := &dsn.Report{
 		From: "MAILER-DAEMON@" + d.o.Hostname, To: j.ReturnPath, Host: d.o.Hostname, QueueID: j.Body.String(),
 		Arrived: j.Created, Now: d.o.Now(), Delayed: delayed, Until: j.Expires, Header: header, Message: whole, EnvID: j.EnvID,
 	}
@@ -58,16 +54,7 @@ func (d *Delivery) report(ctx context.Context, j *queue.Job, about []queue.Recip
 			Address: a.Address, Original: cmp.Or(a.ORCPT, a.Original), Status: a.Status, Relayed: j.Domain != "", Expanded: a.Expanded,
 		})
 	}
-	spool := d.o.Mail.NewSpool(ctx)
-	if _, err := spool.Write([]byte(nullPath)); err != nil {
-		spool.Abort()
-		return nil, err
-	}
-	if err := r.Build(spool); err != nil {
-		spool.Abort()
-		return nil, err
-	}
-	return spool.Finish()
+	return r, nil
 }
 
 // failed reports that one of the recipients was given up.

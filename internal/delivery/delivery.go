@@ -16,8 +16,10 @@ import (
 	"tem/internal/directory"
 	"tem/internal/journey"
 	"tem/internal/mail"
+	"tem/internal/message"
 	"tem/internal/message/dsn"
 	"tem/internal/queue"
+	"tem/internal/trust/dkim"
 )
 
 // Options for New.
@@ -29,6 +31,10 @@ type Options struct {
 	Log       *slog.Logger // the mail log: one line per accept
 	Now       func() time.Time
 	Record    journey.Record // nil: nobody writes down what became of messages
+	// Keys sign what is written here: reports, answers; nil: nothing is signed.
+	Keys func(ctx context.Context, domain string) ([]dkim.Key, error)
+	// Accepted is told of each message that is ours now, with the header; it returns at once. nil: nobody is.
+	Accepted func(e *Envelope, header message.Header, body *mail.Body)
 }
 
 // Delivery is safe for concurrent use.

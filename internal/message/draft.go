@@ -19,6 +19,7 @@ type Draft struct {
 	Text                       string // plain text, UTF-8
 	Attachments                []Attachment
 	Extra                      []Param // further fields, in order
+	ReportType                 string  // text and attachments are a multipart/report of this type (RFC 6522); "": multipart/mixed
 }
 
 // Attachment is one file of a draft.
@@ -45,7 +46,11 @@ func (d *Draft) Build(w io.Writer, bcc bool) error {
 	}
 	// 128 random bits: no text holds them by chance (RFC 2046 §5.1.1).
 	boundary := "=_" + rand.Text()
-	fmt.Fprintf(e, "Content-Type: multipart/mixed;\r\n boundary=\"%s\"\r\n\r\n--%[1]s\r\n", boundary)
+	kind := "mixed"
+	if d.ReportType != "" {
+		kind = "report; report-type=" + d.ReportType
+	}
+	fmt.Fprintf(e, "Content-Type: multipart/%s;\r\n boundary=\"%s\"\r\n\r\n--%[2]s\r\n", kind, boundary)
 	writeText(e, d.Text)
 	for _, a := range d.Attachments {
 		fmt.Fprintf(e, "\r\n--%s\r\n", boundary)

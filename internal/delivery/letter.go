@@ -1,0 +1,95 @@
+package delivery
+
+import (
+	"context"
+	"io"
+	"strings"
+
+	"tem/internal/address"
+	"tem/internal/kv"
+	"tem/internal/mail"
+	"tem/internal/message/dsn"
+	"tem/internal/trust/dkim"
+)
+
+// Letter is one that the server writes itself.
+type Letter struct {
+	Path     address.Address // return path; null: nothing comes back
+	From     string          // domain in From, which signs it
+	To       []address.Address
+	Build    func(w io.Writer) error // writes header and text, with CRLF
+	EightBit bool                    // there are octets above 127 in the text
+}
+
+// Send accepts a letter of our own, with rows to be written in the same commit
+// if also is not nil, and returns the id of the message. Nothing was written
+// unless the status is OK and there is no error.
+func (d *Delivery) Send(ctx context.Context, l *Letter, also func(*kv.Batch)) (id string, status dsn.Status, err error) {
+	body, skip, err := d.write(ctx, l)
+	if err != nil {
+		return "", dsn.Status{}, err
+	}
+	e := &Envelope{ReturnPath: l.Path, Recipients: l.To, Submitted: true, EightBit: l.EightBit, Skip: skip}
+	for _, a := range l.To {
+		e.UTF8 = e.UTF8 || !a.ASCII()
+	}
+	_, status, err = d.accept(ctx, e, body, also)
+	return body.ID.String(), status, err
+}
+
+// write makes the body of a letter: its text, with the return path before it,
+// which is for local delivery only (skip octets), and signatures.
+func (d *Delivery) write(ctx context.Context, l *Letter) (body *mail.Body, skip int64, err error) {
+	spool := d.o.Mail.NewSpool(ctx)
+	signing := d.sign(ctx, l.From)
+	to := io.Writer(spool)
+	if signing != nil {
+		to = io.MultiWriter(spool, signing)
+	}
+	if err := l.Build(to); err != nil {
+		spool.Abort()
+		return nil, 0, err
+	}
+	head := []byte("Return-Path: <" + l.Path.String() + ">\r\n")
+	skip = int64(len(head))
+	if signing != nil {
+		fields, err := signing.Fields()
+		if err != nil {
+			d.unsigned(l.From, err)
+		}
+		head = append(head, fields...)
+	}
+	spool.Head(head)
+	body, err = spool.Finish()
+	return body, skip, err
+}
+
+// sign begins the signatures of a letter, with the keys of the domain or of the
+// nearest above it that has some (aligned with it: RFC 9989 §4.4); nil: there are none.
+func (d *Delivery) sign(ctx context.Context, domain string) *dkim.Signing {
+	if d.o.Keys == nil {
+		return nil
+	}
+	for at := domain; strings.Contains(at, "."); _, at, _ = strings.Cut(at, ".") {
+		keys, err := d.o.Keys(ctx, at)
+		if err != nil {
+			d.unsigned(at, err)
+			return nil
+		}
+		if len(keys) == 0 {
+			continue
+		}
+		s, err := dkim.NewSigning(nil, keys, dkim.SigningOptions{Now: d.o.Now})
+		if err != nil {
+			d.unsigned(at, err)
+			return nil
+		}
+		return s
+	}
+	return nil
+}
+
+// unsigned logs why a letter goes on without signatures: better than not at all.
+func (d *Delivery) unsigned(domain string, err error) {
+	d.o.Log.Error("delivery: letter not signed", "domain", domain, "err", err)
+}
