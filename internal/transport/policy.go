@@ -36,6 +36,7 @@ type need struct {
 	required bool       // it is the sender who asks (RFC 8689): what fails, fails for good
 	sts      *sts.Policy
 	report   TLSPolicy
+	domain   string // the recipients'
 }
 
 // TLSPolicy is a domain's policy as reports have it (RFC 8460 §4.2).
@@ -49,6 +50,7 @@ type TLSPolicy struct {
 // TLSOutcome is what became of one TLS session (RFC 8460 §4).
 type TLSOutcome struct {
 	Time      time.Time
+	Domain    string // of the recipients, whose record says who wants reports (RFC 8460 §3)
 	Policy    TLSPolicy
 	Result    string // "": success; else a result type (RFC 8460 §4.3)
 	Reason    string
@@ -63,7 +65,7 @@ func (a *attempt) need(ctx context.Context, w way, host string) (need, dsn.Statu
 	if w.relay != nil {
 		return w.relay.need(a.required()), dsn.Status{}
 	}
-	n := need{policy: opportunistic, report: TLSPolicy{Type: "no-policy-found", Domain: w.domain}}
+	n := need{policy: opportunistic, domain: w.domain, report: TLSPolicy{Type: "no-policy-found", Domain: w.domain}}
 	if w.domain == "" {
 		return a.require(n, false)
 	}

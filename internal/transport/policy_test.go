@@ -93,6 +93,9 @@ func (w *watcher) results() string {
 		if result == "" {
 			result = "ok"
 		}
+		if o.Domain == "" {
+			result += " of nobody"
+		}
 		all = append(all, o.Policy.Type+" "+result)
 	}
 	return strings.Join(all, ", ")

@@ -55,7 +55,7 @@ func (a *attempt) report(n need, p peer, c *conn, lack *insecure) {
 	if a.TLSReport == nil || n.report.Type == "" {
 		return
 	}
-	o := TLSOutcome{Time: time.Now(), Policy: n.report, Host: p.name, SendingIP: ip(c.Conn().LocalAddr()), HostIP: ip(c.Conn().RemoteAddr())}
+	o := TLSOutcome{Time: time.Now(), Domain: n.domain, Policy: n.report, Host: p.name, SendingIP: ip(c.Conn().LocalAddr()), HostIP: ip(c.Conn().RemoteAddr())}
 	o.HostHello, _, _ = strings.Cut(c.Greeting.Lines[0], " ")
 	if lack != nil {
 		o.Result, o.Reason = lack.result, lack.text
@@ -66,7 +66,7 @@ func (a *attempt) report(n need, p peer, c *conn, lack *insecure) {
 // reportEarly tells of a host that was not connected to for the sake of a policy.
 func (a *attempt) reportEarly(n need, host, result, reason string) {
 	if a.TLSReport != nil {
-		a.TLSReport(TLSOutcome{Time: time.Now(), Policy: n.report, Host: host, Result: result, Reason: reason})
+		a.TLSReport(TLSOutcome{Time: time.Now(), Domain: n.domain, Policy: n.report, Host: host, Result: result, Reason: reason})
 	}
 }
 

@@ -111,7 +111,7 @@ func (a *attempt) approach(ctx context.Context, w way, host string) (need, []pee
 		if !a.lenient(ctx) {
 			return need{}, nil, status
 		}
-		n = need{policy: opportunistic, report: n.report}
+		n = need{policy: opportunistic, report: n.report, domain: n.domain}
 	}
 	return n, peers, dsn.Status{}
 }

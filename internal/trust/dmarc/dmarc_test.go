@@ -153,6 +153,17 @@ func TestTakesReports(t *testing.T) {
 	}
 }
 
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	r, err := Parse("v=DMARC1; rua=mailto:a@x.example!10m, mailto:b@x.example!500,mailto:c@x.example,mailto:d@x.example!9999999t,mailto:e@x.example!m,mailto:f@x.example!2K")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(len(r.RUA), " ", r.Limits); got != "6 map[mailto:a@x.example:10485760 mailto:b@x.example:500 mailto:f@x.example:2048]" {
+		t.Error(got)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add("v=DMARC1; p=reject; sp=none; np=quarantine; adkim=s; aspf=r; rua=mailto:a@b!10m,mailto:c@d; ruf=x; fo=1:d:s; psd=y; t=y; pct=50")
 	f.Add("V = DMARC1 ;p")

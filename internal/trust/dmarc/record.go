@@ -3,7 +3,9 @@ package dmarc
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -18,14 +20,15 @@ const (
 
 // Record is a policy record (RFC 9989 §4.7).
 type Record struct {
-	P, SP, NP  Policy   // SP and NP are "" where they are not given
-	StrictDKIM bool     // adkim=s
-	StrictSPF  bool     // aspf=s
-	RUA, RUF   []string // URIs for reports
-	FO         string   // when failure reports are wanted; "0" by default
-	PSD        byte     // 'y', 'n' or 'u'
-	Testing    bool     // t=y
-	Text       string   // as it is published
+	P, SP, NP  Policy           // SP and NP are "" where they are not given
+	StrictDKIM bool             // adkim=s
+	StrictSPF  bool             // aspf=s
+	RUA, RUF   []string         // URIs for reports
+	Limits     map[string]int64 // octets that an address of RUA or RUF takes at most, where it says so ("!10m", RFC 7489 §6.2)
+	FO         string           // when failure reports are wanted; "0" by default
+	PSD        byte             // 'y', 'n' or 'u'
+	Testing    bool             // t=y
+	Text       string           // as it is published
 }
 
 // maxURIs bounds the addresses that one record can name.
@@ -87,9 +90,9 @@ func (r *Record) set(name, value string) error {
 	case "aspf":
 		r.StrictSPF = strings.EqualFold(value, "s")
 	case "rua":
-		r.RUA = uris(value)
+		r.RUA = r.uris(value)
 	case "ruf":
-		r.RUF = uris(value)
+		r.RUF = r.uris(value)
 	case "fo":
 		r.FO = options(value)
 	case "t":
@@ -111,16 +114,36 @@ func setPolicy(p *Policy, name, value string) error {
 	return fmt.Errorf("%s=%q: %w: it may be none, quarantine or reject", name, value, errNoPolicy)
 }
 
-// uris reads a list of addresses; a size limit behind "!" is of old and left out (RFC 9990).
-func uris(value string) (list []string) {
+// uris reads a list of addresses, and what each says of sizes.
+func (r *Record) uris(value string) (list []string) {
 	for s := range strings.SplitSeq(value, ",") {
-		s, _, _ = strings.Cut(strings.TrimSpace(s), "!")
+		s, size, limited := strings.Cut(strings.TrimSpace(s), "!")
 		u, err := url.Parse(s)
-		if err == nil && u.Scheme != "" && len(list) < maxURIs && (u.Scheme != "mailto" || strings.Contains(u.Opaque, "@")) {
-			list = append(list, s)
+		if err != nil || u.Scheme == "" || len(list) >= maxURIs || u.Scheme == "mailto" && !strings.Contains(u.Opaque, "@") {
+			continue
+		}
+		list = append(list, s)
+		if n, ok := octets(size); limited && ok {
+			if r.Limits == nil {
+				r.Limits = map[string]int64{}
+			}
+			r.Limits[s] = n
 		}
 	}
 	return list
+}
+
+// octets reads a number, in units of 1024 and its powers with k, m, g or t behind it (RFC 7489 §6.4).
+func octets(s string) (int64, bool) {
+	s = strings.ToLower(strings.TrimSpace(s))
+	digits, shift := s, 0
+	if n := len(s) - 1; n >= 0 {
+		if unit := strings.IndexByte("kmgt", s[n]); unit >= 0 {
+			digits, shift = s[:n], 10*(unit+1)
+		}
+	}
+	n, err := strconv.ParseInt(digits, 10, 64)
+	return n << shift, err == nil && n >= 0 && n <= math.MaxInt64>>shift
 }
 
 // options reads fo, "0" if it is not well formed.
