@@ -22,6 +22,7 @@ type AdminCommands struct {
 	Queue   queueCommand   `cmd:"" help:"Messages that wait to leave."`
 	DNS     dnsCommand     `cmd:"" name:"dns" help:"What a domain has to publish in the DNS, and whether it does."`
 	Journey journeyCommand `cmd:"" help:"What became of a message, why, and whose move it is."`
+	Reports reportsCommand `cmd:"" help:"What others report of our domains (DMARC, TLS), and what we report to them."`
 	Store   storeCommand   `cmd:"" help:"Where mail is kept: what there is, and whether it is whole."`
 	Reload  reloadCommand  `cmd:"" help:"Make the running server read its configuration and certificates again."`
 }

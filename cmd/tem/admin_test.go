@@ -25,6 +25,7 @@ import (
 	"tem/internal/kv/memory"
 	"tem/internal/mail"
 	"tem/internal/queue"
+	"tem/internal/reports"
 )
 
 const adminSecret = "mật-khẩu-bí-mật"
@@ -51,7 +52,7 @@ func newAdminHost(t *testing.T) *adminHost {
 		t.Fatal(err)
 	}
 	q := queue.New(queue.Options{KV: e, Mail: m, Log: slog.New(slog.DiscardHandler), Now: time.Now})
-	return &adminHost{t: t, dir: t.TempDir(), s: &control.Service{Directory: d, Mail: m, Queue: q, Journal: journey.New(journey.Options{KV: e})}}
+	return &adminHost{t: t, dir: t.TempDir(), s: &control.Service{Directory: d, Mail: m, Queue: q, Journal: journey.New(journey.Options{KV: e}), Reports: reports.New(reports.Options{KV: e})}}
 }
 
 // run is one command with its standard input; it returns the exit code.

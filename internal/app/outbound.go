@@ -17,5 +17,7 @@ func (s *Server) newRemote() *transport.Remote {
 		Roots: roots, Relays: o.Relays(), Sources: o.Sources(),
 		Policies: &sts.Cache{KV: s.stores.KV, Text: resolver.TXT, Fetch: fetcher.Fetch, Log: s.log},
 		Record:   s.stores.Journal.Record,
+		// Reports need delivery, which needs the queue, which needs this.
+		TLSReport: func(o transport.TLSOutcome) { s.reports.Session(o) },
 	}
 }

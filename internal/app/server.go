@@ -23,6 +23,7 @@ import (
 	"tem/internal/message/dsn"
 	"tem/internal/pop3server"
 	"tem/internal/queue"
+	"tem/internal/reports"
 	"tem/internal/sasl"
 	"tem/internal/smtpserver"
 	"tem/internal/transport"
@@ -55,6 +56,7 @@ type Server struct {
 	remote   *transport.Remote
 	queue    *queue.Queue
 	delivery *delivery.Delivery
+	reports  *reports.Reports
 	ports    []port
 	web      *webserver.Server // of the https ports; it runs if there are any
 	service  *control.Service
@@ -109,7 +111,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	s.wire()
 	s.service = &control.Service{
 		Site:      siteOf(s.config, &s.cert),
-		Directory: s.stores.Directory, Mail: s.stores.Mail, Queue: s.queue, Journal: s.stores.Journal, Places: s.stores.Places, Reload: s.Reload, Log: s.log,
+		Directory: s.stores.Directory, Mail: s.stores.Mail, Queue: s.queue, Journal: s.stores.Journal, Reports: s.reports, Places: s.stores.Places, Reload: s.Reload, Log: s.log,
 	}
 	s.door, err = control.Listen(ctx, s.config.Data, s.service)
 	return err
@@ -129,8 +131,9 @@ func (s *Server) wire() {
 	s.delivery = delivery.New(delivery.Options{
 		Record:   s.stores.Journal.Record,
 		Hostname: s.config.Hostname, Directory: s.stores.Directory, Mail: s.stores.Mail, Queue: s.queue, Log: s.log,
-		Keys: s.keys,
+		Keys: s.keys, Accepted: s.accepted,
 	})
+	s.reports = s.newReports()
 	s.throttle, s.judge = s.newThrottle(), s.newJudge()
 	smtp := smtpserver.New(s.smtpOptions(smtpserver.Relay))
 	submission := smtpserver.New(s.smtpOptions(smtpserver.Submission))
@@ -197,7 +200,7 @@ func (s *Server) smtpOptions(mode smtpserver.Mode) smtpserver.Options {
 		Delivery: s.delivery, Mail: s.stores.Mail, Directory: s.stores.Directory,
 		MaxSize: int64(s.config.Limits.Message), MaxRecipients: s.config.Limits.Recipients,
 		Timeout: time.Duration(s.config.Limits.SMTPTimeout), Log: s.log,
-		Room: s.hasRoom, Judge: s.judge, Keys: s.keys, Throttle: s.throttle, GreetDelay: time.Duration(s.config.Limits.GreetingDelay), Trusted: config.Within(s.config.Trusted.XClient),
+		Room: s.hasRoom, Judge: s.judge, Judged: s.reports.Judged, Keys: s.keys, Throttle: s.throttle, GreetDelay: time.Duration(s.config.Limits.GreetingDelay), Trusted: config.Within(s.config.Trusted.XClient),
 	}
 }
 
@@ -305,7 +308,8 @@ func (s *Server) Run(ctx context.Context) error {
 	if len(s.config.Listen.HTTPS) > 0 {
 		tasks = append(tasks, s.web.Run)
 	}
-	endJournal := s.runJournal(ctx)
+	endJournal := beside(ctx, s.stores.Journal.Run)
+	endReports := beside(ctx, s.reports.Run)
 	errs := make(chan error, len(tasks))
 	var wg sync.WaitGroup
 	for _, task := range tasks {
@@ -316,6 +320,7 @@ func (s *Server) Run(ctx context.Context) error {
 		})
 	}
 	wg.Wait()
+	endReports()
 	endJournal()
 	close(errs)
 	var failed []error
@@ -327,12 +332,12 @@ func (s *Server) Run(ctx context.Context) error {
 	return errors.Join(append(failed, s.stores.Close())...)
 }
 
-// runJournal writes down what is recorded until end is called, which must be
-// when nobody records any more.
-func (s *Server) runJournal(ctx context.Context) (end func()) {
+// beside runs what others tell things to until end is called, which must be
+// when nobody tells it anything any more. What it returns is nil.
+func beside(ctx context.Context, run func(context.Context) error) (end func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
-	wg.Go(func() { s.stores.Journal.Run(ctx) }) // it always returns nil
+	wg.Go(func() { run(ctx) })
 	return func() {
 		cancel()
 		wg.Wait()

@@ -24,6 +24,7 @@ import (
 	"tem/internal/kv"
 	"tem/internal/mail"
 	"tem/internal/queue"
+	"tem/internal/reports"
 )
 
 // Stores are what a configuration says where to keep, opened.
@@ -103,7 +104,7 @@ func Service(ctx context.Context, file, data string) (*control.Service, func() e
 		return nil, nil, err
 	}
 	q := queue.New(queue.Options{KV: s.KV, Mail: s.Mail, Log: log, Now: time.Now})
-	service := &control.Service{Directory: s.Directory, Mail: s.Mail, Queue: q, Journal: s.Journal, Places: s.Places}
+	service := &control.Service{Directory: s.Directory, Mail: s.Mail, Queue: q, Journal: s.Journal, Reports: reports.New(reports.Options{KV: s.KV}), Places: s.Places}
 	if c.Hostname != "" {
 		service.Site = siteOf(c, nil)
 	}

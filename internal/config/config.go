@@ -40,6 +40,7 @@ type Config struct {
 	Limits       Limits   `toml:"limits" doc:"Bounds on what one message, session or address may take."`
 	Trust        Trust    `toml:"trust" doc:"How mail from other servers is judged."`
 	Outbound     Outbound `toml:"outbound" doc:"How mail leaves."`
+	Reports      Reports  `toml:"reports" doc:"What others are told once a day of mail in their name, if they ask. What others tell of us is shown by tem reports."`
 	Log          Log      `toml:"log" doc:"What is written to standard error."`
 }
 
@@ -166,6 +167,7 @@ func Default() Config {
 		},
 		Outbound: Outbound{DNSSEC: "loopback", Port: 25, Lifetime: Duration(5 * 24 * time.Hour), Workers: 200, PerDomain: 20},
 		Trust:    defaultTrust(),
+		Reports:  Reports{DMARC: true, TLS: true},
 		OAuth:    OAuth{Claim: "email"},
 		Log:      Log{Level: "info"},
 	}
@@ -265,6 +267,9 @@ func (c *Config) Check() error {
 		return err
 	}
 	if err := c.Web.check(); err != nil {
+		return err
+	}
+	if _, err := c.Reports.Address(); err != nil {
 		return err
 	}
 	if err := c.Outbound.check(); err != nil {

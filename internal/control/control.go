@@ -23,6 +23,7 @@ import (
 	"tem/internal/journey"
 	"tem/internal/mail"
 	"tem/internal/queue"
+	"tem/internal/reports"
 )
 
 // Service does what the verbs say. Of a letter no verb tells more than its
@@ -32,6 +33,7 @@ type Service struct {
 	Mail      *mail.Store
 	Queue     *queue.Queue
 	Journal   *journey.Journal
+	Reports   *reports.Reports
 	Places    Places
 	Reload    func(ctx context.Context) error                 // nil: there is no server to reload
 	Site      func(ctx context.Context) (dnsplan.Site, error) // what others see of the server; nil: its configuration is not known
@@ -129,6 +131,9 @@ func verbs() map[string]handler {
 		"queue.drop":       verb((*Service).DropQueue),
 		"dns.records":      verb((*Service).PlanDNS),
 		"journey":          verb((*Service).FindJourney),
+		"reports.dmarc":    verb((*Service).DMARCReports),
+		"reports.tls":      verb((*Service).TLSReports),
+		"reports.sent":     verb((*Service).SentReports),
 		"queue.stats":      verb((*Service).QueueStats),
 		"queue.hold":       verb((*Service).HoldQueue),
 		"queue.release":    verb((*Service).ReleaseQueue),

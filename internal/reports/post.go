@@ -3,6 +3,8 @@ package reports
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
@@ -41,13 +43,45 @@ func (r *Reports) post(ctx context.Context, url string, file []byte) error {
 }
 
 // HTTPClient is one for addresses that others chose: it goes to no machine that
-// the public can't reach, follows nobody elsewhere, keeps nothing open.
-func HTTPClient() *http.Client {
-	dialer := &net.Dialer{Timeout: postTime / 2, Control: public}
+// the public can't reach, follows nobody elsewhere, keeps nothing open. Names
+// are looked up by addresses; nil roots are those of the system.
+func HTTPClient(addresses func(ctx context.Context, host string) ([]netip.Addr, error), roots *x509.CertPool) *http.Client {
+	d := &dialer{net.Dialer{Timeout: postTime / 4, Control: public}, addresses}
 	return &http.Client{
-		Transport:     &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true, TLSHandshakeTimeout: postTime / 2, MaxResponseHeaderBytes: 64 << 10},
+		Transport: &http.Transport{
+			DialContext: d.dial, DisableKeepAlives: true, TLSHandshakeTimeout: postTime / 2, MaxResponseHeaderBytes: 64 << 10,
+			TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+// dialer connects to names that our own resolver looks up.
+type dialer struct {
+	net.Dialer
+	addresses func(ctx context.Context, host string) ([]netip.Addr, error)
+}
+
+// maxAddresses of one host are tried.
+const maxAddresses = 3
+
+func (d *dialer) dial(ctx context.Context, network, hostPort string) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(hostPort)
+	if err != nil {
+		return nil, err
+	}
+	found, err := d.addresses(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	err = fmt.Errorf("%s has no address", host)
+	for _, a := range found[:min(len(found), maxAddresses)] {
+		var c net.Conn
+		if c, err = d.DialContext(ctx, network, net.JoinHostPort(a.String(), port)); err == nil {
+			return c, nil
+		}
+	}
+	return nil, err
 }
 
 // public refuses to connect to addresses of this machine and of private networks.

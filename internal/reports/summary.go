@@ -49,20 +49,38 @@ const (
 
 // Summarize is what was told of a domain and those below it since a time; zero: a year ago.
 func (r *Reports) Summarize(ctx context.Context, domain string, since time.Time) (*Summary, error) {
-	s := &Summary{Domain: domain}
-	at := map[string]*Source{}
+	s, at := &Summary{Domain: domain}, map[string]*Source{}
 	err := r.received(ctx, DMARC, domain, since, func(g *Received) {
-		f := g.DMARC
-		s.Reports++
 		if !g.Verified {
 			s.Unproven++
 		}
-		s.stretch(f.Metadata.Begin.Time(), f.Metadata.End.Time())
-		add(&s.Reporters, cmp.Or(f.Metadata.Organization, g.From))
-		for i := range f.Records {
-			s.add(at, &f.Records[i], cmp.Or(f.Metadata.Organization, g.From))
-		}
+		s.take(at, g.DMARC, g.From)
 	})
+	s.finish(at)
+	return s, err
+}
+
+// Summary is what one report says.
+func (f *Feedback) Summary() *Summary {
+	s, at := &Summary{Domain: f.Policy.Domain}, map[string]*Source{}
+	s.take(at, f, f.Metadata.Email)
+	s.finish(at)
+	return s
+}
+
+// take adds a report of somebody to the sources at.
+func (s *Summary) take(at map[string]*Source, f *Feedback, from string) {
+	who := cmp.Or(f.Metadata.Organization, from)
+	s.Reports++
+	s.From, s.To = stretch(s.From, s.To, f.Metadata.Begin.Time(), f.Metadata.End.Time())
+	add(&s.Reporters, who)
+	for i := range f.Records {
+		s.add(at, &f.Records[i], who)
+	}
+}
+
+// finish puts the sources in order.
+func (s *Summary) finish(at map[string]*Source) {
 	for _, source := range at {
 		source.Hint = source.hint()
 		s.Sources = append(s.Sources, *source)
@@ -73,16 +91,17 @@ func (r *Reports) Summarize(ctx context.Context, domain string, since time.Time)
 	if n := len(s.Sources) - maxSources; n > 0 {
 		s.Sources, s.More = s.Sources[:maxSources], n
 	}
-	return s, err
 }
 
-func (s *Summary) stretch(begin, end time.Time) {
-	if s.From.IsZero() || begin.Before(s.From) {
-		s.From = begin
+// stretch makes a time, which is empty at first, hold another.
+func stretch(from, to, begin, end time.Time) (time.Time, time.Time) {
+	if from.IsZero() || begin.Before(from) {
+		from = begin
 	}
-	if end.After(s.To) {
-		s.To = end
+	if end.After(to) {
+		to = end
 	}
+	return from, to
 }
 
 func (s *Summary) add(at map[string]*Source, rec *Record, reporter string) {

@@ -43,26 +43,55 @@ type TLSDetail struct {
 
 // SummarizeTLS is what was told of TLS to a domain since a time; zero: a year ago.
 func (r *Reports) SummarizeTLS(ctx context.Context, domain string, since time.Time) (*TLSView, error) {
-	s := &TLSView{Domain: domain}
-	totals, details := map[string]*TLSTotal{}, map[string]*TLSDetail{}
+	s, at := &TLSView{Domain: domain}, newTLSCounts()
 	err := r.received(ctx, TLS, domain, since, func(g *Received) {
-		who := cmp.Or(g.TLS.Organization, g.From)
-		s.Reports++
 		if !g.Verified {
 			s.Unproven++
 		}
-		span := Summary{From: s.From, To: s.To}
-		span.stretch(g.TLS.Range.Start, g.TLS.Range.End)
-		s.From, s.To = span.From, span.To
-		add(&s.Reporters, who)
-		for i := range g.TLS.Policies {
-			s.add(totals, details, &g.TLS.Policies[i], who)
-		}
+		s.take(at, g.TLS, g.From)
 	})
-	for _, key := range slices.Sorted(maps.Keys(totals)) {
-		s.Policies = append(s.Policies, *totals[key])
+	s.finish(at)
+	return s, err
+}
+
+// Summary is what one report says.
+func (t *TLSReport) Summary() *TLSView {
+	s, at := new(TLSView), newTLSCounts()
+	if len(t.Policies) > 0 {
+		s.Domain = t.Policies[0].Policy.Domain
 	}
-	for _, d := range details {
+	s.take(at, t, t.Contact)
+	s.finish(at)
+	return s
+}
+
+// tlsCounts are totals and details by what they are of.
+type tlsCounts struct {
+	totals  map[string]*TLSTotal
+	details map[string]*TLSDetail
+}
+
+func newTLSCounts() *tlsCounts {
+	return &tlsCounts{map[string]*TLSTotal{}, map[string]*TLSDetail{}}
+}
+
+// take adds a report of somebody.
+func (s *TLSView) take(at *tlsCounts, t *TLSReport, from string) {
+	who := cmp.Or(t.Organization, from)
+	s.Reports++
+	s.From, s.To = stretch(s.From, s.To, t.Range.Start, t.Range.End)
+	add(&s.Reporters, who)
+	for i := range t.Policies {
+		s.add(at, &t.Policies[i], who)
+	}
+}
+
+// finish puts the counts in order.
+func (s *TLSView) finish(at *tlsCounts) {
+	for _, key := range slices.Sorted(maps.Keys(at.totals)) {
+		s.Policies = append(s.Policies, *at.totals[key])
+	}
+	for _, d := range at.details {
 		d.Hint = tlsHint(d.Result)
 		s.Details = append(s.Details, *d)
 	}
@@ -72,27 +101,26 @@ func (r *Reports) SummarizeTLS(ctx context.Context, domain string, since time.Ti
 	if n := len(s.Details) - maxSources; n > 0 {
 		s.Details, s.More = s.Details[:maxSources], n
 	}
-	return s, err
 }
 
-func (s *TLSView) add(totals map[string]*TLSTotal, details map[string]*TLSDetail, p *TLSPolicies, who string) {
+func (s *TLSView) add(at *tlsCounts, p *TLSPolicies, who string) {
 	s.Successes += p.Summary.Successes
 	s.Failures += p.Summary.Failures
 	key := p.Policy.Type + "\x00" + p.Policy.Domain
-	t := totals[key]
+	t := at.totals[key]
 	if t == nil {
 		t = &TLSTotal{Type: p.Policy.Type, Domain: p.Policy.Domain}
-		totals[key] = t
+		at.totals[key] = t
 	}
 	t.Successes += p.Summary.Successes
 	t.Failures += p.Summary.Failures
 	for i := range p.Failures {
 		f := &p.Failures[i]
 		key := f.Result + "\x00" + f.Host
-		d := details[key]
+		d := at.details[key]
 		if d == nil {
 			d = &TLSDetail{Result: f.Result, Host: f.Host}
-			details[key] = d
+			at.details[key] = d
 		}
 		d.Count += f.Count
 		add(&d.Reasons, cmp.Or(f.Reason, f.Additional))

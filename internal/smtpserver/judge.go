@@ -62,6 +62,9 @@ func (x *session) judge(ctx context.Context) (*trust.Verdict, *smtp.Reply) {
 		return nil, nil
 	}
 	v := x.mail.exam.Verdict(ctx)
+	if x.o.Judged != nil {
+		x.o.Judged(v)
+	}
 	e.Junk, e.SPF = v.Action == trust.Quarantine, string(v.SPF.Result)
 	e.Unverified = v.SPF.Result != spf.Pass
 	if s := v.Status(); !s.OK() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,8 +68,13 @@ func TestVerdictIsNoted(t *testing.T) {
 func TestVerdictIsActedOn(t *testing.T) {
 	t.Parallel()
 	w := judged(t)
+	var told []trust.Action
+	w.Judged = func(v *trust.Verdict) { told = append(told, v.Action) }
 	w.from(t, "192.0.2.9", letterFrom("hue.example", "", "550"))
 	w.from(t, "192.0.2.9", letterFrom("a.hue.example", "", "250"))
+	if !slices.Equal(told, []trust.Action{trust.Reject, trust.Quarantine}) {
+		t.Errorf("told of %v", told)
+	}
 	if texts := w.inbox(t, "an"); len(texts) != 0 {
 		t.Errorf("%d letters in INBOX: one is to be refused, one put aside", len(texts))
 	}

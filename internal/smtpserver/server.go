@@ -66,6 +66,8 @@ type Options struct {
 
 	// Judge says what to think of mail from elsewhere; nil: nobody does.
 	Judge *trust.Judge
+	// Judged is told of each verdict; it returns at once. nil: nobody is.
+	Judged func(*trust.Verdict)
 	// Keys sign what our people send, by the domain in From; nil: nothing is signed.
 	Keys func(ctx context.Context, domain string) ([]dkim.Key, error)
 	// Throttle says who does too much; nil: nobody.
