@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
@@ -38,8 +39,11 @@ func (r *Reports) Judged(v *trust.Verdict) {
 	if !r.o.DMARC || v.DMARC == nil || v.DMARC.Record == nil || len(v.DMARC.Record.RUA) == 0 || v.Action == trust.Defer { // it will come again
 		return
 	}
-	what, _ := json.Marshal(recordOf(v)) // texts and numbers always can be written
-	r.count(tally{DMARC, dayOf(r.o.Now()), v.DMARC.Domain, v.DMARC.Record.Text, string(what)})
+	var room [512]byte
+	day := dayOf(r.o.Now())
+	r.count(alike(room[:0], day, v), func() tally {
+		return tally{DMARC, day, v.DMARC.Domain, v.DMARC.Record.Text, string(encode(recordOf(v)))}
+	})
 }
 
 // Session counts a TLS session on the way to a domain.
@@ -48,26 +52,42 @@ func (r *Reports) Session(o transport.TLSOutcome) {
 	if !r.o.TLS || checkDomain(&domain) != nil {
 		return
 	}
-	what, _ := json.Marshal(sessionOf(&o))
-	r.count(tally{TLS, dayOf(r.o.Now()), domain, "", string(what)})
+	t := tally{TLS, dayOf(r.o.Now()), domain, "", string(encode(sessionOf(&o)))}
+	r.count(fmt.Append(nil, t), func() tally { return t })
 }
 
-func (r *Reports) count(t tally) {
+// counter counts a tally since the last flush.
+type counter struct {
+	tally
+	n int64
+}
+
+// count counts what has a name, and works out what that is when it comes first.
+func (r *Reports) count(name []byte, of func() tally) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, known := r.tallies[t]; !known && len(r.tallies) >= maxTallies {
-		r.lost++
-		return
+	c := r.counters[string(name)]
+	if c == nil {
+		if len(r.counters) >= maxTallies {
+			r.lost++
+			return
+		}
+		c = &counter{tally: of()}
+		r.counters[string(name)] = c
 	}
-	r.tallies[t]++
+	c.n++
 }
 
 // flush makes rows of what was counted.
 func (r *Reports) flush(ctx context.Context) {
 	r.mu.Lock()
-	tallies, lost := r.tallies, r.lost
-	r.tallies, r.lost = make(map[tally]int64, len(tallies)), 0
+	counters, lost := r.counters, r.lost
+	r.counters, r.lost = make(map[string]*counter, len(counters)), 0
 	r.mu.Unlock()
+	tallies := make(map[tally]int64, len(counters))
+	for _, c := range counters { // different names can come to the same
+		tallies[c.tally] += c.n
+	}
 	if len(tallies) > 0 {
 		lost += r.write(ctx, tallies)
 	}

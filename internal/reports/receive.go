@@ -136,10 +136,10 @@ func (r *Reports) keep(ctx context.Context, a arrival, got *Received) error {
 // about is the kind of a report, when its time begins, what tells it apart and whose it can be.
 func (g *Received) about() (k Kind, begin time.Time, name string, domains []string) {
 	if g.TLS != nil {
-		return TLS, g.TLS.Range.Start, g.TLS.Organization + "\x00" + g.TLS.ReportID, g.TLS.Domains()
+		return TLS, g.TLS.Range.Start, strings.Join([]string{g.From, g.TLS.Organization, g.TLS.ReportID}, "\x00"), g.TLS.Domains()
 	}
 	m := &g.DMARC.Metadata
-	return DMARC, m.Begin.Time(), m.Organization + "\x00" + m.ReportID, []string{g.DMARC.Policy.Domain}
+	return DMARC, m.Begin.Time(), strings.Join([]string{g.From, m.Organization, m.ReportID}, "\x00"), []string{g.DMARC.Policy.Domain}
 }
 
 // reportBox is the mailbox that `tem dns records` names for reports.

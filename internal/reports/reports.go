@@ -59,9 +59,9 @@ type Reports struct {
 	o    Options
 	node [8]byte // of this process, so that no other writes the same rows of counts
 
-	mu      sync.Mutex
-	tallies map[tally]int64 // counted since the last flush
-	lost    int64           // not counted since then, for there was too much
+	mu       sync.Mutex
+	counters map[string]*counter // since the last flush
+	lost     int64               // not counted since then, for there was too much
 
 	arrived chan arrival // letters that may bring reports
 
@@ -86,7 +86,7 @@ func New(o Options) *Reports {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	r := &Reports{o: o, tallies: map[tally]int64{}, arrived: make(chan arrival, maxArrived)}
+	r := &Reports{o: o, counters: map[string]*counter{}, arrived: make(chan arrival, maxArrived)}
 	rand.Read(r.node[:]) // never fails: crypto/rand ends the process first
 	return r
 }
