@@ -31,7 +31,7 @@ type Options struct {
 	Log       *slog.Logger // the mail log: one line per accept
 	Now       func() time.Time
 	Record    journey.Record // nil: nobody writes down what became of messages
-	// Keys sign what is written here: reports, answers; nil: nothing is signed.
+	// Keys are those for what is written here, reports and answers, by the domain in From; nil: nothing is signed.
 	Keys func(ctx context.Context, domain string) ([]dkim.Key, error)
 	// Accepted is told of each message that is ours now, with the header; it returns at once. nil: nobody is.
 	Accepted func(e *Envelope, header message.Header, body *mail.Body)

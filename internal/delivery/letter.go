@@ -3,7 +3,6 @@ package delivery
 import (
 	"context"
 	"io"
-	"strings"
 
 	"tem/internal/address"
 	"tem/internal/kv"
@@ -64,32 +63,27 @@ func (d *Delivery) write(ctx context.Context, l *Letter) (body *mail.Body, skip 
 	return body, skip, err
 }
 
-// sign begins the signatures of a letter, with the keys of the domain or of the
-// nearest above it that has some (aligned with it: RFC 9989 §4.4); nil: there are none.
+// sign begins the signatures of a letter; nil: there are no keys for the domain in From.
 func (d *Delivery) sign(ctx context.Context, domain string) *dkim.Signing {
 	if d.o.Keys == nil {
 		return nil
 	}
-	for at := domain; strings.Contains(at, "."); _, at, _ = strings.Cut(at, ".") {
-		keys, err := d.o.Keys(ctx, at)
-		if err != nil {
-			d.unsigned(at, err)
-			return nil
-		}
-		if len(keys) == 0 {
-			continue
-		}
-		s, err := dkim.NewSigning(nil, keys, dkim.SigningOptions{Now: d.o.Now})
-		if err != nil {
-			d.unsigned(at, err)
-			return nil
-		}
-		return s
+	keys, err := d.o.Keys(ctx, domain)
+	if err != nil || len(keys) == 0 {
+		d.unsigned(domain, err)
+		return nil
 	}
-	return nil
+	s, err := dkim.NewSigning(nil, keys, dkim.SigningOptions{Now: d.o.Now})
+	if err != nil {
+		d.unsigned(domain, err)
+		return nil
+	}
+	return s
 }
 
 // unsigned logs why a letter goes on without signatures: better than not at all.
 func (d *Delivery) unsigned(domain string, err error) {
-	d.o.Log.Error("delivery: letter not signed", "domain", domain, "err", err)
+	if err != nil {
+		d.o.Log.Error("delivery: letter not signed", "domain", domain, "err", err)
+	}
 }
