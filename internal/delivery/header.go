@@ -17,6 +17,13 @@ const headerRoom = 64 << 10
 
 // headerOf returns the header of a message, with our lines before it.
 func headerOf(ctx context.Context, body *mail.Body) (message.Header, error) {
+	if text := body.Text(); text != nil {
+		text = text[:min(len(text), headerRoom)]
+		if header, whole := headerIn(text); whole {
+			return header, nil
+		}
+		return wholeLines(text), nil
+	}
 	r, err := body.Open(ctx)
 	if err != nil {
 		return nil, err
@@ -45,15 +52,25 @@ func readHeader(r blob.Reader, skip int64) ([]byte, error) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}
-		header = header[:n]
-		if bytes.HasPrefix(header, []byte("\r\n")) {
-			return header[:2], nil // no fields at all
-		}
-		if end := bytes.Index(header, []byte("\r\n\r\n")); end >= 0 {
-			return header[:end+4], nil
+		if whole, ok := headerIn(header[:n]); ok {
+			return whole, nil
 		}
 		if n < room || room >= headerRoom {
-			return header[:bytes.LastIndexByte(header, '\n')+1], nil
+			return wholeLines(header[:n]), nil
 		}
 	}
 }
+
+// headerIn is the header block that text begins with, and whether its end is there.
+func headerIn(text []byte) (header []byte, whole bool) {
+	if bytes.HasPrefix(text, []byte("\r\n")) {
+		return text[:2], true // no fields at all
+	}
+	if end := bytes.Index(text, []byte("\r\n\r\n")); end >= 0 {
+		return text[:end+4], true
+	}
+	return nil, false
+}
+
+// wholeLines leaves out what is behind the last line end.
+func wholeLines(text []byte) []byte { return text[:bytes.LastIndexByte(text, '\n')+1] }

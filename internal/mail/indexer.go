@@ -103,16 +103,18 @@ func (s *Store) runIndexer(ctx context.Context) {
 		if !ok {
 			return
 		}
+		b := fulltext.NewBuilder()
 		for account, t := range due {
-			s.runTask(ctx, account, t)
+			s.runTask(ctx, account, t, b)
 		}
 		pause.Reset(indexPause)
 	}
 }
 
-func (s *Store) runTask(ctx context.Context, account kv.Part, t task) {
+// runTask does what is to be done for an account; b is only memory.
+func (s *Store) runTask(ctx context.Context, account kv.Part, t task, b *fulltext.Builder) {
 	ix := s.textIndex()
-	err := s.indexAccount(ctx, account, t)
+	err := s.indexAccount(ctx, account, t, b)
 	switch {
 	case err == nil || ctx.Err() != nil:
 	case errors.Is(err, kv.ErrConflict): // another node was faster
@@ -124,19 +126,18 @@ func (s *Store) runTask(ctx context.Context, account kv.Part, t task) {
 	}
 }
 
-func (s *Store) indexAccount(ctx context.Context, account kv.Part, t task) error {
+func (s *Store) indexAccount(ctx context.Context, account kv.Part, t task, b *fulltext.Builder) error {
 	if t.rebuild {
 		return s.RebuildIndex(ctx, account)
 	}
 	if due, err := s.indexDue(ctx, account); err != nil || !due {
 		return err
 	}
-	return s.updateIndex(ctx, account)
+	return s.updateIndex(ctx, account, b)
 }
 
-// updateIndex indexes all that is not.
-func (s *Store) updateIndex(ctx context.Context, account kv.Part) error {
-	b := fulltext.NewBuilder()
+// updateIndex indexes all that is not; b is only memory.
+func (s *Store) updateIndex(ctx context.Context, account kv.Part, b *fulltext.Builder) error {
 	for {
 		more, err := s.indexBatch(ctx, account, b)
 		if err != nil {
@@ -157,7 +158,7 @@ func (s *Store) RebuildIndex(ctx context.Context, account kv.Part) error {
 	if err := s.DropIndex(ctx, account); err != nil {
 		return err
 	}
-	return internal(s.updateIndex(ctx, account))
+	return internal(s.updateIndex(ctx, account, fulltext.NewBuilder()))
 }
 
 // DropIndex removes an account's text index. Searches read the messages until

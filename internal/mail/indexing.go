@@ -92,6 +92,7 @@ type indexBatch struct {
 	texts [fulltext.Bcc + 1][]byte // of the header
 	bytes int64
 	room  []byte // memory of one message
+	piece []byte // and of what is read of its texts at a time
 }
 
 // maxBatch is how many octets of messages make a batch full, so that none is
@@ -150,7 +151,10 @@ func (t *indexBatch) add(m *Meta) error {
 	if err != nil {
 		return err
 	}
-	return t.addTexts(message.SearchText{R: body, Root: root})
+	if t.piece == nil {
+		t.piece = message.NewTextRoom()
+	}
+	return t.addTexts(message.SearchText{R: body, Root: root, Room: t.piece})
 }
 
 func (t *indexBatch) addTexts(text message.SearchText) error {

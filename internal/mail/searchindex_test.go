@@ -302,7 +302,7 @@ func (l *library) damage() {
 func (l *library) work() {
 	l.t.Helper()
 	for account, task := range l.s.textIndex().due {
-		if err := l.s.indexAccount(l.t.Context(), account, task); err != nil {
+		if err := l.s.indexAccount(l.t.Context(), account, task, fulltext.NewBuilder()); err != nil {
 			l.t.Fatal(err)
 		}
 	}
@@ -328,7 +328,7 @@ func TestSearchIndex(t *testing.T) {
 			l.deliver(65)
 			l.change()
 			l.check("with a tail")
-			if err := l.s.updateIndex(t.Context(), alice); err != nil {
+			if err := l.s.updateIndex(t.Context(), alice, fulltext.NewBuilder()); err != nil {
 				t.Fatal(err)
 			}
 			l.change()
@@ -449,7 +449,7 @@ func TestLargeMessages(t *testing.T) {
 	if n := l.indexed(); err != nil || !more || n != 5 {
 		t.Errorf("the first batch ends at %d, more %v, %v", n, more, err)
 	}
-	if err := l.s.updateIndex(t.Context(), alice); err != nil || l.indexed() != 7 {
+	if err := l.s.updateIndex(t.Context(), alice, fulltext.NewBuilder()); err != nil || l.indexed() != 7 {
 		t.Errorf("indexed up to %d, %v", l.indexed(), err)
 	}
 	l.checkIndex()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
@@ -57,11 +58,17 @@ func (sp *Spool) Size() int64 { return sp.n }
 // headRoom is what Expect leaves for a head: enough for most trace fields.
 const headRoom = 2 << 10
 
+// usualSize is the room for a message whose size is not known; with a larger one it doubles.
+const usualSize = 6 << 10
+
 // Expect says, before anything is written, that a head will be given and how
 // many octets may be written (0: not known), so that neither costs a copy.
 func (sp *Spool) Expect(size int64) {
 	if sp.buf == nil {
 		size = min(max(size, 0), sp.s.InlineMax)
+		if size == 0 {
+			size = usualSize
+		}
 		sp.room, sp.buf = headRoom, make([]byte, headRoom, headRoom+size)
 	}
 }
@@ -86,6 +93,9 @@ func (sp *Spool) Write(p []byte) (int, error) {
 	}
 	sp.n += int64(len(p))
 	if sp.w == nil {
+		if len(sp.buf)+len(p) > cap(sp.buf) {
+			sp.buf = slices.Grow(sp.buf, max(len(p), cap(sp.buf))) // append adds a quarter, which copies large ones five times
+		}
 		sp.buf = append(sp.buf, p...)
 		return len(p), nil
 	}
@@ -177,6 +187,9 @@ type Body struct {
 	meta     Meta   // without account, UID and dates of arrival
 	thread   []uint64
 }
+
+// Text is all of a body that is in memory, not to be changed; nil: it is in a blob.
+func (b *Body) Text() []byte { return b.inline }
 
 // Open gives the body's bytes.
 func (b *Body) Open(ctx context.Context) (blob.Reader, error) {

@@ -1,10 +1,13 @@
 package smtpserver
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -154,12 +157,18 @@ type intake struct {
 	failed    error
 }
 
+// textRoom is how many octets of a text are read at a time.
+const textRoom = 32 << 10
+
+var textRooms = sync.Pool{New: func() any { return new([textRoom]byte) }}
+
 // receive reads the text to its end, whatever happens, so that the dialogue
 // stays in step.
 func (in *intake) receive(r io.Reader) error {
-	buf := make([]byte, 16<<10)
+	buf := textRooms.Get().(*[textRoom]byte)
+	defer textRooms.Put(buf)
 	for {
-		n, err := r.Read(buf)
+		n, err := r.Read(buf[:])
 		in.feed(buf[:n])
 		if err == io.EOF {
 			break
@@ -192,7 +201,7 @@ func (in *intake) fail(err error) {
 // end says what went wrong with the text, or that nothing did.
 func (in *intake) end() error {
 	if in.failed == nil && !in.inBody {
-		in.fail(in.begin(len(in.header)))
+		in.fail(in.begin(in.header, len(in.header)))
 	}
 	return in.failed
 }
@@ -215,10 +224,16 @@ func (in *intake) take(p []byte) error {
 		in.show(p)
 		return in.write(p)
 	}
-	from := len(in.header)
-	in.header = append(in.header, p...)
-	if end := headerEnd(in.header, from, &in.begun); end >= 0 {
-		return in.begin(end)
+	text, from := p, len(in.header)
+	if from > 0 {
+		in.header = append(in.header, p...)
+		text = in.header
+	}
+	if end := headerEnd(text, from, &in.begun); end >= 0 {
+		return in.begin(text, end)
+	}
+	if from == 0 {
+		in.header = bytes.Clone(p)
 	}
 	if len(in.header) > maxHeader {
 		return smtp.NewReply(552, "5.3.4", "Header larger than 1048576 octets")
@@ -226,14 +241,14 @@ func (in *intake) take(p []byte) error {
 	return nil
 }
 
-// begin writes what the header lacks, the header without what others pretend to
-// have found out here, and what there is of the text.
-func (in *intake) begin(end int) error {
+// begin writes what the header, which ends at end, lacks, the header without what
+// others pretend to have found out here, and what there is of the text.
+func (in *intake) begin(text []byte, end int) error {
 	in.inBody = true
-	if in.x.mail.envelope.Binary && !new(lines).whole(in.header[:end]) { // a header has lines, whatever the body has
+	if in.x.mail.envelope.Binary && !new(lines).whole(text[:end]) { // a header has lines, whatever the body has
 		return line.ErrBareNewline
 	}
-	h := scan(in.header[:end])
+	h := scan(text[:end])
 	if h.received > maxReceived {
 		return smtp.NewReply(554, "5.4.6", "Routing loop detected: too many Received fields")
 	}
@@ -246,16 +261,18 @@ func (in *intake) begin(end int) error {
 	if h.none { // a text without any header: it must not be taken for one
 		lacks = append(lacks, "\r\n"...)
 	}
-	in.show(in.header)
-	kept := in.header[:end:end]
+	in.show(text)
+	header := text[:end:end]
 	if h.ending {
-		kept = in.x.strip(kept)
+		header = in.x.strip(header)
 	}
-	header := append(lacks, trust.StripForged(kept, in.x.o.Hostname)...)
+	header = trust.StripForged(header, in.x.o.Hostname)
+	if len(lacks) > 0 {
+		header = append(lacks, header...)
+	}
 	in.signing = in.x.sign(in.ctx, header)
-	rest := in.header[end:]
 	in.header = nil
-	return errors.Join(in.write(header), in.write(rest))
+	return errors.Join(in.write(header), in.write(text[end:]))
 }
 
 // show has the examination read along.
@@ -265,12 +282,15 @@ func (in *intake) show(p []byte) {
 	}
 }
 
+// usualHead is enough for the head of most messages.
+const usualHead = 1 << 10
+
 // head is what is put before the message: what only local delivery has
 // (delivery.Envelope.Skip), and the fields that tell of its way here.
 func (in *intake) head(v *trust.Verdict) []byte {
 	x := in.x
-	b := append([]byte(returnPath(x.mail.envelope.ReturnPath)), x.stamp(v)...)
-	b = append(b, x.received(in.spool.ID().String())...)
+	b := append(make([]byte, 0, usualHead), returnPath(x.mail.envelope.ReturnPath)...)
+	b = x.received(append(b, x.stamp(v)...), in.spool.ID().String())
 	if in.signing == nil {
 		return b
 	}
@@ -292,6 +312,12 @@ func (in *intake) write(p []byte) error {
 }
 
 func hasEightBit(p []byte) bool {
+	for len(p) >= 8 {
+		if binary.NativeEndian.Uint64(p)&0x8080808080808080 != 0 {
+			return true
+		}
+		p = p[8:]
+	}
 	for _, c := range p {
 		if c >= 0x80 {
 			return true

@@ -18,19 +18,20 @@ func (x *session) date() string { return x.o.Now().Format(dateLayout) }
 // returnPath is the field of final delivery (RFC 5321 §4.4).
 func returnPath(a address.Address) string { return "Return-Path: <" + a.String() + ">\r\n" }
 
-// received is our trace field (RFC 5321 §4.4).
-func (x *session) received(id string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "Received: from %s (%s)\r\n\tby %s with %s id %s", x.hello, x.address(), x.o.Hostname, x.protocol(), id)
+// received is our trace field (RFC 5321 §4.4), behind b.
+func (x *session) received(b []byte, id string) []byte {
+	for _, word := range []string{"Received: from ", x.hello, " (", x.address(), ")\r\n\tby ", x.o.Hostname, " with ", x.protocol(), " id ", id} {
+		b = append(b, word...)
+	}
 	if to := x.mail.envelope.Recipients; len(to) == 1 { // more would tell of each other (RFC 5321 §7.2)
-		fmt.Fprintf(&b, "\r\n\tfor <%s>", to[0])
+		b = append(append(append(b, "\r\n\tfor <"...), to[0].String()...), '>')
 	}
 	if s := x.c.TLS(); s != nil {
 		version := strings.ReplaceAll(strings.ReplaceAll(tls.VersionName(s.Version), " ", ""), ".", "_")
-		fmt.Fprintf(&b, "\r\n\t(version=%s cipher=%s)", strings.TrimSuffix(version, "_0"), tls.CipherSuiteName(s.CipherSuite))
+		b = fmt.Appendf(b, "\r\n\t(version=%s cipher=%s)", strings.TrimSuffix(version, "_0"), tls.CipherSuiteName(s.CipherSuite))
 	}
-	fmt.Fprintf(&b, ";\r\n\t%s\r\n", x.date())
-	return b.String()
+	b = x.o.Now().AppendFormat(append(b, ";\r\n\t"...), dateLayout)
+	return append(b, "\r\n"...)
 }
 
 // protocol is the "with" of RFC 3848 and RFC 6531 §4.3.
@@ -72,7 +73,7 @@ func headerEnd(text []byte, from int, begun *bool) int {
 		return 2
 	}
 	if i := bytes.IndexByte(text[from:], '\n'); i >= 0 && !*begun {
-		if *begun = true; fieldName(text[:from+i]) == "" {
+		if *begun = true; !beginsField(text[:from+i]) {
 			return 0
 		}
 	}
@@ -83,35 +84,45 @@ func headerEnd(text []byte, from int, begun *bool) int {
 	return -1
 }
 
-// fieldName is the name of the field that a line begins, in lower case.
-func fieldName(l []byte) string {
-	i := bytes.IndexByte(l, ':')
-	if i <= 0 {
-		return ""
-	}
-	name := bytes.TrimRight(l[:i], " \t") // RFC 5322 §4.5: old programs put spaces there
+// beginsField reports that a line begins a field.
+func beginsField(l []byte) bool {
+	name := nameOf(l)
 	for _, c := range name {
 		if c <= ' ' || c >= 0x7f {
-			return ""
+			return false
 		}
 	}
-	return strings.ToLower(string(name))
+	return len(name) > 0
+}
+
+// isField reports that a line begins the field of a name.
+func isField(l []byte, name string) bool {
+	if len(l) <= len(name) || l[0]|0x20 != name[0]|0x20 { // most lines
+		return false
+	}
+	is := nameOf(l)
+	return len(is) == len(name) && strings.EqualFold(string(is), name) // of that length it is ASCII
+}
+
+// nameOf is what stands before a line's colon.
+func nameOf(l []byte) []byte {
+	return bytes.TrimRight(l[:max(0, bytes.IndexByte(l, ':'))], " \t") // RFC 5322 §4.5: old programs put spaces there
 }
 
 func scan(text []byte) (h header) {
 	first, _, _ := bytes.Cut(text, []byte("\n"))
-	h.none = len(text) == 0 || text[0] != '\r' && fieldName(first) == ""
+	h.none = len(text) == 0 || text[0] != '\r' && !beginsField(first)
 	for l := range bytes.Lines(text) {
-		switch fieldName(l) {
-		case "received":
+		switch {
+		case isField(l, "Received"):
 			h.received++
-		case "date":
+		case isField(l, "Date"):
 			h.date = true
-		case "message-id":
+		case isField(l, "Message-ID"):
 			h.messageID = value(l)
-		case "from":
+		case isField(l, "From"):
 			h.from = true
-		case "return-path", "bcc", "resent-bcc":
+		case isField(l, "Return-Path"), isField(l, "Bcc"), isField(l, "Resent-Bcc"):
 			h.ending = true
 		}
 	}

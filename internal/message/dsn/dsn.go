@@ -4,6 +4,7 @@ package dsn
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -11,7 +12,18 @@ import (
 // value is no code.
 type Code [3]uint16
 
-func (c Code) String() string { return fmt.Sprintf("%d.%d.%d", c[0], c[1], c[2]) }
+func (c Code) String() string { return string(c.Append(make([]byte, 0, 9))) }
+
+// Append appends the code's text.
+func (c Code) Append(b []byte) []byte {
+	for i, n := range c {
+		if i > 0 {
+			b = append(b, '.')
+		}
+		b = strconv.AppendUint(b, uint64(n), 10)
+	}
+	return b
+}
 
 // IsZero reports that there is no code.
 func (c Code) IsZero() bool { return c == Code{} }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"tem/internal/address"
@@ -58,27 +59,30 @@ func Parse(line []byte) (Command, error) {
 
 // path reads the argument of MAIL and RCPT (RFC 5321 §4.1.1.2, §4.1.1.3).
 func (c *Command) path(word string) error {
-	usage := NewReply(501, "5.5.4", "Syntax: "+c.Verb+" "+word+"<address> [parameters]")
 	if len(c.Arg) < len(word) || !strings.EqualFold(c.Arg[:len(word)], word) {
-		return usage
+		return c.usage(word)
 	}
 	// DEVIATES(RFC 5321 §3.3): spaces before < are let pass: people and old programs type them.
 	rest := strings.TrimLeft(c.Arg[len(word):], " ")
 	if !strings.HasPrefix(rest, "<") {
-		return usage
+		return c.usage(word)
 	}
 	end := pathEnd(rest)
 	if end < 0 {
-		return usage
+		return c.usage(word)
 	}
 	inner, params := rest[1:end], rest[end+1:]
 	if params != "" && params[0] != ' ' {
-		return usage
+		return c.usage(word)
 	}
 	if err := c.mailbox(inner); err != nil {
 		return err
 	}
 	return c.params(params)
+}
+
+func (c *Command) usage(word string) error {
+	return NewReply(501, "5.5.4", "Syntax: "+c.Verb+" "+word+"<address> [parameters]")
 }
 
 // pathEnd finds the > that closes the path, which a quoted string may hold too.
@@ -154,15 +158,21 @@ func isKeyword(s string) bool {
 	return s != ""
 }
 
+const authVerb = "AUTH"
+
 // Redact hides the secrets in one client line (AUTH with an initial response) from a tap,
 // also behind blanks that make it no command; and what a client says that goes on
 // with its name and password after AUTH was refused: a word that is no command but base64.
 func Redact(line []byte) []byte {
-	words := bytes.Fields(line)
-	if len(words) == 1 && isBase64(words[0]) {
-		return fmt.Appendf(nil, "‹secret %d bytes›", len(line))
+	said := bytes.TrimLeftFunc(line, unicode.IsSpace)
+	if len(said) < len(authVerb) || !strings.EqualFold(string(said[:len(authVerb)]), authVerb) {
+		if word := bytes.TrimRightFunc(said, unicode.IsSpace); bytes.IndexByte(word, ' ') < 0 && isBase64(word) {
+			return fmt.Appendf(nil, "‹secret %d bytes›", len(line))
+		}
+		return line // nearly always, at little cost
 	}
-	if len(words) < 3 || !bytes.EqualFold(words[0], []byte("AUTH")) {
+	words := bytes.Fields(line)
+	if len(words) < 3 || !strings.EqualFold(string(words[0]), authVerb) {
 		return line
 	}
 	return fmt.Appendf(nil, "%s %s ‹secret›", words[0], words[1])

@@ -60,16 +60,17 @@ func StatusReply(s dsn.Status) *Reply {
 // Write buffers the reply: one line for each of Lines (RFC 5321 §4.2.1), each
 // with the enhanced code (RFC 2034 §3).
 func (r *Reply) Write(c *line.Conn) error {
-	enhanced := ""
-	if !r.Enhanced.IsZero() {
-		enhanced = r.Enhanced.String() + " "
-	}
+	var room [128]byte
 	for i, text := range r.Lines {
-		mark := "-"
+		mark := byte('-')
 		if i == len(r.Lines)-1 {
-			mark = " "
+			mark = ' '
 		}
-		if err := c.WriteLine(strconv.Itoa(r.Code) + mark + enhanced + clean(text)); err != nil {
+		b := append(strconv.AppendInt(room[:0], int64(r.Code), 10), mark)
+		if !r.Enhanced.IsZero() {
+			b = append(r.Enhanced.Append(b), ' ')
+		}
+		if err := c.WriteLineBytes(append(b, clean(text)...)); err != nil {
 			return err
 		}
 	}
@@ -128,16 +129,13 @@ func parseReplyLine(s string) (code int, text string, more, ok bool) {
 // cutEnhanced takes an enhanced code of the same class as code off a text (RFC 2034 §4).
 func cutEnhanced(code int, text string) (e dsn.Code, rest string, ok bool) {
 	word, rest, _ := strings.Cut(text, " ")
-	parts := strings.Split(word, ".")
-	if len(parts) != 3 {
-		return e, text, false
-	}
-	for i, p := range parts {
-		n, err := strconv.ParseUint(p, 10, 16)
-		if err != nil || n > 999 {
+	for i := range e {
+		part, more, dot := strings.Cut(word, ".")
+		n, err := strconv.ParseUint(part, 10, 16)
+		if err != nil || n > 999 || dot != (i < len(e)-1) {
 			return dsn.Code{}, text, false
 		}
-		e[i] = uint16(n)
+		e[i], word = uint16(n), more
 	}
 	if int(e[0]) != code/100 {
 		return dsn.Code{}, text, false
