@@ -23,6 +23,16 @@ type socket struct {
 	n     int
 	err   error
 	tried func(fd uintptr) bool // try, kept because a method value is an allocation
+
+	// What fetchTry works with: who lends a buffer and takes it back while it waits.
+	lender  lender
+	fetched func(fd uintptr) bool // fetchTry
+}
+
+// lender has a buffer for what has come.
+type lender interface {
+	lend() []byte
+	park()
 }
 
 // asSocket returns nil when nc can't be waited on.
@@ -36,7 +46,7 @@ func asSocket(nc net.Conn) *socket {
 		return nil
 	}
 	s := &socket{TCPConn: t, raw: raw, hasty: true}
-	s.tried = s.try
+	s.tried, s.fetched = s.try, s.fetchTry
 	return s
 }
 
@@ -48,17 +58,43 @@ func (s *socket) Read(p []byte) (int, error) {
 	s.into = p
 	err := s.raw.Read(s.tried)
 	s.into = nil
+	if err == nil && s.err == syscall.EAGAIN {
+		return 0, errNothing
+	}
+	return s.outcome(err)
+}
+
+// outcome is what a Read returns, unless there was nothing to read.
+func (s *socket) outcome(err error) (int, error) {
 	switch {
 	case err != nil:
 		return 0, err
-	case s.err == syscall.EAGAIN:
-		return 0, errNothing
 	case s.err != nil:
 		return 0, &net.OpError{Op: "read", Net: "tcp", Source: s.LocalAddr(), Addr: s.RemoteAddr(), Err: os.NewSyscallError("read", s.err)}
 	case s.n == 0:
 		return 0, io.EOF
 	}
 	return s.n, nil
+}
+
+// fetch reads what comes into a buffer of the lender's, which it has back while nothing does.
+func (s *socket) fetch(l lender) (int, error) {
+	s.lender = l
+	return s.outcome(s.raw.Read(s.fetched))
+}
+
+func (s *socket) fetchTry(fd uintptr) bool {
+	p := s.lender.lend()
+	for {
+		if s.n, s.err = syscall.Read(int(fd), p); s.err != syscall.EINTR {
+			break
+		}
+	}
+	if s.err != syscall.EAGAIN {
+		return true
+	}
+	s.lender.park()
+	return false
 }
 
 // wait blocks until Read has something to say, or the read deadline is over.

@@ -12,6 +12,9 @@ type socket struct {
 
 func asSocket(net.Conn) *socket { return nil }
 
-func (*socket) wait() error { return nil }
+type lender interface{}
+
+func (*socket) wait() error               { return nil }
+func (*socket) fetch(lender) (int, error) { return 0, nil }
 func (*socket) hurry()      {}
 func (*socket) ready() bool { return false }

@@ -96,24 +96,42 @@ func (c *Conn) gather() error {
 	if c.ended != nil {
 		return c.ended
 	}
+	if c.sock != nil && c.tls == nil && c.unpacker == nil {
+		n, err := c.sock.fetch(c)
+		if err != nil {
+			return c.end(err)
+		}
+		c.received(n, len(c.in)-c.w)
+		return nil
+	}
 	for layered := c.tls != nil || c.unpacker != nil; ; layered = false { // layers may hold what they were given before
 		if !layered {
 			if err := c.await(); err != nil {
 				return c.end(err)
 			}
 		}
-		c.makeRoom()
-		room := c.in[c.w:]
+		room := c.lend()
 		n, err := c.receive(room)
-		c.w += n
 		if n > 0 {
-			c.bulk = n == len(room) || n > minBuffer
+			c.received(n, len(room))
 			return nil
 		}
 		if err != nil && err != errNothing {
 			return c.end(err)
 		}
 	}
+}
+
+// lend is room for what is received.
+func (c *Conn) lend() []byte {
+	c.makeRoom()
+	return c.in[c.w:]
+}
+
+// received notes that n octets have come into room for so many.
+func (c *Conn) received(n, room int) {
+	c.w += n
+	c.bulk = n == room || n > minBuffer
 }
 
 // await waits for the network where that can be done without a buffer; elsewhere receive will.

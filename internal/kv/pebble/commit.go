@@ -2,9 +2,11 @@ package pebble
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -137,6 +139,8 @@ func (e *Engine) land(f flying) {
 // for each other.
 func (o *overlay) merge(out *pebble.Batch, group []*pending) ([]error, error) {
 	results := make([]error, len(group))
+	var ops []placedOp
+	ranges := false
 	for i, p := range group {
 		if results[i] = o.check(p.batch); results[i] != nil {
 			continue // a conflict, or a condition that can't be read
@@ -144,12 +148,32 @@ func (o *overlay) merge(out *pebble.Batch, group []*pending) ([]error, error) {
 		for j := range p.batch.Ops {
 			op := &p.batch.Ops[j]
 			o.note(op)
-			if err := appendOp(out, op); err != nil {
-				return nil, err
-			}
+			ranges = ranges || op.Kind == kv.OpDeleteRange
+			ops = append(ops, placedOp{op, len(ops)})
+		}
+	}
+	if !ranges { // the table in memory takes keys in order at half the cost
+		slices.SortFunc(ops, placedOp.compare)
+	}
+	for i := range ops {
+		if err := appendOp(out, ops[i].Op); err != nil {
+			return nil, err
 		}
 	}
 	return results, nil
+}
+
+// placedOp is a write and its place in the group: of several to one key the last counts.
+type placedOp struct {
+	*kv.Op
+	at int
+}
+
+func (a placedOp) compare(b placedOp) int {
+	if a.Part != b.Part {
+		return cmp.Compare(a.Part, b.Part)
+	}
+	return cmp.Or(bytes.Compare(a.Key, b.Key), a.at-b.at)
 }
 
 // appendOp writes one operation straight into the batch's buffer.
