@@ -160,16 +160,13 @@ func (in *inbound) run(b *testing.B, sessions int) {
 }
 
 func (in *inbound) session(b *testing.B, c *client, times []time.Duration) {
-	letters := make([][]byte, len(in.letters))
-	for i := range in.letters {
-		letters[i] = bytes.Clone(in.letters[i])
-	}
+	var letter []byte
 	for {
 		i := int(in.next.Add(1)) - 1
 		if i >= len(times) {
 			return
 		}
-		letter := letters[i%len(letters)]
+		letter = append(letter[:0], in.letters[i%len(in.letters)]...)
 		at := bytes.Index(letter, []byte(idMark)) + len(idMark)
 		copy(letter[at:], fmt.Sprintf("%0*d", idWidth, time.Now().UnixNano()*100+int64(i%100)))
 		if !c.say(b, []byte("MAIL FROM:<sender@elsewhere.example>\r\n"), "250") ||

@@ -242,15 +242,38 @@ func (a *Account) Quota(ctx context.Context) (q Quota, err error) {
 // Quotas returns all that a new email of the account must fit into: its own
 // quota and, if it shares one, that of its pool.
 func (a *Account) Quotas(ctx context.Context) (list []Quota, err error) {
-	var st state
-	err = a.read(ctx, func(r kv.Reader) (err error) {
-		st, err = readState(r, a.id)
-		return err
-	})
+	st, err := a.state(ctx)
 	if list = []Quota{st.quota}; err == nil && st.pool != "" {
 		list = append(list, a.s.pools.figures(st.pool))
 	}
 	return list, err
+}
+
+// state is the account's state: in one process as the last commit submitted made it, else as it is stored.
+func (a *Account) state(ctx context.Context) (st state, err error) {
+	if st, ok := a.cached(); ok {
+		return st, nil
+	}
+	err = a.read(ctx, func(r kv.Reader) (err error) {
+		st, err = readState(r, a.id)
+		return err
+	})
+	return st, err
+}
+
+// cached is the state without the store; ok is false where another process may have changed it, or it is not here.
+func (a *Account) cached() (st state, ok bool) {
+	if a.s.Shared {
+		return st, false
+	}
+	acct := a.s.acquire(a.id)
+	defer a.s.release(acct)
+	acct.mu.Lock()
+	defer acct.mu.Unlock()
+	if acct.cache == nil {
+		return st, false
+	}
+	return acct.cache.state, true
 }
 
 // Pool returns the name of the pool whose quota the account shares, "" for none.

@@ -74,7 +74,23 @@ func (e *Engine) take() (group []*pending, closing bool) {
 
 func batchSize(b *kv.Batch) (n int) {
 	for i := range b.Ops {
-		n += len(b.Ops[i].Key) + len(b.Ops[i].Val) + 16
+		n += len(b.Ops[i].Key) + len(b.Ops[i].Val) + opSize
+	}
+	return n
+}
+
+// opSize is the most that a record of the log adds to a key and a value: the
+// partition, the kind and two lengths. The record's own head is headSize.
+const (
+	opSize   = 8 + 1 + 2*binary.MaxVarintLen32
+	headSize = 12
+)
+
+// groupSize is the length of a group's record, so that it need not grow.
+func groupSize(group []*pending) int {
+	n := headSize
+	for _, p := range group {
+		n += batchSize(p.batch)
 	}
 	return n
 }
@@ -92,7 +108,7 @@ func (e *Engine) launch(group []*pending) (f flying) {
 	if e.death.Err() != nil {
 		return f
 	}
-	f.batch = e.db.NewBatch()
+	f.batch = e.db.NewBatchWithSize(groupSize(group), pebble.WithMaxRetainedSizeBytes(maxGroup))
 	o := newOverlay(e, group)
 	var err error
 	if f.results, err = o.merge(f.batch, group); err != nil {
