@@ -106,12 +106,14 @@ func parseQuoted(s string) (local, rest string, err error) {
 
 // isDotString is RFC 5321 §4.1.2's Dot-string, with RFC 6531 §3.3's UTF-8.
 func isDotString(s string) bool {
-	for atom := range strings.SplitSeq(s, ".") {
-		if atom == "" || strings.IndexFunc(atom, notAtext) >= 0 {
+	empty := true // so far, the atom
+	for _, r := range s {
+		if r == '.' && empty || r != '.' && notAtext(r) {
 			return false
 		}
+		empty = r == '.'
 	}
-	return true
+	return !empty
 }
 
 func notAtext(r rune) bool {
