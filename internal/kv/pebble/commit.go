@@ -168,7 +168,7 @@ func (o *overlay) merge(out *pebble.Batch, group []*pending) ([]error, error) {
 			ops = append(ops, placedOp{op, len(ops)})
 		}
 	}
-	if !ranges { // the table in memory takes keys in order at half the cost
+	if !ranges { // the table in memory finds the places of keys faster in their order
 		slices.SortFunc(ops, placedOp.compare)
 	}
 	for i := range ops {
