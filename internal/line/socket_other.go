@@ -16,5 +16,5 @@ type lender interface{}
 
 func (*socket) wait() error               { return nil }
 func (*socket) fetch(lender) (int, error) { return 0, nil }
-func (*socket) hurry()      {}
-func (*socket) ready() bool { return false }
+func (*socket) hurry()                    {}
+func (*socket) ready() bool               { return false }
