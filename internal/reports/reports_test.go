@@ -232,9 +232,12 @@ func TestForgedReports(t *testing.T) {
 		from       netip.Addr
 	}{
 		{"not signed", strings.ReplaceAll(forged, "@hanoi.example", "@nowhere.example"), "postmaster@saigon.example", otherIP},
-		{"to somebody else", w.letters[0], "an@saigon.example", hanoiIP},
+		{"to somebody else", w.letters[0], "other@saigon.example", hanoiIP},
 	} {
 		w.saigon.take(t.Context(), c.from, "x", "x@other.example", c.text, c.to)
+		if len(w.saigon.arrived) != 1 {
+			t.Errorf("%s: it did not arrive", c.name)
+		}
 		w.saigon.read()
 		if s, err := w.saigon.Summarize(t.Context(), "saigon.example", time.Time{}); err != nil || s.Reports != 0 {
 			t.Errorf("%s: %+v %v", c.name, s, err)

@@ -84,7 +84,9 @@ func newSide(t *testing.T, c *clock, r *dns.Resolver, domain string, key ed25519
 	a, err := s.dir.AddAccount(ctx, address.Address{Local: "postmaster", Domain: domain}, "Post", "a long password", 0)
 	check(t, err)
 	s.post = a.ID
-	check(t, s.dir.AddList(ctx, directory.List{Address: address.Address{Local: "dmarc", Domain: domain}, Members: []address.Address{a.Address}}))
+	for _, name := range []string{"dmarc", "other"} {
+		check(t, s.dir.AddList(ctx, directory.List{Address: address.Address{Local: name, Domain: domain}, Members: []address.Address{a.Address}}))
+	}
 	s.queue = queue.New(queue.Options{KV: s.kv, Mail: s.mail, Transport: s, Local: s, Log: log, Now: c.Now})
 	s.judge = trust.NewJudge(r, trust.Options{Hostname: "mx." + domain, EnforceDMARC: true, Now: c.Now})
 	o := Options{
