@@ -57,6 +57,7 @@ func TestParameterValues(t *testing.T) {
 		{orcpt, "rfc822;a+0D+0ABcc:+20x", refused}, {orcpt, "rf c;a", refused}, {orcpt, "rfc822;" + strings.Repeat("x", 500), refused},
 		{orcpt, `utf-8;\x{111}i\x{1EC7}p@b`, "utf-8;điệp@b"}, {orcpt, `UTF-8;a\x{2B}b`, "UTF-8;a+b"},
 		{orcpt, "utf-8;điệp@b", refused}, {orcpt8, "utf-8;điệp@b", "utf-8;điệp@b"}, {orcpt8, "rfc822;điệp@b", refused},
+		{orcpt, "rfc822;th+C6+B0@b", "utf-8;thư@b"}, {orcpt, "x;th+C6+B0@b", refused}, {orcpt, "rfc822;th+C6@b", refused}, {orcpt, "rfc822;a+C2+85@b", refused},
 		{orcpt, `utf-8;\x{0A}`, refused}, {orcpt, `utf-8;\x{D800}`, refused}, {orcpt, `utf-8;\x{110000}`, refused}, {orcpt, `utf-8;\x{85}`, refused},
 		{orcpt, `utf-8;\x{0111}`, refused}, {orcpt, `utf-8;\x{1ec7}`, refused}, {orcpt, `utf-8;\x{111`, refused}, {orcpt, `utf-8;a+2Bb`, refused},
 		{by, "120;R", "2m0s true false"}, {by, "-5;NT", "-5s false true"}, {by, "+0;n", "0s false false"},

@@ -3,6 +3,7 @@ package smtp
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"tem/internal/message/dsn"
 )
@@ -36,11 +37,11 @@ func ParseNotify(value string) (dsn.Notify, error) {
 }
 
 // ParseORCPT reads ORCPT (RFC 3461 §4.2) and decodes the address behind its
-// type: "rfc822;an+b@example". UTF-8 may stand in it where utf8 was announced (RFC 6533 §3).
-func ParseORCPT(value string, utf8 bool) (string, error) {
+// type: "rfc822;an+b@example". UTF-8 may stand in it as it is where SMTPUTF8 was said (raw, RFC 6533 §3).
+func ParseORCPT(value string, raw bool) (string, error) {
 	wrong := notParam("ORCPT", value, "a type; and an address in xtext")
 	kind, encoded, _ := strings.Cut(value, ";")
-	if !isAtom(kind) || encoded == "" || len(value) > maxORCPT || !utf8 && !isPrintable(value) {
+	if !isAtom(kind) || encoded == "" || len(value) > maxORCPT || !raw && !isPrintable(value) {
 		return "", wrong
 	}
 	if strings.EqualFold(kind, "utf-8") {
@@ -51,10 +52,13 @@ func ParseORCPT(value string, utf8 bool) (string, error) {
 		return kind + ";" + a, nil
 	}
 	a, ok := DecodeXtext(encoded)
-	if !ok || !isPrintable(a) {
-		return "", wrong
+	switch {
+	case ok && isPrintable(a):
+		return kind + ";" + a, nil
+	case ok && strings.EqualFold(kind, "rfc822") && utf8.ValidString(a) && !strings.ContainsFunc(a, unicode.IsControl):
+		return "utf-8;" + a, nil // QUIRK(Postfix): it writes the octets of UTF-8 in xtext, under the type of ASCII
 	}
-	return kind + ";" + a, nil
+	return "", wrong
 }
 
 // isAtom is RFC 822's atom, without '+' and '=', which no parameter may hold.
