@@ -135,7 +135,7 @@ type Outbound struct {
 	Workers   int            `toml:"workers" doc:"Messages on their way at once."`
 	PerDomain int            `toml:"per_domain" doc:"Of them, to the servers of one site at most. Tem starts with two and grows with what goes well."`
 	Roots     string         `toml:"roots" doc:"PEM file with the authorities that servers are verified by where MTA-STS, REQUIRETLS or a relay ask for it; \"\" for those of the system. Read at start."`
-	Relay     []Relay        `toml:"relay" doc:"Servers that mail goes to instead of the recipients' own; the first that fits takes it. [[outbound.relay]] with name, host (host:port, lmtp://host:port, lmtp:///path), tls (starttls, implicit, or none on this machine), login and password_file or oauth = {token_url, client_id, client_secret_file, refresh_token_file}, for (recipients' domains: example.com, .example.com, *), senders (addresses, @domain; none: all)."`
+	Relay     []Relay        `toml:"relay" doc:"Servers that mail goes to instead of the recipients' own; the first that fits takes it. [[outbound.relay]] with name, host (host:port, lmtp://host:port, lmtp:///path), tls (starttls, implicit, or none on this machine; a socket needs none), login and password_file or oauth = {token_url, client_id, client_secret_file, refresh_token_file}, for (recipients' domains: example.com, .example.com, *), senders (addresses, @domain; none: all)."`
 	Source    []Source       `toml:"source" doc:"Addresses that mail leaves from, by sender. [[outbound.source]] with addresses, hello (their name in the DNS), senders (domains of return paths, or *)."`
 }
 

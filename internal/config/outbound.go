@@ -17,7 +17,7 @@ import (
 type Relay struct {
 	Name         string     `toml:"name" doc:"What logs, journeys and tem queue reroute call it."`
 	Host         string     `toml:"host" doc:"host:port, lmtp://host:port or lmtp:///path/of/socket."`
-	TLS          string     `toml:"tls" doc:"starttls, implicit (from the first octet), or none, on this machine only."`
+	TLS          string     `toml:"tls" doc:"starttls, implicit (from the first octet), or none, on this machine only. Empty: starttls, but none for a socket."`
 	Login        string     `toml:"login" doc:"The account to log in as; empty for none."`
 	PasswordFile string     `toml:"password_file" doc:"Its password: the first line of a file that nobody else may read."`
 	OAuth        RelayOAuth `toml:"oauth" doc:"Access tokens instead of a password."`
@@ -137,7 +137,7 @@ func (o *Outbound) Relays() (list []*transport.Relay) {
 
 func (r *Relay) relay() *transport.Relay {
 	t := &transport.Relay{
-		Name: r.Name, Host: r.Host, Implicit: r.TLS == "implicit", Clear: r.TLS == "none",
+		Name: r.Name, Host: r.Host, Implicit: r.TLS == "implicit", Clear: r.TLS == "none" || r.TLS == "" && strings.HasPrefix(r.Host, "lmtp:///"),
 		Login: r.Login, Password: r.PasswordFile, For: r.For, Senders: r.Senders,
 	}
 	if o := r.OAuth; o != (RelayOAuth{}) {
