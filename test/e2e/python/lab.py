@@ -4,7 +4,8 @@ import os
 import socket
 import ssl
 import subprocess
-import time
+
+from waiting import wait_for
 
 LAB = json.loads(os.environ["LAB"])
 HANOI, SAIGON = LAB["servers"]
@@ -30,17 +31,6 @@ def tem(*args):
 
 def data(server):
     return os.path.join(os.environ["TEM_DIR"], server["domain"])
-
-
-def wait_for(what, try_it, seconds=20):
-    """Calls try_it until it returns something true."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        got = try_it()
-        if got:
-            return got
-        time.sleep(0.05)
-    raise AssertionError(f"{what}: not within {seconds} s")
 
 
 class Dialogue:

@@ -3,34 +3,17 @@ import email.utils
 import imaplib
 import os
 import re
-import string
-import subprocess
 
 from lab import AN, BINH, CHI, DUNG, HANOI, LAB, SAIGON, context, port
+from running import fill, run, same
 
 IMAPS, POP3S = port(HANOI, "imaps"), port(HANOI, "pop3s")
 
 
-def run(*command, input=None, ok=(0,), timeout=60, env=None):
-    """Runs a program to its end and returns what it printed, both streams."""
-    done = subprocess.run(command, input=input, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
-                          env={**os.environ, **(env or {})})
-    said = done.stdout.decode("utf-8", "replace")
-    assert done.returncode in ok, f"{command}: exit code {done.returncode}\n{said}"
-    return said
-
-
 def configure(name, mode=0o600, **values):
     """Writes the peer's configuration here, with $names filled in, and returns its path."""
-    with open(os.path.join(os.environ["PEER"], name)) as f:
-        text = string.Template(f.read()).substitute(
-            {"CA": LAB["ca"], "IMAP": port(HANOI, "imap"), "IMAPS": IMAPS, "POP3": port(HANOI, "pop3"), "POP3S": POP3S, "HERE": os.getcwd(),
-             "USER": AN["address"], "PASSWORD": AN["password"], **values})
-    path = os.path.join(os.getcwd(), os.path.basename(name))
-    with open(path, "w") as f:
-        f.write(text)
-    os.chmod(path, mode)
-    return path
+    return fill(name, mode, **{"CA": LAB["ca"], "IMAP": port(HANOI, "imap"), "IMAPS": IMAPS, "POP3": port(HANOI, "pop3"), "POP3S": POP3S,
+                               "HERE": os.getcwd(), "USER": AN["address"], "PASSWORD": AN["password"], **values})
 
 
 def letter(n, body="hello\n"):
@@ -96,7 +79,3 @@ def quoted(name):
 
 def unquoted(name):
     return re.sub(r"\\(.)", r"\1", name[1:-1]) if name.startswith('"') else name
-
-
-def same(got, want):
-    assert got == want, f"\ngot  {got}\nwant {want}"
