@@ -162,7 +162,7 @@ func TestPeers(t *testing.T) {
 			byDir[filepath.Dir(s)] = append(byDir[filepath.Dir(s)], s)
 		}
 	}
-	if len(byDir) < 15 {
+	if len(byDir) < 20 {
 		t.Fatalf("only %d peers found", len(byDir))
 	}
 	for dir, scripts := range byDir {
