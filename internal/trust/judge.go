@@ -101,7 +101,11 @@ func (e *Exam) Write(p []byte) (int, error) {
 // begin looks for the author's policy once the header is there.
 func (e *Exam) begin(ctx context.Context) {
 	var fields []string
-	header, _ := e.message.Header() // what can't be read has no From
+	header, err := e.message.Header()
+	if err != nil { // it may well name somebody, to programs that read it
+		e.author = &dmarc.Result{Value: dmarc.PermError, Apply: dmarc.PolicyNone, Reason: err.Error()}
+		return
+	}
 	for _, f := range header {
 		if f.Is("From") {
 			fields = append(fields, strings.TrimSpace(string(f.Value())))
