@@ -200,7 +200,7 @@ func (s *Server) smtpOptions(mode smtpserver.Mode) smtpserver.Options {
 		Delivery: s.delivery, Mail: s.stores.Mail, Directory: s.stores.Directory,
 		MaxSize: int64(s.config.Limits.Message), MaxRecipients: s.config.Limits.Recipients,
 		Timeout: time.Duration(s.config.Limits.SMTPTimeout), Log: s.log,
-		Room: s.hasRoom, Judge: s.judge, Judged: s.reports.Judged, Keys: s.keys, Throttle: s.throttle, GreetDelay: time.Duration(s.config.Limits.GreetingDelay), Trusted: config.Within(s.config.Trusted.XClient),
+		Room: s.hasRoom, Judge: s.judge, Judged: s.reports.Judged, Keys: s.keys, Sealer: s.sealer(), Throttle: s.throttle, GreetDelay: time.Duration(s.config.Limits.GreetingDelay), Trusted: config.Within(s.config.Trusted.XClient),
 	}
 }
 

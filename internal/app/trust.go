@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"crypto/rsa"
+	"fmt"
 
 	"tem/internal/trust"
 	"tem/internal/trust/dkim"
@@ -28,4 +30,25 @@ func (s *Server) keys(ctx context.Context, domain string) ([]dkim.Key, error) {
 		keys[i] = dkim.Key{Domain: k.Domain, Selector: k.Selector, Signer: k.Private}
 	}
 	return keys, nil
+}
+
+// sealer gives the key that seals what is forwarded; nil: nothing is sealed.
+// Those who look at seals know RSA; few know more.
+func (s *Server) sealer() func(context.Context) (dkim.Key, error) {
+	domain := s.config.Trust.Seal
+	if domain == "" {
+		return nil
+	}
+	return func(ctx context.Context) (dkim.Key, error) {
+		keys, err := s.keys(ctx, domain)
+		for _, k := range keys {
+			if _, ok := k.Signer.Public().(*rsa.PublicKey); ok {
+				return k, nil
+			}
+		}
+		if err == nil {
+			err = fmt.Errorf("trust.seal = %q: the domain has no active RSA key; make one with tem domain dkim add", domain)
+		}
+		return dkim.Key{}, err
+	}
 }

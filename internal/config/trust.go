@@ -17,6 +17,7 @@ type Trust struct {
 	DeferErrors     bool     `toml:"defer_errors" doc:"Refuse for now (451) what DMARC can't judge because name servers do not answer; false accepts it, to Junk where the domain asks for more than p=none."`
 	DNSBL           []string `toml:"dnsbl" doc:"Lists of addresses to ask, ZONE=ACTION: accept (note only), quarantine, reject; allow for a list of good senders, which undoes the others. None is asked unless named: [\"zen.spamhaus.org=reject\", \"list.dnswl.org=allow\"]. Read the rules of a list before you use it."`
 	TrustedSealers  []string `toml:"trusted_sealers" doc:"Domains of forwarders and mailing lists that are believed (ARC) when they say that a message passed DMARC before they changed it."`
+	Seal            string   `toml:"seal" doc:"Domain of ours whose key seals (ARC) mail from elsewhere that is forwarded, so that the next server can believe what was found here; \"\" seals nothing. ARC is on its way out, but large providers still look at it."`
 	TrustedNetworks []string `toml:"trusted_networks" doc:"Networks whose mail is not judged: our own relays, a laboratory."`
 }
 
@@ -50,6 +51,9 @@ func (t *Trust) Options(hostname string) (trust.Options, error) {
 			return o, fmt.Errorf("trust.trusted_sealers: %w", err)
 		}
 		o.TrustedSealers = append(o.TrustedSealers, domain)
+	}
+	if d, err := address.Domain(t.Seal); t.Seal != "" && (err != nil || strings.HasPrefix(d, "[")) {
+		return o, fmt.Errorf("trust.seal = %q: it must be a domain of this server", t.Seal)
 	}
 	for _, s := range t.TrustedNetworks {
 		p, err := netip.ParsePrefix(s)

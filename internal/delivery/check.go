@@ -32,13 +32,14 @@ var (
 // yet) could be accepted for one recipient now: 250 or 251, else the refusal:
 // 550 5.1.1 unknown user, 551 5.7.1 user elsewhere and no relaying, 450 4.2.1
 // account disabled, 452 4.2.2 mailbox full, 552 5.2.2 larger than the mailbox may be.
-// It notes in e an account that the message goes to.
+// It notes in e an account that the message goes to, and whether it goes on elsewhere.
 // A group can be written to while one of its members can.
 func (d *Delivery) Check(ctx context.Context, e *Envelope, rcpt address.Address, size int64) dsn.Status {
 	found, status, err := d.resolve(ctx, e, rcpt)
 	if err != nil {
 		return d.trouble(err)
 	}
+	e.Onward = e.Onward || status.OK() && goesOn(found)
 	if !status.OK() || len(found.Remote) > 0 {
 		return status
 	}
@@ -61,6 +62,16 @@ func (d *Delivery) Check(ctx context.Context, e *Envelope, rcpt address.Address,
 		}
 	}
 	return status
+}
+
+// goesOn reports that a message to whom was found leaves this server again.
+func goesOn(found directory.Resolved) bool {
+	for _, s := range found.Settings {
+		if len(s.Forward.To) > 0 {
+			return true
+		}
+	}
+	return len(found.Remote) > 0
 }
 
 // resolve finds out who a recipient is, and refuses one that nobody can be

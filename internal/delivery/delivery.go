@@ -82,6 +82,8 @@ type Envelope struct {
 	Unverified bool
 	// Skip: octets of the body that belong to local delivery only (the Return-Path line).
 	Skip int64
+	// Onward: some of it goes on to other servers, as Check found.
+	Onward bool
 	// Near: an account that it goes to, as Check found; 0: none that is known.
 	Near mail.AccountID
 	// answered: the client is told of each recipient, see AcceptEach.

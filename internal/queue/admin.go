@@ -86,13 +86,18 @@ func (q *Queue) Reroute(ctx context.Context, c Choice, route string) (int, error
 // GiveUp ends jobs as if their time were over: their senders are told.
 func (q *Queue) GiveUp(ctx context.Context, c Choice) (int, error) {
 	return q.alter(ctx, c, alteration{reason: journey.ReasonGivenUp, change: func(j *Job, now time.Time) {
-		for i := range j.Recipients {
-			if r := &j.Recipients[i]; !r.Done {
-				r.Done, r.Status = true, givenUp(j.Last)
-			}
-		}
+		j.giveUp()
 		j.Held, j.Next = false, now
 	}})
+}
+
+// giveUp ends what is left to try.
+func (j *Job) giveUp() {
+	for i := range j.Recipients {
+		if r := &j.Recipients[i]; !r.Done {
+			r.Done, r.Status = true, givenUp(j.Last)
+		}
+	}
 }
 
 var codeGivenUp = dsn.Code{5, 3, 0}

@@ -39,7 +39,11 @@ func (q *Queue) attempt(ctx context.Context, h hint, skip *dsn.Status) (o outcom
 	for first := true; ; first = false {
 		j := s.Job
 		j.Recipients = slices.Clone(s.Recipients)
+		given := !first && len(o.statuses) > 0 && j.takeBack()
 		tried := j.record(o.statuses, now)
+		if given {
+			j.giveUp()
+		}
 		j.Next, j.Claimed = q.next(&j, now), time.Time{}
 		if first {
 			q.logOutcomes(&j, tried, now)
@@ -59,6 +63,17 @@ func (q *Queue) attempt(ctx context.Context, h hint, skip *dsn.Status) (o outcom
 			return q.trouble(keep, h, err)
 		}
 	}
+}
+
+// takeBack undoes that recipients were given up by hand, so that the attempt
+// that was under way counts: who has the message is not told of as given up.
+func (j *Job) takeBack() (some bool) {
+	for i := range j.Recipients {
+		if r := &j.Recipients[i]; r.Done && !r.Reported && r.Status.Code == codeGivenUp {
+			r.Done, r.Status, some = false, dsn.Status{}, true
+		}
+	}
+	return some
 }
 
 // sleep waits for d; false if ctx ended first.

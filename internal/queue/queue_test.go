@@ -408,11 +408,13 @@ func TestRaceWithAttempt(t *testing.T) {
 		left     int
 		attempts int
 	}{
-		"drop, delivered":  {func(l *lab) (int, error) { return l.Drop(t.Context(), Choice{}) }, delivered, 0, 1},
-		"drop, failed":     {func(l *lab) (int, error) { return l.Drop(t.Context(), Choice{}) }, never, 0, 1},
-		"drop, deferred":   {func(l *lab) (int, error) { return l.Drop(t.Context(), Choice{}) }, later, 0, 1},
-		"retry, delivered": {func(l *lab) (int, error) { return l.Retry(t.Context(), Choice{}) }, delivered, 0, 1},
-		"retry, deferred":  {func(l *lab) (int, error) { return l.Retry(t.Context(), Choice{}) }, later, 4, 1},
+		"drop, delivered":     {func(l *lab) (int, error) { return l.Drop(t.Context(), Choice{}) }, delivered, 0, 1},
+		"drop, failed":        {func(l *lab) (int, error) { return l.Drop(t.Context(), Choice{}) }, never, 0, 1},
+		"drop, deferred":      {func(l *lab) (int, error) { return l.Drop(t.Context(), Choice{}) }, later, 0, 1},
+		"retry, delivered":    {func(l *lab) (int, error) { return l.Retry(t.Context(), Choice{}) }, delivered, 0, 1},
+		"retry, deferred":     {func(l *lab) (int, error) { return l.Retry(t.Context(), Choice{}) }, later, 4, 1},
+		"given up, delivered": {func(l *lab) (int, error) { return l.GiveUp(t.Context(), Choice{}) }, delivered, 0, 1},
+		"given up, deferred":  {func(l *lab) (int, error) { return l.GiveUp(t.Context(), Choice{}) }, later, 0, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -433,8 +435,8 @@ func TestRaceWithAttempt(t *testing.T) {
 				if got := l.rows(); got != c.left {
 					t.Errorf("%d rows left, want %d", got, c.left)
 				}
-				if c.outcome == never {
-					l.wantReports() // dropped without a report
+				if reported := name == "given up, deferred"; c.outcome == never || (len(l.reports) > 0) != reported {
+					l.wantReports() // dropped without a report, or delivered
 				}
 			})
 		})

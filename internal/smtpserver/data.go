@@ -51,6 +51,7 @@ func (x *session) data(ctx context.Context, _ *smtp.Command) {
 func (x *session) open(ctx context.Context) *intake {
 	in := &intake{x: x, ctx: ctx, begins: x.o.Now(), spool: x.o.Delivery.Spool(ctx, &x.mail.envelope), exam: x.mail.exam}
 	in.spool.Expect(x.mail.size)
+	x.seal(ctx)
 	return in
 }
 
@@ -290,7 +291,8 @@ const usualHead = 1 << 10
 func (in *intake) head(v *trust.Verdict) []byte {
 	x := in.x
 	b := append(make([]byte, 0, usualHead), returnPath(x.mail.envelope.ReturnPath)...)
-	b = x.received(append(b, x.stamp(v)...), in.spool.ID().String())
+	b = append(append(b, x.stamp(v)...), x.sealed(in.ctx)...)
+	b = x.received(b, in.spool.ID().String())
 	if in.signing == nil {
 		return b
 	}

@@ -54,6 +54,33 @@ func (x *session) unsee() {
 	}
 }
 
+// seal has a message that goes on to other servers sealed: what was found here
+// is lost to them, since they see our address, and perhaps a changed text.
+func (x *session) seal(ctx context.Context) {
+	if x.o.Sealer == nil || x.mail.exam == nil || !x.mail.envelope.Onward {
+		return
+	}
+	key, err := x.o.Sealer(ctx)
+	if err == nil {
+		err = x.mail.exam.Seal(key)
+	}
+	if err != nil {
+		x.log.Error("smtp message not sealed", "err", err)
+	}
+}
+
+// sealed are the fields of the seal.
+func (x *session) sealed(ctx context.Context) []byte {
+	if x.mail.exam == nil {
+		return nil
+	}
+	fields, err := x.mail.exam.Sealed(ctx, x.o.Hostname)
+	if err != nil {
+		x.log.Error("smtp message not sealed", "err", err)
+	}
+	return fields
+}
+
 // judge waits for the verdict on a message and notes what follows from it; the
 // reply is for one that is not taken. Without an examination both are nil.
 func (x *session) judge(ctx context.Context) (*trust.Verdict, *smtp.Reply) {

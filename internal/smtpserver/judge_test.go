@@ -14,6 +14,7 @@ import (
 	"tem/internal/journey"
 	"tem/internal/line/linetest"
 	"tem/internal/trust"
+	"tem/internal/trust/arc"
 	"tem/internal/trust/dkim"
 )
 
@@ -125,6 +126,39 @@ S: 221
 	v.Write([]byte(texts[0]))
 	if got := v.Results(t.Context()); len(got) != 1 || got[0].Status != dkim.Pass {
 		t.Errorf("%v\n%s", got, texts[0])
+	}
+}
+
+// TestForwardedIsSealed passes a letter on, and keeps another.
+func TestForwardedIsSealed(t *testing.T) {
+	t.Parallel()
+	key, err := dkim.GenerateKey("rsa2048")
+	check(t, err)
+	record, err := dkim.Record(key.Public())
+	check(t, err)
+	w := judged(t)
+	w.Sealer = func(context.Context) (dkim.Key, error) {
+		return dkim.Key{Domain: "hanoi.example", Selector: "s1", Signer: key}, nil
+	}
+	check(t, w.Directory.AddList(t.Context(), directory.List{Address: addr(t, "away@hanoi.example"), Members: []address.Address{addr(t, "an@hanoi.example"), addr(t, "an@far.example")}}))
+	w.from(t, "192.0.2.1", letterFrom("hue.example", "", "250"))
+	w.from(t, "192.0.2.1", strings.Replace(letterFrom("hue.example", "", "250"), "an@hanoi", "away@hanoi", 1))
+	texts := w.inbox(t, "an")
+	if len(texts) != 2 || strings.Contains(texts[0], "ARC-Seal") {
+		t.Fatalf("%q", texts)
+	}
+	zone := []string{"s1._domainkey.hanoi.example. 60 IN TXT"}
+	for part := range slices.Chunk([]byte(record), 200) {
+		zone[0] += " \"" + string(part) + "\""
+	}
+	r, err := dns.ZoneResolver(zone...)
+	check(t, err)
+	m := dkim.NewMessage()
+	chain := arc.Watch(t.Context(), dkim.NewVerifier(r, dkim.Options{Now: w.Now}), m, arc.Options{})
+	m.Write([]byte(texts[1]))
+	got := chain.Result(t.Context())
+	if got.Status != dkim.Pass || len(got.Sets) != 1 || !strings.Contains(got.Sets[0].Results, "dmarc=pass") {
+		t.Errorf("%v\n%s", got, texts[1])
 	}
 }
 

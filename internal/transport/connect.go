@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
+	"tem/internal/dns"
 	"tem/internal/line"
 	"tem/internal/message/dsn"
 	"tem/internal/sasl"
@@ -57,6 +59,9 @@ func (a *attempt) key(p peer, n need) (key, netip.Addr, error) {
 	k := key{address: p.address, name: p.name, policy: n.policy, hello: a.Hostname}
 	if len(n.tlsa) > 0 {
 		k.policy += fmt.Sprint(n.tlsa)
+	}
+	if slices.ContainsFunc(n.tlsa, func(t dns.TLSA) bool { return t.Usage == 2 }) { // a certificate that is good for these names may not be for others
+		k.policy += fmt.Sprint(n.names)
 	}
 	if a.required() {
 		k.policy += " REQUIRETLS"

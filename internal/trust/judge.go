@@ -68,6 +68,7 @@ type Exam struct {
 	policy  *task[*dmarc.Discovery]
 	author  *dmarc.Result // instead of policy: there is no one author domain
 	verdict *Verdict
+	sealing *arc.Sealing // nil: it is not to be sealed
 }
 
 // From begins a message with its return path, local@domain or "" for the null
@@ -88,6 +89,26 @@ func (v *Visit) From(ctx context.Context, returnPath string) *Exam {
 	e.chain = arc.Watch(ctx, j.verifier, e.message, arc.Options{})
 	e.message.Watch(func(*dkim.Message) { e.begin(ctx) })
 	return e
+}
+
+// Seal has the message sealed (ARC) for those that it is passed on to. It is
+// for before the first Write; what nobody judges is not sealed.
+func (e *Exam) Seal(key dkim.Key) (err error) {
+	if e.message != nil {
+		e.sealing, err = arc.NewSealing(e.message, key, arc.SealOptions{Now: e.visit.judge.options.Now})
+	}
+	return err
+}
+
+// Sealed returns the fields of the seal, to be put in front of the message;
+// nothing without Seal, nor where the chain was broken before it came here.
+func (e *Exam) Sealed(ctx context.Context, host string) ([]byte, error) {
+	if e.sealing == nil {
+		return nil, nil
+	}
+	v := e.Verdict(ctx)
+	_, results, _ := strings.Cut(string(v.AuthenticationResults(host)), ":")
+	return e.sealing.Fields(v.ARC.Status, strings.Join(strings.Fields(results), " "))
 }
 
 // Write takes a piece of the message. It takes everything and never fails.
