@@ -108,7 +108,7 @@ type Limits struct {
 	Recipients            int           `toml:"recipients" doc:"Recipients of one message."`
 	Connections           int           `toml:"connections" doc:"Connections at once on one port."`
 	ConnectionsPerAddress int           `toml:"connections_per_address" doc:"Connections at once from one address on one port; 0 for no limit."`
-	GreetingDelay         Duration      `toml:"greeting_delay" doc:"How long other mail servers must wait for our greeting on port 25: those that speak meanwhile are sent away. With 0s, those that spoke before it."`
+	GreetingDelay         Duration      `toml:"greeting_delay" doc:"How long other mail servers must wait for our greeting on port 25: those that speak meanwhile are sent away. 0s greets at once and sends nobody away."`
 	Exempt                []Network     `toml:"exempt" doc:"Networks that are not held to the limits of one address or account: connections_per_address and the seven that follow."`
 	SMTPConnections       throttle.Rate `toml:"smtp_connections" doc:"How often one address may connect to SMTP: how many in what time, or \"none\" for no limit. The network around it (/24, of IPv6 /48) may eight times as often; so with the next three."`
 	SMTPMessages          throttle.Rate `toml:"smtp_messages" doc:"Messages from one address."`

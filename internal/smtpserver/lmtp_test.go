@@ -80,10 +80,12 @@ func TestEarlyTalker(t *testing.T) {
 		}
 		o.Mode = Submission
 		play(t, o, "C: EHLO a\nS: 220\nS: ...\nS: 250 HELP\n")
+		o.Mode, o.GreetDelay = Relay, 0 // nobody is sent away for being quick
+		play(t, o, "C: EHLO a\nS: 220\nS: ...\nS: 250 HELP\n")
 	})
 }
 
-// Over TCP what has come is seen without waiting for it.
+// Over TCP what has come is seen, and nothing where nothing has.
 func TestEarlyTalkerOverTCP(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

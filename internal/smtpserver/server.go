@@ -59,7 +59,7 @@ type Options struct {
 	Timeout       time.Duration // for each step; 0: 5 minutes
 
 	// GreetDelay is how long clients of port 25 must wait for the greeting: those
-	// that speak meanwhile are sent away. 0: only those that have spoken before it.
+	// that speak meanwhile are sent away. 0: it comes at once and nobody is.
 	GreetDelay time.Duration
 	// Trusted tells which peers may say by XCLIENT whom they speak for; nil: none.
 	Trusted func(peer net.Addr) bool

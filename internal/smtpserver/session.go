@@ -121,7 +121,7 @@ func isVerb(l []byte, verb string) bool {
 // greet says who we are. A client that spoke first is no mail server, and what
 // it said may be anything (RFC 5321 §4.3.1).
 func (x *session) greet(ctx context.Context) bool {
-	if x.o.Mode == Relay && x.early(ctx) {
+	if x.o.Mode == Relay && x.o.GreetDelay > 0 && x.early(ctx) {
 		x.log.Info("smtp client spoke before the greeting")
 		x.reply(554, "5.5.1", x.o.Hostname+" You spoke before the greeting")
 		return false
@@ -145,7 +145,7 @@ func (x *session) hail() {
 
 // early reports that something has come, or comes while the greeting is put off.
 func (x *session) early(ctx context.Context) bool {
-	if x.o.GreetDelay > 0 && x.c.Wait(time.Now().Add(x.o.GreetDelay)) != nil {
+	if x.c.Wait(time.Now().Add(x.o.GreetDelay)) != nil {
 		return false
 	}
 	return ctx.Err() == nil && x.c.Pending()
