@@ -15,7 +15,6 @@ import (
 const (
 	ednsSize    = 1232             // the UDP size we offer: what passes everywhere unfragmented
 	tryTimeout  = 5 * time.Second  // for one server to answer once, when it was asked before
-	rounds      = 2                // how often each server is asked
 	silenceTime = 30 * time.Second // how long a server that did not answer comes last
 )
 
@@ -23,11 +22,7 @@ const (
 // round is the shorter one: another server may be up.
 func (r *Resolver) askAll(ctx context.Context, q question, report func(attempt)) (*dns.Msg, error) {
 	var last error
-	for round := range rounds {
-		timeout := r.timeout
-		if round == 0 {
-			timeout = timeout * 2 / 5
-		}
+	for _, timeout := range r.patience() {
 		for _, i := range r.order() {
 			began := time.Now()
 			reply, err := r.askOne(ctx, i, q, timeout)
@@ -42,6 +37,28 @@ func (r *Resolver) askAll(ctx context.Context, q question, report func(attempt))
 		}
 	}
 	return nil, last
+}
+
+const (
+	fewMissed  = 8  // questions in a row without an answer, after which nobody waits long for one
+	manyMissed = 32 // after which hardly at all
+)
+
+// patience is how long each server may take, round by round. Where none has
+// answered anything for many questions in a row there is no name server, and
+// mail must not stand still for that.
+func (r *Resolver) patience() []time.Duration {
+	missed := r.missed[0].Load()
+	for i := range r.missed {
+		missed = min(missed, r.missed[i].Load())
+	}
+	switch {
+	case missed >= manyMissed:
+		return []time.Duration{r.timeout / 20}
+	case missed >= fewMissed:
+		return []time.Duration{r.timeout / 5}
+	}
+	return []time.Duration{r.timeout * 2 / 5, r.timeout}
 }
 
 // order is the servers' indexes, those that lately were silent last.
@@ -70,10 +87,12 @@ func (r *Resolver) askOne(ctx context.Context, server int, q question, timeout t
 		var network net.Error
 		if ctx.Err() == nil && errors.As(err, &network) {
 			r.silent[server].Store(time.Now().Add(silenceTime).UnixNano())
+			r.missed[server].Add(1)
 		}
 		return nil, fmt.Errorf("%w: server %s: %w", ErrTemporary, address, err)
 	}
 	r.silent[server].Store(0)
+	r.missed[server].Store(0)
 	if err := unusable(reply); err != nil {
 		return nil, fmt.Errorf("%w: server %s: %w", ErrTemporary, address, err)
 	}

@@ -2,6 +2,7 @@ package dns
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 )
@@ -78,6 +79,34 @@ func TestSilentServerComesLast(t *testing.T) {
 	}
 	if got := r.order(); got[0] != 1 {
 		t.Errorf("servers are asked in the order %v; the silent one should come last", got)
+	}
+}
+
+// TestNoNameServer gives up ever sooner, until one answers.
+func TestNoNameServer(t *testing.T) {
+	t.Parallel()
+	silent := serveFaults(t, Silent).servers[0]
+	r := NewResolver(silent, serveLab(t, labZone...).servers[0])
+	for _, c := range []struct {
+		first, second int32
+		want          []time.Duration
+	}{
+		{7, 40, []time.Duration{2 * time.Second, 5 * time.Second}},
+		{8, 40, []time.Duration{time.Second}},
+		{32, 40, []time.Duration{250 * time.Millisecond}},
+	} {
+		r.missed[0].Store(c.first)
+		r.missed[1].Store(c.second)
+		if got := r.patience(); !slices.Equal(got, c.want) {
+			t.Errorf("after %d and %d questions without an answer: %v, want %v", c.first, c.second, got, c.want)
+		}
+	}
+	r.timeout = 2 * time.Second
+	if _, err := r.A(t.Context(), "mx.hanoi.example"); err != nil {
+		t.Fatal(err)
+	}
+	if r.missed[0].Load() != 33 || r.missed[1].Load() != 0 || len(r.patience()) != 2 {
+		t.Errorf("after an answer: %d and %d missed", r.missed[0].Load(), r.missed[1].Load())
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 // is safe for concurrent use.
 type Resolver struct {
 	servers []string       // host:port, asked in this order
+	missed  []atomic.Int32 // of each server: how many questions in a row it did not answer
 	silent  []atomic.Int64 // of each server: until when (Unix nanoseconds) it comes last, since it did not answer
 	trust   bool           // the servers' word on DNSSEC
 	timeout time.Duration  // for one server to answer once
@@ -36,7 +37,7 @@ func NewResolver(servers ...string) *Resolver {
 		servers = systemServers()
 	}
 	return &Resolver{
-		servers: servers, silent: make([]atomic.Int64, len(servers)),
+		servers: servers, silent: make([]atomic.Int64, len(servers)), missed: make([]atomic.Int32, len(servers)),
 		trust:   !slices.ContainsFunc(servers, elsewhere),
 		timeout: tryTimeout, cache: cache{now: time.Now},
 	}
