@@ -33,17 +33,10 @@ func Answers(t *Trip, lang string) []Answer {
 	return list
 }
 
-func in(t explain.Text, lang string) string {
-	if lang == "vi" {
-		return t.VI
-	}
-	return t.EN
-}
-
 func (f *fate) answer(lang string) Answer {
 	a := Answer{To: f.to, State: f.state, At: f.at, Party: Nobody}
 	what, next := stateTexts[f.state], nothing
-	a.What = in(what, lang)
+	a.What = what.In(lang)
 	switch f.state {
 	case There:
 		a.Party, next = f.arrived(&a, lang)
@@ -58,12 +51,12 @@ func (f *fate) answer(lang string) Answer {
 		a.Until = f.next
 	}
 	if f.told != "" {
-		a.What += " " + in(wasTold, lang)
+		a.What += " " + wasTold.In(lang)
 	}
 	if f.status != (dsn.Status{}) {
 		a.Reply = f.status.String()
 	}
-	a.Whose, a.Next = in(partyTexts[a.Party], lang), in(next, lang)
+	a.Whose, a.Next = partyTexts[a.Party].In(lang), next.In(lang)
 	return a
 }
 
@@ -71,15 +64,15 @@ func (f *fate) answer(lang string) Answer {
 func (f *fate) arrived(a *Answer, lang string) (Party, explain.Text) {
 	switch {
 	case f.mailbox != "":
-		a.What += fmt.Sprintf(" "+in(inMailbox, lang), f.mailbox)
+		a.What += fmt.Sprintf(" "+inMailbox.In(lang), f.mailbox)
 	case f.remote != "":
-		a.What += fmt.Sprintf(" "+in(takenBy, lang), f.remote)
+		a.What += fmt.Sprintf(" "+takenBy.In(lang), f.remote)
 		return OtherSide, askThem
 	}
 	if f.mailbox == "Junk" {
-		a.Cause, a.Why = "junk", in(suspicious, lang)
+		a.Cause, a.Why = "junk", suspicious.In(lang)
 		if c := f.suspicion(); c != nil {
-			a.Cause, a.Why = c.name, in(c.why, lang)
+			a.Cause, a.Why = c.name, c.why.In(lang)
 		}
 		return Recipient, lookInJunk
 	}
@@ -103,7 +96,7 @@ func (f *fate) troubled(a *Answer, lang string) explain.Text {
 	if c == nil {
 		return f.unexplained(a, lang, never)
 	}
-	a.Cause, a.Why, a.Party = c.name, in(c.why, lang), c.later
+	a.Cause, a.Why, a.Party = c.name, c.why.In(lang), c.later
 	switch {
 	case never:
 		a.Party = c.never
@@ -133,7 +126,7 @@ func (f *fate) unexplained(a *Answer, lang string, never bool) explain.Text {
 	}
 	if notes := explain.Find(f.status.String()); f.status != (dsn.Status{}) && len(notes) > 0 {
 		last := notes[len(notes)-1]
-		if a.Why = in(last.Meaning, lang); never {
+		if a.Why = last.Meaning.In(lang); never {
 			a.Party, next = turnParty(last.Turn), last.Next
 		}
 	}
