@@ -1,6 +1,7 @@
 package dnsplan
 
 import (
+	"cmp"
 	"context"
 	"crypto/rsa"
 	"crypto/x509"
@@ -16,8 +17,8 @@ import (
 )
 
 // texts are the TXT records of a name; none is no error.
-func (c *checker) texts(ctx context.Context, name string) ([]string, error) {
-	found, err := c.r.TXT(ctx, name)
+func texts(ctx context.Context, r *dns.Resolver, name string) ([]string, error) {
+	found, err := r.TXT(ctx, name)
 	if errors.Is(err, dns.ErrNotFound) {
 		return nil, nil
 	}
@@ -27,7 +28,7 @@ func (c *checker) texts(ctx context.Context, name string) ([]string, error) {
 // single finds the one record that begins with version, and says what is wrong
 // if there is none or more than one.
 func (c *checker) single(ctx context.Context, rec Record, version string) (string, bool) {
-	all, err := c.texts(ctx, rec.Name)
+	all, err := texts(ctx, c.r, rec.Name)
 	if err != nil {
 		c.unsure(rec, err)
 		return "", false
@@ -102,12 +103,12 @@ func (c *checker) dmarc(ctx context.Context, rec Record) {
 // inherited says that a domain without a policy of its own has that of a domain
 // above (RFC 9989's tree walk).
 func (c *checker) inherited(ctx context.Context, rec Record) bool {
-	if own, err := c.texts(ctx, rec.Name); err != nil || len(own) > 0 {
+	if own, err := texts(ctx, c.r, rec.Name); err != nil || len(own) > 0 {
 		return false
 	}
 	_, above, _ := strings.Cut(c.plan.Domain, ".")
 	for strings.Contains(above, ".") {
-		found, _ := c.texts(ctx, "_dmarc."+above)
+		found, _ := texts(ctx, c.r, "_dmarc."+above)
 		for _, text := range found {
 			if strings.HasPrefix(text, "v=DMARC1") {
 				c.say(rec, Advice, []string{text}, say("The policy of %s holds here; a record of its own is only needed for another.", "Chính sách của %s áp dụng ở đây; chỉ cần bản ghi riêng nếu muốn khác.", above))
@@ -123,14 +124,14 @@ const goodBits = 2048 // RFC 8301 §3.2: 1024 at least, 2048 wanted
 
 // dkim compares a published key with ours.
 func (c *checker) dkim(ctx context.Context, rec Record) {
-	found, err := c.texts(ctx, rec.Name)
+	found, err := texts(ctx, c.r, rec.Name)
 	if err != nil {
 		c.unsure(rec, err)
 		return
 	}
 	want := keyOf(rec.Data)
 	for _, text := range found {
-		if keyOf(text) != want || !strings.EqualFold(or(tags(text)["k"], "rsa"), or(tags(rec.Data)["k"], "rsa")) {
+		if keyOf(text) != want || !strings.EqualFold(cmp.Or(tags(text)["k"], "rsa"), cmp.Or(tags(rec.Data)["k"], "rsa")) {
 			continue
 		}
 		switch bits := rsaBits(want); {

@@ -18,7 +18,7 @@ func (c *checker) policy(ctx context.Context) {
 		"Senders that know of a policy but can't fetch it go on without it; one in force that does not name the MX stops mail.",
 		"Nơi gửi biết có chính sách nhưng không tải được sẽ bỏ qua; chính sách đang áp dụng mà không có tên MX sẽ chặn thư.")}
 	p, err := c.fetch(ctx, c.plan.Domain)
-	if announced, _ := c.texts(ctx, "_mta-sts."+c.plan.Domain); err != nil && len(announced) == 0 {
+	if announced, _ := texts(ctx, c.r, "_mta-sts."+c.plan.Domain); err != nil && len(announced) == 0 {
 		return // that there is no MTA-STS was said already
 	}
 	if err != nil {

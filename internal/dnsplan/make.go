@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"tem/internal/explain"
+	"tem/internal/trust/dnsbl"
 )
 
 // reportBox is the mailbox for reports about a domain: the one that every
@@ -161,17 +162,8 @@ func addressType(a netip.Addr) string {
 
 // reverseName is the name at which an address is looked up (RFC 1035 §3.5, RFC 3596 §2.5).
 func reverseName(a netip.Addr) string {
-	name := ""
-	octets := a.AsSlice()
-	for i := len(octets) - 1; i >= 0; i-- {
-		if a.Is4() {
-			name += fmt.Sprintf("%d.", octets[i])
-		} else {
-			name += fmt.Sprintf("%x.%x.", octets[i]&15, octets[i]>>4)
-		}
-	}
 	if a.Is4() {
-		return name + "in-addr.arpa"
+		return dnsbl.Name(a) + ".in-addr.arpa"
 	}
-	return name + "ip6.arpa"
+	return dnsbl.Name(a) + ".ip6.arpa"
 }

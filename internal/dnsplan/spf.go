@@ -2,7 +2,6 @@ package dnsplan
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"tem/internal/dns"
@@ -26,17 +25,14 @@ type spfWalk struct {
 
 // spfRecords are the SPF records of a name (RFC 7208 §4.5).
 func spfRecords(ctx context.Context, r *dns.Resolver, name string) ([]string, error) {
-	texts, err := r.TXT(ctx, name)
-	if err != nil && !errors.Is(err, dns.ErrNotFound) {
-		return nil, err
-	}
+	all, err := texts(ctx, r, name)
 	var found []string
-	for _, t := range texts {
+	for _, t := range all {
 		if first, _, _ := strings.Cut(t, " "); strings.EqualFold(first, "v=spf1") {
 			found = append(found, t)
 		}
 	}
-	return found, nil
+	return found, err
 }
 
 // walk counts one record. outer: it is the domain's own, or what that is redirected to.
@@ -92,13 +88,6 @@ func qualifier(term string) byte {
 		return term[0]
 	}
 	return '+'
-}
-
-func or(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a
 }
 
 func cutFold(s, prefix string) (string, bool) {
