@@ -153,25 +153,3 @@ func resultsOf(instance int, results string) []byte {
 	}
 	return append(field, "\r\n"...)
 }
-
-// Combine joins what the Authentication-Results fields of one host say into
-// what Fields wants (§4.1.1). The header must be one from which the host took
-// such fields of others away.
-func Combine(h dkim.Header, host string) string {
-	combined := host
-	for _, f := range h {
-		if !f.Is("Authentication-Results") {
-			continue
-		}
-		server, results, _ := strings.Cut(string(f.Value()), ";")
-		name := strings.Fields(withoutComments(server))
-		results = strings.Trim(strings.Join(strings.Fields(results), " "), "; ")
-		if len(name) > 0 && strings.EqualFold(name[0], host) && results != "" && !strings.EqualFold(results, "none") {
-			combined += "; " + results
-		}
-	}
-	if combined == host {
-		combined += "; none"
-	}
-	return combined
-}
