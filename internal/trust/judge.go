@@ -108,7 +108,7 @@ func (e *Exam) Sealed(ctx context.Context, host string) ([]byte, error) {
 	}
 	v := e.Verdict(ctx)
 	_, results, _ := strings.Cut(string(v.AuthenticationResults(host)), ":")
-	return e.sealing.Fields(v.ARC.Status, strings.Join(strings.Fields(results), " "))
+	return e.sealing.Fields(v.ARC.Status, results)
 }
 
 // Write takes a piece of the message. It takes everything and never fails.

@@ -76,9 +76,9 @@ func (s *Sealing) Fields(chain dkim.Status, results string) ([]byte, error) {
 
 // set makes the fields: each covers those before it (§5.1, step 4).
 func (s *Sealing) set(h dkim.Header, sets []set, instance int, chain dkim.Status, results string) ([]byte, error) {
-	own := resultsOf(instance, results)
-	signature, err := s.key.SignField(messageField, s.messageTags(h, instance), dkim.Relaxed, func(dst []byte) []byte {
-		return dkim.AppendPicked(dst, h, s.names(h), dkim.Relaxed)
+	own, names := resultsOf(instance, results), s.names(h)
+	signature, err := s.key.SignField(messageField, s.messageTags(names, instance), dkim.Relaxed, func(dst []byte) []byte {
+		return dkim.AppendPicked(dst, h, names, dkim.Relaxed)
 	})
 	if err != nil {
 		return nil, err
@@ -112,14 +112,14 @@ func (s *Sealing) names(h dkim.Header) []string {
 }
 
 // messageTags are those of an ARC-Message-Signature, in alphabetical order.
-func (s *Sealing) messageTags(h dkim.Header, instance int) []dkim.Tag {
+func (s *Sealing) messageTags(names []string, instance int) []dkim.Tag {
 	return []dkim.Tag{
 		{Name: "a", Value: s.key.Algorithm()},
 		{Name: "b"},
 		{Name: "bh", Value: base64.StdEncoding.EncodeToString(s.body.Sum())},
 		{Name: "c", Value: "relaxed/relaxed"},
 		{Name: "d", Value: s.key.Domain},
-		{Name: "h", Value: strings.Join(s.names(h), ":")},
+		{Name: "h", Value: strings.Join(names, ":")},
 		{Name: "i", Value: strconv.Itoa(instance)},
 		{Name: "s", Value: s.key.Selector},
 		{Name: "t", Value: strconv.FormatInt(s.options.Now().Unix(), 10)},
