@@ -18,6 +18,7 @@ import (
 	"tem/internal/mail"
 	"tem/internal/message"
 	"tem/internal/message/authres"
+	"tem/internal/trust"
 	"tem/internal/trust/dmarc"
 )
 
@@ -102,9 +103,7 @@ func (r *Reports) verified(a arrival, from string) (ok, judged bool) {
 		if err != nil || !f.Is(r.o.Hostname) { // others can't write in our name: trust.StripForged
 			continue
 		}
-		return slices.ContainsFunc(f.Results, func(x authres.Result) bool {
-			return x.Method == "dmarc" && x.Value == "pass" && strings.EqualFold(x.Get("header", "from"), from)
-		}), true
+		return trust.SawPass(&f, from), true
 	}
 	return false, false
 }

@@ -125,17 +125,16 @@ func (v *Verdict) vouched(trusted []string) string {
 		if !slices.ContainsFunc(trusted, func(t string) bool { return strings.EqualFold(t, set.Seal.Domain) }) {
 			return ""
 		}
-		if sawPass(set.Results, v.DMARC.From) {
+		if f, err := authres.Parse(set.Results); err == nil && SawPass(&f, v.DMARC.From) {
 			return set.Seal.Domain
 		}
 	}
 	return ""
 }
 
-// sawPass reports results with a DMARC pass of the author domain.
-func sawPass(results, from string) bool {
-	f, err := authres.Parse(results)
-	return err == nil && slices.ContainsFunc(f.Results, func(r authres.Result) bool {
+// SawPass reports results with a DMARC pass of the author domain.
+func SawPass(f *authres.Field, from string) bool {
+	return slices.ContainsFunc(f.Results, func(r authres.Result) bool {
 		return r.Method == "dmarc" && r.Value == "pass" && strings.EqualFold(r.Get("header", "from"), from)
 	})
 }
