@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"tem/internal/kv"
@@ -183,6 +182,3 @@ func (r *Reports) since(t time.Time) uint32 {
 	}
 	return dayOf(t)
 }
-
-// isWithin reports that name is domain or below it.
-func isWithin(name, domain string) bool { return name == domain || strings.HasSuffix(name, "."+domain) }

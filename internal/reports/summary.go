@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tem/internal/kv"
+	"tem/internal/trust/dmarc"
 )
 
 // Summary is what others told of mail in a domain's name.
@@ -160,7 +161,7 @@ func (r *Reports) received(ctx context.Context, k Kind, domain string, since tim
 	return r.o.KV.View(ctx, func(v kv.Reader) error {
 		return v.Scan(kv.Reports, head(receivedPrefix, k, r.since(since)), []byte{receivedPrefix, byte(k) + 1}, kv.ScanOptions{}, func(key, val []byte) error {
 			_, name := target(key)
-			if n := len(name) - 9; n < 0 || name[n] != 0 || !isWithin(name[:n], domain) {
+			if n := len(name) - 9; n < 0 || name[n] != 0 || !dmarc.IsWithin(name[:n], domain) {
 				return nil
 			}
 			if g, err := decodeReceived(val); err == nil && (k == DMARC) == (g.DMARC != nil) && (k == TLS) == (g.TLS != nil) {

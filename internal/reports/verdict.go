@@ -87,7 +87,7 @@ func signatures(v *trust.Verdict) []DKIMResult {
 			return 3
 		case d.Domain == v.DMARC.From:
 			return 0
-		case v.DMARC.Org != "" && isWithin(d.Domain, v.DMARC.Org):
+		case v.DMARC.Org != "" && dmarc.IsWithin(d.Domain, v.DMARC.Org):
 			return 1
 		}
 		return 2

@@ -136,7 +136,7 @@ func (d *Discovery) align(ctx context.Context, r *dns.Resolver, id Identifier) (
 	case id.Domain == d.From:
 		a.Aligned = true
 		return a, nil
-	case a.Strict || d.org == "" || !isWithin(id.Domain, d.org):
+	case a.Strict || d.org == "" || !IsWithin(id.Domain, d.org):
 		return a, nil
 	}
 	found, err := walk(ctx, r, id.Domain)

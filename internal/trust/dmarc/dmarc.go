@@ -51,7 +51,7 @@ type Result struct {
 	Reason     string // one sentence for people
 }
 
-// isWithin reports that name is domain or below it. Both are in lower case.
-func isWithin(name, domain string) bool {
+// IsWithin reports that name is domain or below it. Both are in lower case.
+func IsWithin(name, domain string) bool {
 	return name == domain || strings.HasSuffix(name, "."+domain)
 }

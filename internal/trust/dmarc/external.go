@@ -18,7 +18,7 @@ func TakesReports(ctx context.Context, r *dns.Resolver, policyDomain, destinatio
 	if err != nil {
 		return false, nil, err
 	}
-	if isWithin(destination, own) {
+	if IsWithin(destination, own) {
 		theirs, err := Organization(ctx, r, destination)
 		if err != nil || theirs == own {
 			return err == nil, nil, err
