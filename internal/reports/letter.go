@@ -240,7 +240,7 @@ func (e *refusal) Error() string { return e.text }
 func (r *Reports) letter(w *work, to []wish, from address.Address, file []byte) *delivery.Letter {
 	begin, end := periodOf(w.day)
 	id := w.state.ReportID + "@" + r.o.Hostname
-	name := fmt.Sprintf("%s!%s!%d!%d.xml.gz", from.Domain, w.domain, begin.Unix(), end.Unix())
+	name := fmt.Sprintf("%s!%s!%d!%d", from.Domain, w.domain, begin.Unix(), end.Unix())
 	d := message.Draft{
 		From: []message.Mailbox{{Address: from.String()}}, Date: r.o.Now(), MessageID: id,
 		Subject: fmt.Sprintf("Report Domain: %s Submitter: %s Report-ID: <%s>", w.domain, from.Domain, id),
@@ -248,17 +248,16 @@ func (r *Reports) letter(w *work, to []wish, from address.Address, file []byte) 
 		Text: fmt.Sprintf("This is a report about mail that claimed to come from %s, as its DMARC record asks for,\non %s (UTC): %d messages. `tem reports read` and other tools show what it says.\n",
 			w.domain, begin.Format("2006-01-02"), w.state.Messages),
 	}
-	kind := "application/gzip"
+	kind, ending := "application/gzip", ".xml.gz"
 	if w.kind == TLS {
-		kind = "application/tlsrpt+gzip"
-		name = fmt.Sprintf("%s!%s!%d!%d.json.gz", from.Domain, w.domain, begin.Unix(), end.Unix())
+		kind, ending = "application/tlsrpt+gzip", ".json.gz"
 		d.ReportType = "tlsrpt"
 		d.Text = fmt.Sprintf("This is a report about TLS on the way to the mail servers of %s, as its TLSRPT record asks for,\non %s (UTC): %d sessions.\n",
 			w.domain, begin.Format("2006-01-02"), w.state.Messages)
 		d.Extra = append(d.Extra, message.Param{Name: "TLS-Report-Domain", Value: w.domain}, message.Param{Name: "TLS-Report-Submitter", Value: from.Domain},
 			message.Param{Name: "TLS-Required", Value: "No"}) // RFC 8460 §3: it goes in spite of what it tells of (RFC 8689 §3)
 	}
-	d.Attachments = []message.Attachment{{Name: name, Type: kind, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(file)), nil }}}
+	d.Attachments = []message.Attachment{{Name: name + ending, Type: kind, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(file)), nil }}}
 	l := &delivery.Letter{Path: from, From: from.Domain, Build: func(w io.Writer) error { return d.Build(w, false) }}
 	for _, a := range to {
 		d.To = append(d.To, message.Mailbox{Address: a.to.String()})

@@ -69,11 +69,16 @@ func sentKey(k Kind, day uint32, domain string) []byte {
 	return append(head(sentPrefix, k, day), domain...)
 }
 
+// bounds are those of all rows about one domain on a day.
+func bounds(prefix byte, k Kind, day uint32, domain string) (lo, hi []byte) {
+	lo = append(append(head(prefix, k, day), domain...), 0)
+	hi = append(append(head(prefix, k, day), domain...), 1)
+	return lo, hi
+}
+
 // countKeys are the bounds of all counts for one report.
 func countKeys(k Kind, day uint32, domain string) (lo, hi []byte) {
-	lo = append(append(head(countPrefix, k, day), domain...), 0)
-	hi = append(append(head(countPrefix, k, day), domain...), 1)
-	return lo, hi
+	return bounds(countPrefix, k, day, domain)
 }
 
 func (r *Reports) countKey(t *tally) []byte {
@@ -85,9 +90,7 @@ func (r *Reports) lostKey(day uint32) []byte { return append(head(lostPrefix, 0,
 
 // receivedKeys are the bounds of all that was told about a domain on a day.
 func receivedKeys(k Kind, day uint32, domain string) (lo, hi []byte) {
-	lo = append(append(head(receivedPrefix, k, day), domain...), 0)
-	hi = append(append(head(receivedPrefix, k, day), domain...), 1)
-	return lo, hi
+	return bounds(receivedPrefix, k, day, domain)
 }
 
 // target reads the day and the domain of a day's or sent key.
