@@ -9,7 +9,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -143,7 +142,7 @@ func (s *Signing) Fields() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
 	}
-	if !slices.ContainsFunc(header, func(f Field) bool { return f.Is("From") }) {
+	if header.Count("From") == 0 {
 		return nil, errors.New("sign: the message has no From field") // RFC 6376 §5.4
 	}
 	names := SignedNames(header)

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -99,9 +100,7 @@ func Name(a netip.Addr) string {
 		sixteen := a.As16()
 		parts = strings.Split(hex.EncodeToString(sixteen[:]), "")
 	}
-	for i, j := 0, len(parts)-1; i < j; i, j = i+1, j-1 {
-		parts[i], parts[j] = parts[j], parts[i]
-	}
+	slices.Reverse(parts)
 	return strings.Join(parts, ".")
 }
 
