@@ -77,12 +77,13 @@ func newKeySet(rows []*keyRow) keySet {
 	})}
 }
 
-func (s keySet) find(selector string) (*keyRow, bool) {
+// find returns a key of the set, which is that of domain.
+func (s keySet) find(domain, selector string) (*keyRow, error) {
 	i := slices.IndexFunc(s.rows, func(k *keyRow) bool { return strings.EqualFold(k.Selector, selector) })
 	if i < 0 {
-		return nil, false
+		return nil, problemf(ErrNotFound, "domain %s has no key with the selector %s", domain, selector)
 	}
-	return s.rows[i], true
+	return s.rows[i], nil
 }
 
 // newKeyRow checks a new key.

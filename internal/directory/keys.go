@@ -212,9 +212,9 @@ func (d *Directory) ActivateKeys(ctx context.Context, domain string, selectors .
 func (s keySet) activate(domain string, selectors []string) (map[string]KeyState, error) {
 	states, algorithms := map[string]KeyState{}, map[string]bool{}
 	for _, name := range selectors {
-		k, ok := s.find(name)
-		if !ok {
-			return nil, noKey(domain, name)
+		k, err := s.find(domain, name)
+		if err != nil {
+			return nil, err
 		}
 		states[k.Selector], algorithms[k.Algorithm] = KeyActive, true
 	}
@@ -226,15 +226,11 @@ func (s keySet) activate(domain string, selectors []string) (map[string]KeyState
 	return states, nil
 }
 
-func noKey(domain, selector string) error {
-	return problemf(ErrNotFound, "domain %s has no key with the selector %s", domain, selector)
-}
-
 // RetireKey makes a key sign no more.
 func (d *Directory) RetireKey(ctx context.Context, domain, selector string) ([]Key, error) {
 	return d.changeKeys(ctx, domain, func(set keySet) (map[string]KeyState, error) {
-		if _, ok := set.find(selector); !ok {
-			return nil, noKey(domain, selector)
+		if _, err := set.find(domain, selector); err != nil {
+			return nil, err
 		}
 		return map[string]KeyState{selector: KeyRetired}, nil
 	})
@@ -275,9 +271,9 @@ func (d *Directory) RemoveKey(ctx context.Context, domain, selector string) (gon
 		return gone, err
 	}
 	err = d.change(ctx, func(x *index, b *kv.Batch) error {
-		k, ok := x.keys[name].find(selector)
-		if !ok {
-			return noKey(name, selector)
+		k, err := x.keys[name].find(name, selector)
+		if err != nil {
+			return err
 		}
 		if gone = k.key(); k.State == KeyActive {
 			return problemf(ErrInvalid, "domain %s: the key %s signs mail now: activate another, or retire it, first", name, selector)
@@ -296,9 +292,9 @@ func (d *Directory) PrivateKey(ctx context.Context, domain, selector string) (ke
 		return key, err
 	}
 	err = d.look(ctx, func(x *index) error {
-		k, ok := x.keys[name].find(selector)
-		if !ok {
-			return noKey(name, selector)
+		k, err := x.keys[name].find(name, selector)
+		if err != nil {
+			return err
 		}
 		key, err = k.signing()
 		return err
