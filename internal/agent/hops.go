@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,8 +32,9 @@ func hops(h message.Header) (list []hop) {
 			continue
 		}
 		r := message.ParseReceived(value)
-		list = append([]hop{{From: r.From, By: r.By, With: r.With, TLS: r.TLS, ID: r.ID, Time: r.Date}}, list...)
+		list = append(list, hop{From: r.From, By: r.By, With: r.With, TLS: r.TLS, ID: r.ID, Time: r.Date})
 	}
+	slices.Reverse(list) // the last to take it wrote on top
 	slowest := -1
 	for i := 1; i < len(list); i++ {
 		if list[i].Time.IsZero() || list[i-1].Time.IsZero() {
