@@ -230,10 +230,8 @@ func (c *queueDrop) Run(ctx context.Context, env *adminEnv) error {
 
 type queueReroute struct {
 	adminFlags
-	queueFilter
-	IDs []string `arg:"" optional:"" name:"id" help:"The entries' ids, as list shows them."`
-	All bool     `help:"All entries."`
-	Way string   `required:"" help:"A relay of the configuration, HOST:PORT, mx for the domain's own servers, or configured." placeholder:"WAY"`
+	queueChoice
+	Way string `required:"" help:"A relay of the configuration, HOST:PORT, mx for the domain's own servers, or configured." placeholder:"WAY"`
 }
 
 func (c *queueReroute) Run(ctx context.Context, env *adminEnv) error {
@@ -241,7 +239,7 @@ func (c *queueReroute) Run(ctx context.Context, env *adminEnv) error {
 	if way == "configured" {
 		way = ""
 	}
-	return c.onQueue(ctx, env, "queue.reroute", queueChoice{c.queueFilter, c.IDs, c.All}, way, "entries rerouted: %d\n")
+	return c.onQueue(ctx, env, "queue.reroute", c.queueChoice, way, "entries rerouted: %d\n")
 }
 
 func (f adminFlags) onQueue(ctx context.Context, env *adminEnv, verb string, q queueChoice, route, format string) error {
