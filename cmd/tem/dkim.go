@@ -103,6 +103,6 @@ func (c *DKIMSignCommand) readMessage(in io.Reader) (message []byte, crlf bool, 
 	if len(message) == 0 {
 		return nil, false, errors.New("there is no message to sign")
 	}
-	fixed := bytes.ReplaceAll(bytes.ReplaceAll(message, []byte("\r\n"), []byte("\n")), []byte("\n"), []byte("\r\n"))
+	fixed := withCRLF(message)
 	return fixed, bytes.Equal(fixed, message), nil
 }
