@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tem/internal/directory"
+	"tem/internal/trust/dkim"
 )
 
 // Key is one key that signs for a domain, as anybody may know it, with the
@@ -195,11 +196,11 @@ func (s *Service) ExportKey(ctx context.Context, r KeyExport) (Nothing, error) {
 	if err != nil {
 		return Nothing{}, err
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key.Private)
+	text, err := dkim.MarshalKey(key.Private)
 	if err != nil {
 		return Nothing{}, fmt.Errorf("export the key %s of %s: %w", r.Selector, r.Domain, err)
 	}
-	return Nothing{}, writeSecret(r.File, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	return Nothing{}, writeSecret(r.File, text)
 }
 
 // writeSecret writes a file that was not there, for its owner alone.
