@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/netip"
-	"os"
 
-	"tem/internal/agent"
 	"tem/internal/app"
 	"tem/internal/config"
 	"tem/internal/control"
@@ -56,12 +54,7 @@ func (f dnsFlags) plan(ctx context.Context, env *adminEnv) (plan dnsplan.Plan, e
 	return plan, err
 }
 
-func (f dnsFlags) language() string {
-	if f.Lang != "" {
-		return f.Lang
-	}
-	return agent.Language(os.Getenv)
-}
+func (f dnsFlags) language() string { return languageOf(f.Lang) }
 
 type dnsRecords struct{ dnsFlags }
 

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
 	"unicode"
 
+	"tem/internal/agent"
 	"tem/internal/config"
 )
 
@@ -65,6 +68,9 @@ func orDash(s string) string {
 	}
 	return s
 }
+
+// languageOf is the language of --lang, or without it that of the environment.
+func languageOf(flag string) string { return cmp.Or(flag, agent.Language(os.Getenv)) }
 
 func quotaText(n int64) string {
 	if n == 0 {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"tem/internal/agent"
 	"tem/internal/config"
 	"tem/internal/control"
 	"tem/internal/reports"
@@ -47,7 +45,7 @@ func (f reportsFlags) query() control.ReportsQuery {
 	return control.ReportsQuery{Domain: f.Domain, Since: time.Now().Add(-time.Duration(f.Since))}
 }
 
-func (f reportsFlags) language() string { return cmp.Or(f.Lang, agent.Language(os.Getenv)) }
+func (f reportsFlags) language() string { return languageOf(f.Lang) }
 
 type reportsDMARC struct{ reportsFlags }
 
@@ -176,7 +174,7 @@ func (c *reportsRead) Run(_ context.Context, env *adminEnv) error {
 	if err != nil {
 		return failf("%s: %w", c.File, err)
 	}
-	lang := cmp.Or(c.Lang, agent.Language(os.Getenv))
+	lang := languageOf(c.Lang)
 	return adminFlags{JSON: c.JSON}.show(env, nil, d, func(w io.Writer) {
 		if d.TLS != nil {
 			s := d.TLS.Summary()
