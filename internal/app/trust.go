@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"fmt"
 
+	"tem/internal/address"
 	"tem/internal/trust"
 	"tem/internal/trust/dkim"
 )
@@ -35,7 +36,7 @@ func (s *Server) keys(ctx context.Context, domain string) ([]dkim.Key, error) {
 // sealer gives the key that seals what is forwarded; nil: nothing is sealed.
 // Those who look at seals know RSA; few know more.
 func (s *Server) sealer() func(context.Context) (dkim.Key, error) {
-	domain := s.config.Trust.Seal
+	domain, _ := address.Domain(s.config.Trust.Seal) // the configuration was checked
 	if domain == "" {
 		return nil
 	}

@@ -229,10 +229,11 @@ func (s keySet) activate(domain string, selectors []string) (map[string]KeyState
 // RetireKey makes a key sign no more.
 func (d *Directory) RetireKey(ctx context.Context, domain, selector string) ([]Key, error) {
 	return d.changeKeys(ctx, domain, func(set keySet) (map[string]KeyState, error) {
-		if _, err := set.find(domain, selector); err != nil {
+		k, err := set.find(domain, selector)
+		if err != nil {
 			return nil, err
 		}
-		return map[string]KeyState{selector: KeyRetired}, nil
+		return map[string]KeyState{k.Selector: KeyRetired}, nil
 	})
 }
 
