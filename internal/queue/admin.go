@@ -215,12 +215,9 @@ func (q *Queue) change(ctx context.Context, id string, change func(*kv.Batch, st
 	}
 }
 
-// expand turns ids of jobs and of messages into those of jobs; none means all.
+// expand turns ids of jobs and of messages into those of jobs.
 func (q *Queue) expand(ctx context.Context, ids ...string) (jobs []string, err error) {
 	collect := func(id string, _ []byte) error { jobs = append(jobs, id); return nil }
-	if len(ids) == 0 {
-		return jobs, q.scan(ctx, []byte{jobPrefix}, []byte{jobPrefix + 1}, collect)
-	}
 	for _, id := range ids {
 		before := len(jobs)
 		id = strings.ToUpper(id)

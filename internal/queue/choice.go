@@ -39,6 +39,9 @@ func (c *Choice) fits(j *Job) bool {
 // mayFit reports false of a row that is seen not to fit without reading it: a
 // million are looked through in a second or two.
 func (c *Choice) mayFit(val []byte) bool {
+	if c.From == "" && c.To == "" && !c.Held {
+		return true
+	}
 	low := bytes.ToLower(val)
 	for _, text := range []string{c.From, c.To} {
 		if !strings.ContainsAny(text, "<>&\"\\") && !bytes.Contains(low, []byte(strings.ToLower(text))) {
@@ -89,8 +92,11 @@ func (q *Queue) find(ctx context.Context, c Choice, fn func(stored)) error {
 
 // findByID finds jobs that are named, or that stand in the rows of a domain.
 func (q *Queue) findByID(ctx context.Context, c Choice, fn func(stored)) error {
-	ids, err := q.expand(ctx, c.IDs...)
-	if len(c.IDs) == 0 {
+	var ids []string
+	var err error
+	if len(c.IDs) > 0 {
+		ids, err = q.expand(ctx, c.IDs...)
+	} else {
 		ids, err = q.ofDomain(ctx, strings.ToLower(c.Domain))
 	}
 	if err != nil {
