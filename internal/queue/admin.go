@@ -130,11 +130,7 @@ func (q *Queue) alter(ctx context.Context, c Choice, a alteration) (int, error) 
 		j := s.Job
 		j.Recipients = slices.Clone(j.Recipients)
 		a.change(&j, q.o.Now())
-		if j.over() { // given up, and nobody wants to know
-			q.remove(b, s)
-		} else {
-			q.replace(b, s, &j)
-		}
+		q.replace(b, s, &j) // one that is given up goes, if nobody wants to know
 		return j
 	})
 }

@@ -76,7 +76,7 @@ func (j *Job) heldUntil() time.Time {
 // may. skip is why nothing is tried at its site.
 func (j *Job) excuse(now time.Time, skip *dsn.Status) *dsn.Status {
 	switch {
-	case j.By.Return && !j.By.Time.IsZero() && !j.By.Time.After(now): // RFC 2852 §4.1.4
+	case j.By.Return && j.overBy(now): // RFC 2852 §4.1.4
 		return &dsn.Status{Code: dsn.Code{5, 4, 7}, Text: "the sender's time limit is over; last: " + j.Last}
 	case j.Held:
 		return &dsn.Status{Code: dsn.Code{4, 3, 2}, Text: "held by the administrator"}
