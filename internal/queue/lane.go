@@ -102,14 +102,25 @@ func (s *scheduler) laneRoom() int {
 func (s *scheduler) lane(domain string) *lane {
 	l := s.lanes[domain]
 	if l == nil {
-		name, known := s.sites[domain]
-		if !known {
-			name = domain
-		}
-		l = &lane{domain: domain, pace: s.pace(name)}
+		l = &lane{domain: domain, pace: s.pace(s.siteOf(domain))}
 		s.lanes[domain] = l
 	}
 	return l
+}
+
+// close forgets a lane that has nothing left to do.
+func (s *scheduler) close(l *lane) {
+	if l.running == 0 && len(l.waiting) == 0 && !l.cut {
+		delete(s.lanes, l.domain)
+	}
+}
+
+// siteOf is the site of a domain's servers: the domain itself until it is learned.
+func (s *scheduler) siteOf(domain string) string {
+	if name, known := s.sites[domain]; known {
+		return name
+	}
+	return domain
 }
 
 // feed has a lane's rows read when it runs out of jobs.

@@ -134,9 +134,7 @@ func (s *scheduler) refill(r kv.Reader, l *lane, now time.Time) error {
 		from = jump
 	}
 	l.cut, l.from = false, nil
-	if l.running == 0 && len(l.waiting) == 0 {
-		delete(s.lanes, l.domain)
-	}
+	s.close(l)
 	return nil
 }
 

@@ -147,11 +147,7 @@ func (s *scheduler) rouse() {
 
 // rouseSite ends the rest of a domain's site, if it is at rest.
 func (s *scheduler) rouseSite(domain string, now time.Time) {
-	name, known := s.sites[domain]
-	if !known {
-		name = domain
-	}
-	p := s.paces[name]
+	p := s.paces[s.siteOf(domain)]
 	if p == nil || !p.until.After(now) {
 		return
 	}
@@ -188,8 +184,7 @@ func (s *scheduler) begin(ctx context.Context, p *pace, k kind) {
 	now := s.o.Now()
 	l := p.lanes.pop()
 	l.inLine = false
-	h := l.waiting[0]
-	l.waiting = l.waiting[1:]
+	h := l.waiting.pop()
 	skip := p.skips(now)
 	p.starts(now, skip)
 	l.running++
@@ -223,9 +218,7 @@ func (s *scheduler) end(e ended) {
 		}
 	}
 	s.feed(l)
-	if l.running == 0 && len(l.waiting) == 0 && !l.cut {
-		delete(s.lanes, l.domain)
-	}
+	s.close(l)
 }
 
 // plan notes when the job of an attempt is to be met again.
