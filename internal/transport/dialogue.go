@@ -45,7 +45,7 @@ func (a *attempt) try(ctx context.Context, p peer, n need) (taken bool, status d
 	}
 	taken, status = a.deliver(ctx, p, n)
 	if !taken && n.must && status.Code == codeInsecure && a.lenient(ctx) {
-		n = need{policy: opportunistic, report: n.report, domain: n.domain}
+		n = n.waived()
 		taken, status = a.deliver(ctx, p, n)
 	}
 	if taken {

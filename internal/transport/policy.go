@@ -29,12 +29,12 @@ const (
 // need is what is asked of TLS with one host.
 type need struct {
 	policy   string
-	must     bool       // TLS, or no mail
-	verify   bool       // by the host's name, too
-	tlsa     []dns.TLSA // usable ones: one of them must fit
-	names    []string   // that usage 2 of them takes
-	required bool       // it is the sender who asks (RFC 8689): what fails, fails for good
-	sts      *sts.Policy
+	must     bool        // TLS, or no mail
+	verify   bool        // by the host's name, too
+	tlsa     []dns.TLSA  // usable ones: one of them must fit
+	names    []string    // that usage 2 of them takes
+	required bool        // it is the sender who asks (RFC 8689): what fails, fails for good
+	sts      *sts.Policy // that names the host, in force or being tested
 	report   TLSPolicy
 	domain   string // the recipients'
 }
@@ -79,7 +79,12 @@ func (a *attempt) need(ctx context.Context, w way, host string) (need, dsn.Statu
 			return n, status
 		}
 	}
-	return a.require(n, w.secure || w.policy != nil && w.policy.Mode != sts.None && w.policy.Matches(host))
+	return a.require(n, w.secure || n.sts != nil)
+}
+
+// waived is the need of a message that goes although this one can't be met.
+func (n *need) waived() need {
+	return need{policy: opportunistic, report: n.report, domain: n.domain}
 }
 
 // need of a relay: its certificate is that of the name in the configuration.

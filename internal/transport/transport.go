@@ -111,7 +111,7 @@ func (a *attempt) approach(ctx context.Context, w way, host string) (need, []pee
 		if !a.lenient(ctx) {
 			return need{}, nil, status
 		}
-		n = need{policy: opportunistic, report: n.report, domain: n.domain}
+		n = n.waived()
 	}
 	return n, peers, dsn.Status{}
 }
