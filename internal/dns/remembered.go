@@ -14,7 +14,7 @@ type rememberedKey struct{}
 // nobody needed a goroutine to wait in. ok is false under WithTrace: each step
 // is to be told once.
 func Remembered(ctx context.Context) (known context.Context, complete func() bool, ok bool) {
-	if _, traced := ctx.Value(traceKey{}).(func(Step)); traced {
+	if tracer(ctx) != nil {
 		return nil, nil, false
 	}
 	missed := new(atomic.Bool)

@@ -34,6 +34,12 @@ func WithTrace(ctx context.Context, tell func(Step)) context.Context {
 	})
 }
 
+// tracer is who is told of the steps under ctx; nil: nobody.
+func tracer(ctx context.Context) func(Step) {
+	tell, _ := ctx.Value(traceKey{}).(func(Step))
+	return tell
+}
+
 // attempt is a Step before anybody wants to read it.
 type attempt struct {
 	question question
@@ -45,8 +51,8 @@ type attempt struct {
 
 // tell tells the step to whoever traces ctx.
 func (a attempt) tell(ctx context.Context) {
-	tell, ok := ctx.Value(traceKey{}).(func(Step))
-	if !ok {
+	tell := tracer(ctx)
+	if tell == nil {
 		return
 	}
 	s := Step{Kind: Kind(a.question.kind), Name: a.question.name, Server: a.server, Err: a.err, Took: a.took}
@@ -62,7 +68,7 @@ func (a attempt) tell(ctx context.Context) {
 
 // tellRemembered tells that a question was answered from memory.
 func tellRemembered(ctx context.Context, q question, a answer) {
-	if tell, ok := ctx.Value(traceKey{}).(func(Step)); ok {
+	if tell := tracer(ctx); tell != nil {
 		tell(Step{
 			Kind: Kind(q.kind), Name: q.name, Answer: recordTexts(a.records, q.kind),
 			Err: a.err, Cached: true, Authenticated: a.authenticated,
