@@ -16,13 +16,7 @@ import (
 
 // List returns every job, oldest first.
 func (q *Queue) List(ctx context.Context) ([]Job, error) {
-	var jobs []Job
-	err := q.scan(ctx, []byte{jobPrefix}, []byte{jobPrefix + 1}, func(_ string, val []byte) error {
-		s, err := decode(val)
-		jobs = append(jobs, s.Job)
-		return err
-	})
-	return jobs, err
+	return q.Find(ctx, Choice{})
 }
 
 // Show returns one job by its id, or by that of its message if it is the only
