@@ -39,7 +39,7 @@ type way struct {
 
 // way is the way for a job: an administrator's choice, that of the
 // configuration, or the domain's mail exchangers.
-func (r *Remote) way(ctx context.Context, j *queue.Job, to []queue.Recipient) (way, dsn.Status) {
+func (r *Remote) way(ctx context.Context, j *queue.Job) (way, dsn.Status) {
 	relay, err := r.relayOf(j)
 	if err != nil {
 		return way{}, dsn.Status{Code: dsn.Code{4, 3, 5}, Text: err.Error()}

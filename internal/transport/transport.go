@@ -73,7 +73,7 @@ func (r *Remote) Run(ctx context.Context) error {
 // server takes the transaction up; what that one says is the outcome.
 func (r *Remote) Deliver(ctx context.Context, j *queue.Job, to []queue.Recipient) []dsn.Status {
 	a := &attempt{Remote: r, job: j, to: to, statuses: make([]dsn.Status, len(to))}
-	w, failure := r.way(ctx, j, to)
+	w, failure := r.way(ctx, j)
 	if len(w.hosts) == 0 {
 		a.nowhere("", failure)
 	}
