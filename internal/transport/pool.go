@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -152,8 +153,11 @@ func (p *pool) old(then time.Time) (gone []*conn) {
 		for n < len(list) && list[n].since.Before(then) {
 			n++
 		}
+		if n == 0 {
+			continue
+		}
 		gone = append(gone, list[:n]...)
-		p.set(k, append([]*conn(nil), list[n:]...))
+		p.set(k, slices.Clone(list[n:]))
 	}
 	return gone
 }
