@@ -31,6 +31,7 @@ type route struct {
 	landed map[kv.Part]bool           // accounts that were met: whether the message got anywhere
 	paths  map[string]address.Address // return paths, by the domain that sends on
 	from   []address.Address          // authors, once they were asked for
+	came   int                        // what visits says, once it was asked; -1 before
 }
 
 // recipient puts what a recipient stands for into the plan.
@@ -165,10 +166,18 @@ func (r *route) forwardTo(ctx context.Context, a directory.Account, to, rcpt add
 	return sent, nil
 }
 
-// visits counts how often the message came by here: our Received fields.
-func (r *route) visits() (n int) {
-	by := "by " + strings.ToLower(r.d.o.Hostname) + " "
-	for _, v := range r.header.Values("Received") {
+// visits is how often the message came by here.
+func (r *route) visits() int {
+	if r.came < 0 {
+		r.came = r.d.visits(r.header)
+	}
+	return r.came
+}
+
+// visits counts our Received fields.
+func (d *Delivery) visits(h message.Header) (n int) {
+	by := "by " + strings.ToLower(d.o.Hostname) + " "
+	for _, v := range h.Values("Received") {
 		if strings.Contains(strings.ToLower(v), by) {
 			n++
 		}

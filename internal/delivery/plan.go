@@ -86,7 +86,7 @@ type refusal = queue.Recipient
 func (d *Delivery) plan(ctx context.Context, e *Envelope, header message.Header) (*plan, error) {
 	p := &plan{seen: make(map[string]bool, len(e.Recipients)), leads: make(map[string][]string, len(e.Recipients)), lost: map[string]dsn.Status{},
 		wishes: make(map[string]Wish, len(e.Wishes))}
-	r := &route{plan: p, d: d, e: e, header: header, landed: make(map[kv.Part]bool, len(e.Recipients))}
+	r := &route{plan: p, d: d, e: e, header: header, landed: make(map[kv.Part]bool, len(e.Recipients)), came: -1}
 	for i, rcpt := range e.Recipients {
 		p.wishes[rcpt.String()] = e.wish(i)
 		found, status, err := d.resolve(ctx, e, rcpt)
