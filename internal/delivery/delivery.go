@@ -77,8 +77,7 @@ type Envelope struct {
 	EightBit  bool
 	SPF       string // what the check of the return path said: "pass", "none", …; "": there was none
 	// Unverified: nothing shows that the owner of the return path sent this, so
-	// that a report could hit somebody else (no backscatter). So it is, too, where
-	// SPF does not say pass.
+	// that a report could hit somebody else (no backscatter).
 	Unverified bool
 	// Skip: octets of the body that belong to local delivery only (the Return-Path line).
 	Skip int64

@@ -193,8 +193,7 @@ func (p *plan) jobs(e *Envelope, body *mail.Body) []*queue.Job {
 				ID: fmt.Sprintf("%s-%d", body.ID, len(jobs)+1), Body: body.ID, Skip: e.Skip, Size: body.Size - e.Skip,
 				ReturnPath: w.path, Domain: domain, UTF8: e.UTF8, EightBit: e.EightBit,
 				EnvID: e.EnvID, Return: e.Return, RequireTLS: e.RequireTLS, Binary: e.Binary, Priority: min(9, max(-9, e.Priority)), By: e.By,
-				Submitter:  e.Submitter,
-				Unverified: e.Unverified || !e.Submitted && e.SPF != "" && e.SPF != "pass",
+				Submitter: e.Submitter, Unverified: e.Unverified,
 			}
 			if !w.now {
 				j.Release = e.Release
