@@ -43,7 +43,10 @@ var (
 	onlyReports  = dsn.Status{Reply: 550, Code: dsn.Code{5, 7, 1}, Text: "This address takes reports only, with the null return path"}
 )
 
-var srsCoding = base32.StdEncoding.WithPadding(base32.NoPadding)
+// srsLetters are the digits of base32 (RFC 4648 §6).
+const srsLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+var srsCoding = base32.NewEncoding(srsLetters).WithPadding(base32.NoPadding)
 
 // returnVia is the return path with which a message goes on from a domain of
 // ours: as it is, unless SPF would not hold for us. That needs no rewriting where
@@ -98,19 +101,17 @@ func days(now time.Time) int { return int(now.Unix() / (24 * 60 * 60) % srsCycle
 
 // srsDay is a day in two letters.
 func srsDay(now time.Time) string {
-	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 	n := days(now)
-	return string([]byte{letters[n>>5], letters[n&31]})
+	return string([]byte{srsLetters[n>>5], srsLetters[n&31]})
 }
 
 // srsAge is how many days ago a day in two letters was.
 func srsAge(day string, now time.Time) (int, bool) {
-	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 	if len(day) != 2 {
 		return 0, false
 	}
 	day = strings.ToUpper(day)
-	high, low := strings.IndexByte(letters, day[0]), strings.IndexByte(letters, day[1])
+	high, low := strings.IndexByte(srsLetters, day[0]), strings.IndexByte(srsLetters, day[1])
 	if high < 0 || low < 0 {
 		return 0, false
 	}
