@@ -110,7 +110,7 @@ func (d *Delivery) logAccepted(e *Envelope, body *mail.Body, h message.Header, p
 func (d *Delivery) logRefused(e *Envelope, body *mail.Body, why dsn.Status) {
 	d.o.Log.Info("refused", "id", body.ID, "from", e.ReturnPath.String(), "to", len(e.Recipients),
 		"size", body.Size, "reply", why.String())
-	d.recordRefused(e, body, e.Recipients, why)
+	d.recordRefused(e, body, why)
 }
 
 // domainOf is what follows the last @ of an address.

@@ -19,15 +19,21 @@ func (d *Delivery) event(kind journey.Kind, e *Envelope, body *mail.Body, to ...
 	}
 }
 
+// arrival begins an event about a message as a whole, with what its session told.
+func (d *Delivery) arrival(kind journey.Kind, e *Envelope, id string, size int64) journey.Event {
+	a := e.Origin
+	a.ID, a.Time, a.Kind = id, d.o.Now(), kind
+	a.From, a.To, a.Size = e.ReturnPath.String(), texts(e.Recipients), size
+	return a
+}
+
 // recordAccepted tells what became of a message that is ours now: accepted, then
 // where it lies, where it waits, and for whom it was refused.
 func (d *Delivery) recordAccepted(e *Envelope, body *mail.Body, h message.Header, p *plan, jobs []*queue.Job) {
 	if d.o.Record == nil {
 		return
 	}
-	accepted := e.Origin
-	accepted.ID, accepted.Time, accepted.Kind = body.ID.String(), d.o.Now(), journey.Accepted
-	accepted.From, accepted.To, accepted.Size = e.ReturnPath.String(), texts(e.Recipients), body.Size
+	accepted := d.arrival(journey.Accepted, e, body.ID.String(), body.Size)
 	if accepted.MessageID == "" {
 		accepted.MessageID = h.Get("Message-ID")
 	}
@@ -59,11 +65,11 @@ func (d *Delivery) recordAccepted(e *Envelope, body *mail.Body, h message.Header
 	}
 }
 
-func (d *Delivery) recordRefused(e *Envelope, body *mail.Body, to []address.Address, why dsn.Status) {
+func (d *Delivery) recordRefused(e *Envelope, body *mail.Body, why dsn.Status) {
 	if d.o.Record == nil {
 		return
 	}
-	refused := d.event(journey.Refused, e, body, texts(to)...)
+	refused := d.event(journey.Refused, e, body, texts(e.Recipients)...)
 	refused.Status = why
 	d.o.Record(refused)
 }
@@ -72,9 +78,8 @@ func (d *Delivery) recordRefused(e *Envelope, body *mail.Body, to []address.Addr
 // not taken for what was found out about it.
 func (d *Delivery) Refused(e *Envelope, id string, size int64, why dsn.Status) {
 	d.o.Log.Info("refused", "id", id, "from", e.ReturnPath.String(), "to", len(e.Recipients), "size", size, "reply", why.String())
-	refused := e.Origin
-	refused.ID, refused.Time, refused.Kind = id, d.o.Now(), journey.Refused
-	refused.From, refused.To, refused.Size, refused.Status = e.ReturnPath.String(), texts(e.Recipients), size, why
+	refused := d.arrival(journey.Refused, e, id, size)
+	refused.Status = why
 	d.o.Record.Add(refused)
 }
 
