@@ -124,10 +124,7 @@ func (l *Listener) introduce(ctx context.Context, v *visitor) bool {
 	if v.client, v.addressed, err = readProxy(v.Conn); err != nil {
 		return false
 	}
-	from := l.Limits.origin(v.RemoteAddr())
-	if v.client != nil {
-		from = l.Limits.origin(v.client)
-	}
+	from := l.Limits.origin(told{v}.RemoteAddr())
 	if !l.held.move(v.from, from, l.Limits) {
 		l.refuse(v.Conn)
 		return false
