@@ -163,10 +163,7 @@ func notify(n dsn.Notify) string {
 		return "NEVER"
 	}
 	var words []string
-	for _, o := range []struct {
-		bit  dsn.Notify
-		word string
-	}{{dsn.NotifySuccess, "SUCCESS"}, {dsn.NotifyFailure, "FAILURE"}, {dsn.NotifyDelay, "DELAY"}} {
+	for _, o := range outcomes {
 		if n&o.bit != 0 {
 			words = append(words, o.word)
 		}

@@ -19,15 +19,30 @@ func notParam(name, value, want string) *Reply {
 	return NewReply(501, "5.5.4", name+"="+value+": not "+want)
 }
 
+// outcomes are the members of a NOTIFY that is not NEVER, in the order in which they are written.
+var outcomes = []struct {
+	bit  dsn.Notify
+	word string
+}{{dsn.NotifySuccess, "SUCCESS"}, {dsn.NotifyFailure, "FAILURE"}, {dsn.NotifyDelay, "DELAY"}}
+
+// outcome is what a word of NOTIFY stands for; 0: nothing.
+func outcome(word string) dsn.Notify {
+	for _, o := range outcomes {
+		if strings.EqualFold(o.word, word) {
+			return o.bit
+		}
+	}
+	return 0
+}
+
 // ParseNotify reads NOTIFY (RFC 3461 §4.1). The error is a *Reply, as in all that parse parameters.
 func ParseNotify(value string) (dsn.Notify, error) {
 	if strings.EqualFold(value, "NEVER") {
 		return dsn.NotifyNever, nil
 	}
-	members := map[string]dsn.Notify{"SUCCESS": dsn.NotifySuccess, "FAILURE": dsn.NotifyFailure, "DELAY": dsn.NotifyDelay}
 	var n dsn.Notify
 	for word := range strings.SplitSeq(value, ",") {
-		member := members[strings.ToUpper(word)]
+		member := outcome(word)
 		if member == 0 {
 			return 0, notParam("NOTIFY", value, "NEVER, nor a list of SUCCESS, FAILURE and DELAY")
 		}
