@@ -7,9 +7,6 @@ import (
 	"tem/internal/wire/smtp"
 )
 
-// lhlo is EHLO by another name (RFC 2033 §4.1).
-func (x *session) lhlo(ctx context.Context, c *smtp.Command) { x.ehlo(ctx, c) }
-
 // greets reports that a verb is the greeting of this port's protocol, or none:
 // LMTP has LHLO only, SMTP has no LHLO (RFC 2033 §4.1).
 func (m Mode) greets(verb string) bool {

@@ -65,7 +65,7 @@ var verbs = map[string]verb{
 	"EHLO":     {run: (*session).ehlo},
 	"MAIL":     {run: (*session).from, hello: true},
 	"RCPT":     {run: (*session).to, hello: true},
-	"LHLO":     {run: (*session).lhlo},
+	"LHLO":     {run: (*session).ehlo}, // by another name (RFC 2033 §4.1)
 	"BDAT":     {run: (*session).bdat}, // says itself what is missing, when it has read its chunk
 	"XCLIENT":  {run: (*session).xclient},
 	"DATA":     {run: (*session).data, hello: true, bare: true},
