@@ -139,25 +139,24 @@ func (sp *Spool) Finish() (*Body, error) {
 	body := &Body{ID: sp.id, Size: sp.n, s: sp.s}
 	if w == nil {
 		body.isInline, body.inline = true, sp.inline()
-		return body, sp.index(body, nil)
+		return body, sp.index(body)
 	}
 	body.head = sp.head
 	if err := w.Close(); err != nil {
 		return nil, internal(err)
 	}
-	return body, sp.index(body, sp.sum)
+	return body, sp.index(body)
 }
 
-// index fills in what is known of a body by reading it; sum is the hash of its
-// text, if that is known and nothing stands before it.
-func (sp *Spool) index(body *Body, sum hash.Hash) error {
+// index fills in what is known of a body by reading it, and its hash.
+func (sp *Spool) index(body *Body) error {
 	err := body.index(sp.ctx)
 	switch {
 	case err != nil:
 	case body.isInline:
 		body.meta.SHA256 = sha256.Sum256(body.inline)
 	case len(body.head) == 0:
-		sum.Sum(body.meta.SHA256[:0])
+		sp.sum.Sum(body.meta.SHA256[:0])
 	default:
 		body.meta.SHA256, err = body.hash(sp.ctx)
 	}
