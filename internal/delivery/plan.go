@@ -88,7 +88,8 @@ func (d *Delivery) plan(ctx context.Context, e *Envelope, header message.Header)
 		wishes: make(map[string]Wish, len(e.Wishes))}
 	r := &route{plan: p, d: d, e: e, header: header, landed: make(map[kv.Part]bool, len(e.Recipients)), came: -1}
 	for i, rcpt := range e.Recipients {
-		p.wishes[rcpt.String()] = e.wish(i)
+		name, w := rcpt.String(), e.wish(i)
+		p.wishes[name] = w
 		found, status, err := d.resolve(ctx, e, rcpt)
 		if err != nil {
 			return nil, err
@@ -98,10 +99,10 @@ func (d *Delivery) plan(ctx context.Context, e *Envelope, header message.Header)
 			continue
 		}
 		if len(found.Accounts) > 0 && d.heldBack(e) {
-			p.holdBack(rcpt, e.wish(i))
+			p.holdBack(rcpt, w)
 			continue
 		}
-		p.wishes[rcpt.String()] = p.succeed(rcpt, e.wish(i), found)
+		p.wishes[name] = p.succeed(rcpt, w, found)
 		if err := r.recipient(ctx, rcpt, found); err != nil {
 			return nil, err
 		}
@@ -175,29 +176,37 @@ func (p *plan) targets() []mail.Target {
 	return list
 }
 
+// way is what the recipients of one queue row have in common.
+type way struct {
+	domain, path string
+	now          bool // to be reported, although the message is held back
+}
+
+// job is the n-th queue row of a message, without recipients.
+func (e *Envelope) job(body *mail.Body, n int, w way) *queue.Job {
+	j := &queue.Job{
+		ID: fmt.Sprintf("%s-%d", body.ID, n), Body: body.ID, Skip: e.Skip, Size: body.Size - e.Skip,
+		ReturnPath: w.path, Domain: w.domain, UTF8: e.UTF8, EightBit: e.EightBit,
+		EnvID: e.EnvID, Return: e.Return, RequireTLS: e.RequireTLS, Binary: e.Binary, Priority: min(9, max(-9, e.Priority)), By: e.By,
+		Submitter: e.Submitter, Unverified: e.Unverified,
+	}
+	if !w.now {
+		j.Release = e.Release
+	}
+	return j
+}
+
 // jobs are the queue rows of the plan: one for each domain and return path,
 // and one without a domain for what is left to do here: mailboxes to be tried
 // again, recipients of a message that is held back, refused recipients and successes to be reported to the sender, if there is one.
 func (p *plan) jobs(e *Envelope, body *mail.Body) []*queue.Job {
 	var jobs []*queue.Job
-	type way struct {
-		domain, path string
-		now          bool // to be reported, although the message is held back
-	}
 	byWay := make(map[way]*queue.Job)
 	add := func(domain string, path address.Address, r queue.Recipient) {
 		w := way{domain, path.String(), r.Done && !e.Release.IsZero()}
 		j := byWay[w]
 		if j == nil {
-			j = &queue.Job{
-				ID: fmt.Sprintf("%s-%d", body.ID, len(jobs)+1), Body: body.ID, Skip: e.Skip, Size: body.Size - e.Skip,
-				ReturnPath: w.path, Domain: domain, UTF8: e.UTF8, EightBit: e.EightBit,
-				EnvID: e.EnvID, Return: e.Return, RequireTLS: e.RequireTLS, Binary: e.Binary, Priority: min(9, max(-9, e.Priority)), By: e.By,
-				Submitter: e.Submitter, Unverified: e.Unverified,
-			}
-			if !w.now {
-				j.Release = e.Release
-			}
+			j = e.job(body, len(jobs)+1, w)
 			byWay[w] = j
 			jobs = append(jobs, j)
 		}
