@@ -49,7 +49,7 @@ func (d *Delivery) write(ctx context.Context, l *Letter) (body *mail.Body, skip 
 		spool.Abort()
 		return nil, 0, err
 	}
-	head := []byte("Return-Path: <" + l.Path.String() + ">\r\n")
+	head := []byte(ReturnPath(l.Path))
 	skip = int64(len(head))
 	if signing != nil {
 		fields, err := signing.Fields()
@@ -62,6 +62,9 @@ func (d *Delivery) write(ctx context.Context, l *Letter) (body *mail.Body, skip 
 	body, err = spool.Finish()
 	return body, skip, err
 }
+
+// ReturnPath is the field of final delivery (RFC 5321 §4.4).
+func ReturnPath(a address.Address) string { return "Return-Path: <" + a.String() + ">\r\n" }
 
 // sign begins the signatures of a letter; nil: there are no keys for the domain in From.
 func (d *Delivery) sign(ctx context.Context, domain string) *dkim.Signing {

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"tem/internal/delivery"
 	"tem/internal/line"
 	"tem/internal/mail"
 	"tem/internal/trust"
@@ -85,7 +86,7 @@ func (x *session) accept(ctx context.Context, in *intake) {
 		x.conclude(smtp.NewReply(451, "4.3.0", "Message could not be stored, try again later; id "+id))
 		return
 	}
-	e.Skip = int64(len(returnPath(e.ReturnPath)))
+	e.Skip = int64(len(delivery.ReturnPath(e.ReturnPath)))
 	e.EightBit = e.EightBit || in.eightBit
 	if x.o.Mode == LMTP {
 		x.deliverEach(ctx, body)
@@ -290,7 +291,7 @@ const usualHead = 1 << 10
 // (delivery.Envelope.Skip), and the fields that tell of its way here.
 func (in *intake) head(v *trust.Verdict) []byte {
 	x := in.x
-	b := append(make([]byte, 0, usualHead), returnPath(x.mail.envelope.ReturnPath)...)
+	b := append(make([]byte, 0, usualHead), delivery.ReturnPath(x.mail.envelope.ReturnPath)...)
 	b = append(append(b, x.stamp(v)...), x.sealed(in.ctx)...)
 	b = x.received(b, in.spool.ID().String())
 	if in.signing == nil {

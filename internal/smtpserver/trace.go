@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"tem/internal/address"
 	"tem/internal/message"
 )
 
@@ -14,9 +13,6 @@ import (
 const dateLayout = "Mon, 2 Jan 2006 15:04:05 -0700"
 
 func (x *session) date() string { return x.o.Now().Format(dateLayout) }
-
-// returnPath is the field of final delivery (RFC 5321 §4.4).
-func returnPath(a address.Address) string { return "Return-Path: <" + a.String() + ">\r\n" }
 
 // received is our trace field (RFC 5321 §4.4), behind b.
 func (x *session) received(b []byte, id string) []byte {
