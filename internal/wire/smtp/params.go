@@ -1,7 +1,6 @@
 package smtp
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -189,31 +188,4 @@ const atoms = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-"
 
 func isASCII(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r > 0x7e }) < 0
-}
-
-// xtext writes what is not printable, and + and =, as +XX (RFC 3461 §4).
-func xtext(s string) string {
-	var b strings.Builder
-	for i := range len(s) {
-		if c := s[i]; c < '!' || c > '~' || c == '+' || c == '=' {
-			fmt.Fprintf(&b, "+%02X", c)
-		} else {
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
-}
-
-// unitext writes what is not printable ASCII, and + and = and \, as \x{X}: the
-// form that servers without SMTPUTF8 take, too (RFC 6533 §3).
-func unitext(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if r < '!' || r > '~' || r == '+' || r == '=' || r == '\\' {
-			fmt.Fprintf(&b, `\x{%02X}`, r)
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }

@@ -1,6 +1,7 @@
 package smtp
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -81,4 +82,31 @@ func isPrintable(s string) bool {
 		}
 	}
 	return true
+}
+
+// xtext writes what is not printable, and + and =, as +XX (RFC 3461 §4).
+func xtext(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; c < '!' || c > '~' || c == '+' || c == '=' {
+			fmt.Fprintf(&b, "+%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// unitext writes what is not printable ASCII, and + and = and \, as \x{X}: the
+// form that servers without SMTPUTF8 take, too (RFC 6533 §3).
+func unitext(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r < '!' || r > '~' || r == '+' || r == '=' || r == '\\' {
+			fmt.Fprintf(&b, `\x{%02X}`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
