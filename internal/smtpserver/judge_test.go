@@ -162,6 +162,28 @@ func TestForwardedIsSealed(t *testing.T) {
 	}
 }
 
+// TestUnverified passes letters on: a report on one whose return path nothing
+// vouches for could hit somebody else, and is not made.
+func TestUnverified(t *testing.T) {
+	t.Parallel()
+	w := judged(t)
+	check(t, w.Directory.AddList(t.Context(), directory.List{Address: addr(t, "away@hanoi.example"), Members: []address.Address{addr(t, "an@far.example")}}))
+	for i, from := range []string{"hue.example", "free.example"} {
+		w.from(t, "192.0.2.1", strings.Replace(letterFrom(from, "", "250"), "RCPT TO:<an@hanoi.example>\nS: 250", "RCPT TO:<away@hanoi.example>\nS: 251", 1))
+		jobs, err := w.queue.List(t.Context())
+		check(t, err)
+		if len(jobs) != i+1 {
+			t.Fatalf("%d jobs", len(jobs))
+		}
+	}
+	jobs, _ := w.queue.List(t.Context())
+	for _, j := range jobs {
+		if passed := strings.Contains(j.ReturnPath, "hue.example"); j.Unverified == passed {
+			t.Errorf("%s: unverified %v", j.ReturnPath, j.Unverified)
+		}
+	}
+}
+
 // TestDialogueIsOfOneMessage: what was said before belongs to others.
 func TestDialogueIsOfOneMessage(t *testing.T) {
 	t.Parallel()

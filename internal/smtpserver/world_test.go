@@ -31,6 +31,7 @@ import (
 // and the group all@ of an@ and binh@.
 type world struct {
 	Options
+	queue *queue.Queue
 	users map[string]directory.Account
 }
 
@@ -52,7 +53,7 @@ func newWorld(t testing.TB) *world {
 	m, err := mail.Open(ctx, mail.Options{KV: db, Blobs: blobs.New(), Bus: local.New(), Log: log})
 	check(t, err)
 	q := queue.New(queue.Options{KV: db, Mail: m, Log: log})
-	w := &world{users: map[string]directory.Account{}}
+	w := &world{queue: q, users: map[string]directory.Account{}}
 	check(t, d.AddDomain(ctx, "hanoi.example"))
 	for _, name := range []string{"an", "binh", "full"} {
 		acc, err := d.AddAccount(ctx, addr(t, name+"@hanoi.example"), name, "secret", 0)
