@@ -251,9 +251,14 @@ func (u *crashUser) run() {
 func (u *crashUser) unchanged() bool {
 	u.next = u.now
 	for name, id := range u.boxes {
-		_, items, err := u.a.List(context.Background(), id)
-		if err != nil || len(items) != len(u.now[name]) {
-			u.c.t.Errorf("user %d: %s has %d messages after something failed, had %d (%v)", u.a.id, name, len(items), len(u.now[name]), err)
+		var items int
+		err := u.read(func() error {
+			_, list, err := u.a.List(context.Background(), id)
+			items = len(list)
+			return err
+		})
+		if err != nil || items != len(u.now[name]) {
+			u.c.t.Errorf("user %d: %s has %d messages after something failed, had %d (%v)", u.a.id, name, items, len(u.now[name]), err)
 			return false
 		}
 	}
@@ -307,18 +312,26 @@ func (u *crashUser) deliver() (mail [][32]byte, err error) {
 	return mail, nil
 }
 
-// nextUID asks the store, and again where a read may fail; 0 if it can't say.
-func (u *crashUser) nextUID(name string) UID {
-	for range 100 {
+// nextUID is 0 if the store can't say.
+func (u *crashUser) nextUID(name string) (next UID) {
+	u.read(func() error {
 		m, err := u.a.MailboxByID(context.Background(), u.boxes[name])
 		if err == nil {
-			return m.UIDNext
+			next = m.UIDNext
 		}
-		if !u.c.tolerant {
-			break
+		return err
+	})
+	return next
+}
+
+// read asks the store, and again where a read may fail.
+func (u *crashUser) read(ask func() error) (err error) {
+	for begins := time.Now(); ; {
+		// A server that starts again is back in less.
+		if err = ask(); err == nil || !u.c.tolerant || time.Since(begins) > 10*time.Second {
+			return err
 		}
 	}
-	return 0
 }
 
 // some picks a mailbox and some of its UIDs, in order.
