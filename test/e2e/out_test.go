@@ -231,7 +231,7 @@ func TestByHand(t *testing.T) {
 	p := newPost(t, newNames(t, mx("later.example", s)...), []*sink{s}, "", "")
 	for _, to := range []string{"hold", "bounce", "drop", "reroute"} {
 		p.writes(t, to, "", to+"@later.example")
-		p.journey(t, to+"@later.example", inState("waiting"))
+		p.journey(t, to+"@later.example", func(a answer) bool { return a.State == "waiting" && a.Reply != "" })
 	}
 	has(t, "stats", p.do(t, "queue", "stats"), "later.example", "4")
 	p.do(t, "queue", "hold", "--to", "hold@later.example")
