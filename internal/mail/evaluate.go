@@ -44,7 +44,7 @@ func (a *Account) SearchWith(ctx context.Context, id MailboxID, q Query, o Searc
 		err = a.decide(ctx, &box, &p, &sought, list, o.Progress)
 	}
 	if p.behind { // only now, so as not to stand in the way of the reading
-		a.s.noteTail(a.id)
+		a.s.textIndex().note(a.id)
 	}
 	return matching(list), err
 }

@@ -12,11 +12,16 @@ import (
 	"tem/internal/kv"
 )
 
-// The text index of an account is brought up to date when so much is not in it;
-// a search reads what is not.
+// The text index of an account is brought up to date when so much is not in it
+// and no more is coming; a search reads what is not. While mail pours in,
+// receiving it is more urgent, and what is indexed at once costs less.
 const (
 	indexEmails = 256
 	indexBytes  = 2 << 20
+	// But it does not wait for the end of the mail once this many times as much is not indexed, or
+	indexMuch = 16
+	// so long after there was enough.
+	indexPatience = 30 * time.Second
 )
 
 // indexPause is how long the indexer rests between two rounds.
@@ -40,6 +45,8 @@ type indexer struct {
 // task is what is to be done for an account.
 type task struct {
 	rebuild bool
+	fresh   bool      // mail has come since the last round
+	since   time.Time // when there was enough to index, if that was put off
 }
 
 // textIndex is the store's indexer, made at first use.
@@ -52,9 +59,10 @@ func (s *Store) textIndex() *indexer {
 	return ix
 }
 
-// noteTail says that an account may have messages to index. It does not wait.
-func (s *Store) noteTail(account kv.Part) { s.textIndex().note(account) }
+// noteTail says that mail has come to an account. It does not wait.
+func (s *Store) noteTail(account kv.Part) { s.textIndex().enqueue(account, task{fresh: true}) }
 
+// note says that an account may have messages to index.
 func (ix *indexer) note(account kv.Part) { ix.enqueue(account, task{}) }
 
 // reportDamage has an index made again.
@@ -65,7 +73,11 @@ func (ix *indexer) reportDamage(account kv.Part, err error) {
 
 func (ix *indexer) enqueue(account kv.Part, t task) {
 	ix.queueMu.Lock()
-	t.rebuild = t.rebuild || ix.due[account].rebuild
+	before := ix.due[account]
+	t.rebuild, t.fresh = t.rebuild || before.rebuild, t.fresh || before.fresh
+	if t.since.IsZero() {
+		t.since = before.since
+	}
 	ix.due[account] = t
 	ix.queueMu.Unlock()
 	select {
@@ -130,10 +142,22 @@ func (s *Store) indexAccount(ctx context.Context, account kv.Part, t task, b *fu
 	if t.rebuild {
 		return s.RebuildIndex(ctx, account)
 	}
-	if due, err := s.indexDue(ctx, account); err != nil || !due {
+	switch amount, err := s.unindexed(ctx, account); {
+	case err != nil || amount == little:
 		return err
+	case amount == enough && t.fresh && (t.since.IsZero() || time.Since(t.since) < indexPatience):
+		s.textIndex().putOff(account, t)
+		return nil
 	}
 	return s.updateIndex(ctx, account, b)
+}
+
+// putOff leaves an account to a later round.
+func (ix *indexer) putOff(account kv.Part, t task) {
+	if t.since.IsZero() {
+		t.since = time.Now()
+	}
+	ix.enqueue(account, task{since: t.since})
 }
 
 // updateIndex indexes all that is not; b is only memory.

@@ -379,6 +379,46 @@ func TestIndexedInTheBackground(t *testing.T) {
 	})
 }
 
+// TestIndexingWaitsForTheMail: an account to which mail still comes is left alone,
+// but neither for ever nor until it has very much.
+func TestIndexingWaitsForTheMail(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLibrary(t, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		go l.s.runIndexer(ctx)
+		pour := func(d time.Duration) (indexed uint32) {
+			for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(indexPause / 2) { // of the bubble's clock
+				l.s.noteTail(alice)
+			}
+			return l.indexed()
+		}
+		l.deliver(7)
+		if n := pour(indexPatience / 2); n != 0 {
+			t.Errorf("indexed up to %d while mail came", n)
+		}
+		if n := pour(indexPatience); n != 8 {
+			t.Errorf("indexed up to %d though there was enough long ago, want 8", n)
+		}
+		l.deliver(7)
+		pour(2 * indexPause)
+		l.s.textIndex().note(alice) // a search read them, which is no reason either
+		if n := pour(2 * indexPause); n != 8 {
+			t.Errorf("indexed up to %d while mail came", n)
+		}
+		time.Sleep(2 * indexPause)
+		if n := l.indexed(); n != 15 {
+			t.Errorf("indexed up to %d after the mail had come, want 15", n)
+		}
+		l.deliver(7 * indexMuch)
+		if n := pour(2 * indexPause); n != 15+7*indexMuch {
+			t.Errorf("indexed up to %d, want all %d as it is much", n, 15+7*indexMuch)
+		}
+		cancel()
+		synctest.Wait()
+	})
+}
+
 // TestNoReading searches for one word when all bodies are gone.
 func TestNoReading(t *testing.T) {
 	t.Parallel()

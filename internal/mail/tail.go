@@ -16,8 +16,17 @@ type tail struct {
 // maxTails is how many tails are remembered; then they are read again.
 const maxTails = 10000
 
-// indexDue reports whether an account has enough that is not indexed.
-func (s *Store) indexDue(ctx context.Context, account kv.Part) (due bool, err error) {
+// amount is how much is not indexed.
+type amount int
+
+const (
+	little amount = iota // reading it is as good
+	enough               // worth the work
+	much
+)
+
+// unindexed tells how much of an account is not indexed.
+func (s *Store) unindexed(ctx context.Context, account kv.Part) (n amount, err error) {
 	ix := s.textIndex()
 	ix.queueMu.Lock()
 	t := ix.tails[account]
@@ -27,7 +36,7 @@ func (s *Store) indexDue(ctx context.Context, account kv.Part) (due bool, err er
 		if err != nil {
 			return err
 		}
-		due, err = t.read(r, account, EmailID(max(st.Next(), 1)), ix.batch) // emails are counted from 1
+		n, err = t.read(r, account, EmailID(max(st.Next(), 1)), ix.batch) // emails are counted from 1
 		return err
 	})
 	ix.queueMu.Lock()
@@ -35,32 +44,40 @@ func (s *Store) indexDue(ctx context.Context, account kv.Part) (due bool, err er
 	if len(ix.tails) >= maxTails {
 		clear(ix.tails)
 	}
-	if ix.tails[account] = t; due || err != nil {
+	if ix.tails[account] = t; n == much || err != nil {
 		delete(ix.tails, account)
 	}
-	return due, err
+	return n, err
 }
 
 // read adds what is new to t, which begins at from.
-func (t *tail) read(r kv.Reader, account kv.Part, from EmailID, batch int) (due bool, err error) {
+func (t *tail) read(r kv.Reader, account kv.Part, from EmailID, batch int) (amount, error) {
 	st, err := readState(r, account)
 	if err != nil || st.nextEmail <= from || st.nextEmail > maxDocs {
-		return false, err
+		return little, err
 	}
-	if st.nextEmail-from >= EmailID(batch) {
-		return true, nil
+	if st.nextEmail-from >= EmailID(indexMuch*batch) {
+		return much, nil
 	}
 	if t.from != from || t.to > st.nextEmail {
 		*t = tail{from: from, to: from}
 	}
-	list, err := instancesFrom(r, account, t.to, batch)
+	list, err := instancesFrom(r, account, t.to, indexMuch*batch)
 	if err != nil {
-		return false, err
+		return little, err
 	}
 	t.to = st.nextEmail
 	err = readInstances(r, account, list, func(_ instance, m *Meta, _ []byte) error {
 		t.bytes += m.Size
 		return nil
 	})
-	return t.bytes >= indexBytes, err
+	switch {
+	case err != nil:
+		return little, err
+	case t.bytes >= indexMuch*indexBytes:
+		return much, nil
+	case t.bytes >= indexBytes || st.nextEmail-from >= EmailID(batch):
+		return enough, nil
+	}
+	return little, nil
 }
