@@ -575,7 +575,7 @@ func (l *lab) run(left int) {
 	ctx, cancel := context.WithCancel(l.t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- l.queue.Run(ctx) }()
-	for deadline := time.Now().Add(5 * time.Second); !l.at(left); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !l.at(left); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			l.t.Errorf("still queued: %v", l.jobs())
 			break

@@ -63,7 +63,7 @@ func converse(t *testing.T, o Options, cfg *tls.Config, script string, typed ...
 	wg.Go(func() { play(t, server, cfg, script) })
 	var shown bytes.Buffer
 	o.Tap = &line.Printer{W: &shown}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	outcome, err := Run(ctx, client, o)
 	wg.Wait()
@@ -380,7 +380,7 @@ func TestUnasked(t *testing.T) {
 				once.Do(func() { close(heard) })
 			}
 		})
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		outcome, err := Run(ctx, conn, o)
 		cancel()
 		wg.Wait()

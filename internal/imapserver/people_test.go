@@ -61,7 +61,7 @@ func mailOf(t testing.TB, s *Server, local string) (*mail.Account, mail.AccountI
 func as(t *testing.T, s *Server, local string) *peer {
 	t.Helper()
 	p := connect(t, s, s.Options(), nil)
-	p.nc.SetDeadline(time.Now().Add(time.Minute))
+	p.nc.SetDeadline(time.Now().Add(10 * time.Minute))
 	p.want(`LOGIN `+local+`@x.example "pass word"`, "x OK")
 	return p
 }

@@ -23,7 +23,7 @@ import (
 )
 
 // patience is how long a server may take to be made, to start or to stop.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // settings are given to every server on its command line.
 var settings = []string{

@@ -21,7 +21,7 @@ func (h house) login(t *testing.T) *pop3.Client {
 		if err == nil {
 			return c
 		}
-		if refused, ok := err.(*pop3.Error); !ok || refused.Code != pop3.CodeInUse || tries == 1000 {
+		if refused, ok := err.(*pop3.Error); !ok || refused.Code != pop3.CodeInUse || tries == 30_000 {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Millisecond) // the lock is given back a moment after the goodbye

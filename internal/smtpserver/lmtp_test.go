@@ -101,7 +101,7 @@ func TestEarlyTalkerOverTCP(t *testing.T) {
 		t.Error("something came of nothing")
 	}
 	client.Write([]byte("EHLO a\r\n"))
-	check(t, c.Wait(time.Now().Add(10*time.Second)))
+	check(t, c.Wait(time.Now().Add(time.Minute)))
 	if !c.Pending() {
 		t.Error("what came is not seen")
 	}

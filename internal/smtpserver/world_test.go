@@ -134,6 +134,6 @@ func dialled(t *testing.T, o Options) net.Conn {
 	client, err := net.Dial("tcp", nl.Addr().String())
 	check(t, err)
 	t.Cleanup(func() { client.Close(); cancel(); check(t, <-done) })
-	client.SetDeadline(time.Now().Add(10 * time.Second))
+	client.SetDeadline(time.Now().Add(2 * time.Minute))
 	return client
 }
