@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	goimap "github.com/emersion/go-imap/v2"
@@ -224,12 +225,14 @@ func TestIdleHearsOther(t *testing.T) {
 
 func TestShutdownInIdle(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, 0)
-	linetest.Play(t, "shutdown", "S: * OK\nC: a LOGIN a@x.example \"pass word\"\nS: a OK\nC: b IDLE\nS: +\nS: * BYE\nS: <EOF>\n",
-		func(ctx context.Context, c *line.Conn) {
-			defer time.AfterFunc(2*time.Second, c.Interrupt).Stop()
-			s.Handle(ctx, c)
-		}, linetest.Options{Line: s.Options()})
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t, 0)
+		linetest.Play(t, "shutdown", "S: * OK\nC: a LOGIN a@x.example \"pass word\"\nS: a OK\nC: b IDLE\nS: +\nS: * BYE\nS: <EOF>\n",
+			func(ctx context.Context, c *line.Conn) {
+				defer time.AfterFunc(2*time.Second, c.Interrupt).Stop()
+				s.Handle(ctx, c)
+			}, linetest.Options{Line: s.Options()})
+	})
 }
 
 func TestMatch(t *testing.T) {
