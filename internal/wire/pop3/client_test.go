@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tem/internal/line"
@@ -189,12 +190,14 @@ func TestClientAuthLong(t *testing.T) {
 
 func TestClientContext(t *testing.T) {
 	t.Parallel()
-	c, err := dial(t, "S: +OK\nC: NOOP\nC: <EOF>")
-	must(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	if err := c.Noop(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("NOOP without an answer: %v", err)
-	}
-	c.Close()
+	synctest.Test(t, func(t *testing.T) {
+		c, err := dial(t, "S: +OK\nC: NOOP\nC: <EOF>")
+		must(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		if err := c.Noop(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("NOOP without an answer: %v", err)
+		}
+		c.Close()
+	})
 }
