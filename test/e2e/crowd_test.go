@@ -26,7 +26,7 @@ func TestCrowd(t *testing.T) {
 				io.WriteString(c, "NO") // the beginning of a command that never ends
 			}
 		}
-		eventually(t, "the next client", 10*time.Second, func() bool { return served(s) })
+		eventually(t, "the next client", testTime, func() bool { return served(s) })
 		if grown := l.rss(t) - before; grown > 100<<20 {
 			t.Errorf("450 silent clients took %d MiB", grown>>20)
 		}

@@ -10,14 +10,27 @@ import (
 	"time"
 )
 
-// dial opens a dialogue in lines; every step of it must come within a minute.
+// patient is a connection on which every step must come within testTime,
+// however long the whole dialogue is.
+type patient struct{ net.Conn }
+
+func (c patient) Read(b []byte) (int, error) {
+	c.SetReadDeadline(time.Now().Add(testTime))
+	return c.Conn.Read(b)
+}
+
+func (c patient) Write(b []byte) (int, error) {
+	c.SetWriteDeadline(time.Now().Add(testTime))
+	return c.Conn.Write(b)
+}
+
+// dial opens a dialogue in lines.
 func dial(address string) (*textproto.Conn, error) {
-	nc, err := net.DialTimeout("tcp", address, 10*time.Second)
+	nc, err := net.DialTimeout("tcp", address, testTime)
 	if err != nil {
 		return nil, err
 	}
-	nc.SetDeadline(time.Now().Add(time.Minute))
-	return textproto.NewConn(nc), nil
+	return textproto.NewConn(patient{nc}), nil
 }
 
 // smtpSession is a hand-made SMTP client that knows exactly what was answered.

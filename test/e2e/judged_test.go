@@ -44,11 +44,10 @@ func (s *signer) sign(t *testing.T, letter string) string {
 func (n *node) offer(t *testing.T, address, helo, from, to, letter string) (int, string) {
 	t.Helper()
 	address, client, proxied := strings.Cut(address, " ")
-	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}, Timeout: 10 * time.Second}
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}, Timeout: testTime}
 	nc, err := dialer.DialContext(t.Context(), "tcp", n.at("smtp"))
 	must(t, err)
-	nc.SetDeadline(time.Now().Add(time.Minute))
-	c := textproto.NewConn(nc)
+	c := textproto.NewConn(patient{nc})
 	defer c.Close()
 	if proxied {
 		must(t, c.PrintfLine("PROXY TCP4 %s 127.0.0.1 4000 25", client))

@@ -65,7 +65,7 @@ func TestServeMistakes(t *testing.T) {
 			cmd := exec.Command(binary, "serve", "--config", configFile(t, c.text))
 			out := new(bytes.Buffer)
 			cmd.Stdout, cmd.Stderr = out, out
-			timer := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })
+			timer := time.AfterFunc(testTime, func() { cmd.Process.Kill() })
 			defer timer.Stop()
 			cmd.Run()
 			said := out.String()
@@ -93,7 +93,7 @@ func TestServeSixLines(t *testing.T) {
 	must(t, cmd.Start())
 	defer cmd.Process.Kill()
 	s := town{Address: "127.0.0.1", Ports: map[string]int{"smtp": port, "pop3": port + 85}}
-	eventually(t, "the server", 20*time.Second, func() bool {
+	eventually(t, "the server", testTime, func() bool {
 		c, err := net.Dial("tcp", s.at("smtp"))
 		if err == nil {
 			c.Close()
@@ -120,7 +120,7 @@ func TestServeSixLines(t *testing.T) {
 	must(t, os.Rename(newKey, key))
 	must(t, os.Rename(newCert, cert))
 	must(t, cmd.Process.Signal(syscall.SIGHUP))
-	eventually(t, "the reload", 10*time.Second, func() bool { return strings.Contains(log.String(), "reloaded") })
+	eventually(t, "the reload", testTime, func() bool { return strings.Contains(log.String(), "reloaded") })
 	if bytes.Equal(before, shown(t, s.at("smtp"))) {
 		t.Error("the old certificate is still shown after SIGHUP")
 	}

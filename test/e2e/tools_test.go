@@ -8,13 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // tool runs a program that this project did not write and returns its output.
 func tool(t *testing.T, name string, args ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*testTime)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
 	if err != nil {
@@ -40,7 +39,7 @@ func TestCurl(t *testing.T) {
 	letter := filepath.Join(t.TempDir(), "letter.txt")
 	curl := func(args ...string) string {
 		t.Helper()
-		return tool(t, "curl", append([]string{"-sS", "--cacert", l.CA, "--max-time", "20"}, args...)...)
+		return tool(t, "curl", append([]string{"-sS", "--cacert", l.CA, "--max-time", fmt.Sprint(testTime.Seconds())}, args...)...)
 	}
 	send := func(subject string, args ...string) {
 		t.Helper()
