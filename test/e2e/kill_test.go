@@ -31,6 +31,21 @@ func (l *ledger) add(s sent) {
 	l.letters = append(l.letters, s)
 }
 
+// answered counts the letters that were answered with 250.
+func (l *ledger) answered() (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.letters {
+		if s.answered {
+			n++
+		}
+	}
+	return n
+}
+
+// enough letters are to be answered in each round, as a mean.
+const enough = 2
+
 const ending = "this is the last line"
 
 // work sends letters, each with a token of its own, until the server is gone.
@@ -71,23 +86,17 @@ func TestKill(t *testing.T) {
 	hanoi, saigon := l.Servers[0], l.Servers[1]
 	an := count(t, popAll(t, hanoi, hanoi.Accounts[0]))
 	binh := count(t, popAll(t, hanoi, hanoi.Accounts[1]))
-	answered := 0
 	for _, s := range local.letters {
-		if s.answered {
-			answered++
-		}
 		if n := an[s.token]; n != binh[s.token] || n > 1 || s.answered && n != 1 {
 			t.Errorf("%s, answered 250: %t; there %d and %d times", s.token, s.answered, n, binh[s.token])
 		}
 	}
-	if answered < 2*rounds {
-		t.Errorf("only %d letters were answered in %d rounds", answered, rounds)
-	}
 	l.checkRemote(t, saigon, remote.letters)
-	t.Logf("%d kills, %d letters, %d answered, %d to the other server", rounds, len(local.letters), answered, len(remote.letters))
+	t.Logf("%d kills, %d letters, %d answered, %d to the other server", rounds, len(local.letters), local.answered(), len(remote.letters))
 }
 
 // killDuring lets senders work for a moment, kills the server and starts it again.
+// The moment is longer where the server is so slow that hardly any letter was answered so far.
 func (l *lab) killDuring(t *testing.T, round int, local, remote *ledger) {
 	t.Helper()
 	hanoi, saigon := l.Servers[0], l.Servers[1]
@@ -103,6 +112,10 @@ func (l *lab) killDuring(t *testing.T, round int, local, remote *ledger) {
 		remote.work(ctx, hanoi.at("submission"), &an, an.Address, []string{chi.Address}, fmt.Sprintf("remote-%d", round))
 	})
 	time.Sleep(time.Duration(20+rand.IntN(180)) * time.Millisecond)
+	eventually(t, "an answer", testTime, func() bool {
+		return local.answered() >= enough*(round+1)
+	})
+	time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
 	l.signal(syscall.SIGKILL)
 	cancel()
 	wg.Wait()
@@ -116,7 +129,7 @@ func (l *lab) killDuring(t *testing.T, round int, local, remote *ledger) {
 func (l *lab) checkRemote(t *testing.T, to town, letters []sent) {
 	t.Helper()
 	missing := 0
-	eventually(t, "letters to the other server", 45*time.Second, func() bool {
+	eventually(t, "letters to the other server", testTime, func() bool {
 		there := count(t, popAll(t, to, to.Accounts[0]))
 		missing = 0
 		for _, s := range letters {
