@@ -15,7 +15,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -155,7 +154,7 @@ func (u *user) editor(t *testing.T, script string) string {
 // await lists until a folder holds n messages and returns them.
 func (u *user) await(t *testing.T, n int, args ...string) (all []map[string]any) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%d messages in %q", n, args), 20*time.Second, func() bool {
+	eventually(t, fmt.Sprintf("%d messages in %q", n, args), testTime, func() bool {
 		out, errOut, code := u.try(t, "", append([]string{"--json", "list"}, args...)...)
 		if code == 3 {
 			return n == 0
@@ -578,19 +577,18 @@ func TestMailWatchAndPop(t *testing.T) {
 	u.do(t, "", "setup", an.Address, "--default")
 	if line := watched(t, u, "Đang chờ", func() {
 		u.do(t, "", "-a", binh.Address, "write", "--to", an.Address, "--subject", "Đang chờ", "--body", "From here\n>From there\n")
-	}); !strings.HasPrefix(line, "1\t") {
+	}, nil); !strings.HasPrefix(line, "1\t") {
 		t.Errorf("watch: %q", line)
 	}
 	line := watched(t, u, "Lần hai", func() {
 		u.do(t, "", "-a", binh.Address, "write", "--to", an.Address, "--subject", "Lần hai", "--body", "x")
+	}, func() bool {
+		raw, _ := os.ReadFile(filepath.Join(u.home, "ran"))
+		return string(raw) == "2:Lần hai"
 	}, "--json", "--exec", `printf %s "$TEM_ID:$TEM_SUBJECT" > ran`)
 	if got := objects(t, line); got[0]["id"] != 2.0 {
 		t.Errorf("watch: %v", got)
 	}
-	eventually(t, "--exec", 10*time.Second, func() bool {
-		raw, _ := os.ReadFile(filepath.Join(u.home, "ran"))
-		return string(raw) == "2:Lần hai"
-	})
 
 	mbox, maildir := filepath.Join(u.home, "in.mbox"), filepath.Join(u.home, "Maildir")
 	for i, want := range []float64{2, 0} {
@@ -614,8 +612,9 @@ func TestMailWatchAndPop(t *testing.T) {
 	}
 }
 
-// watched runs watch, does something, and returns the first line with text.
-func watched(t *testing.T, u *user, text string, do func(), args ...string) string {
+// watched runs watch, does something, and returns the first line with text. What
+// watch then does with a message is waited for: being interrupted ends that too.
+func watched(t *testing.T, u *user, text string, do func(), then func() bool, args ...string) string {
 	t.Helper()
 	cmd := u.command(t, append([]string{"watch"}, args...)...)
 	out, err := cmd.StdoutPipe()
@@ -623,11 +622,14 @@ func watched(t *testing.T, u *user, text string, do func(), args ...string) stri
 	said := new(lockedBuffer)
 	cmd.Stderr = said
 	must(t, cmd.Start())
-	eventually(t, "watching", 20*time.Second, func() bool { return strings.Contains(said.String(), "Watching") })
+	eventually(t, "watching", testTime, func() bool { return strings.Contains(said.String(), "Watching") })
 	do()
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil || !strings.Contains(line, text) {
 		t.Errorf("watch: %q, %v\n%s", line, err, said)
+	}
+	if then != nil {
+		eventually(t, "what watch runs", testTime, then)
 	}
 	must(t, cmd.Process.Signal(os.Interrupt))
 	if code := exitCode(t, cmd.Wait()); code != 0 {
@@ -714,7 +716,7 @@ func TestTraceIdle(t *testing.T) {
 	must(t, cmd.Start())
 	sees := func(text string) {
 		t.Helper()
-		eventually(t, text, 20*time.Second, func() bool { return strings.Contains(out.String(), text) })
+		eventually(t, text, testTime, func() bool { return strings.Contains(out.String(), text) })
 	}
 	fmt.Fprintf(keys, "LOGIN %s %s\nSELECT INBOX\nIDLE\n", binh.Address, binh.Password)
 	sees("Server : + ")
