@@ -133,7 +133,7 @@ var interpreters = map[string]string{".py": "/usr/bin/python3", ".pl": "perl", "
 // script runs one script against the lab, in a directory and home of its own.
 func (l *lab) script(t *testing.T, name string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 120*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	file, err := filepath.Abs(name)
 	must(t, err)

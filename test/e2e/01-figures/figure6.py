@@ -1,7 +1,7 @@
 """Figure 6: the letter is read over POP3, by hand and with poplib, in clear and over TLS."""
 import poplib
 
-from lab import BINH, HANOI, Dialogue, context, fields, port, wait_for
+from lab import BINH, HANOI, PATIENCE, Dialogue, context, fields, port, wait_for
 
 WANTED = ["Return-Path", "Received", "Message-ID", "Date", "From"]
 
@@ -52,14 +52,14 @@ def with_poplib(p):
 
 by_hand("pop3", False)
 by_hand("pop3s", True)
-with_poplib(poplib.POP3(HANOI["address"], port(HANOI, "pop3"), timeout=20))
-with_poplib(poplib.POP3_SSL("localhost", port(HANOI, "pop3s"), context=context(), timeout=20))
-p = poplib.POP3("localhost", port(HANOI, "pop3"), timeout=20)
+with_poplib(poplib.POP3(HANOI["address"], port(HANOI, "pop3"), timeout=PATIENCE))
+with_poplib(poplib.POP3_SSL("localhost", port(HANOI, "pop3s"), context=context(), timeout=PATIENCE))
+p = poplib.POP3("localhost", port(HANOI, "pop3"), timeout=PATIENCE)
 p.stls(context())
 with_poplib(p)
 
 # §13: deletions only in UPDATE.
-p = poplib.POP3(HANOI["address"], port(HANOI, "pop3"), timeout=20)
+p = poplib.POP3(HANOI["address"], port(HANOI, "pop3"), timeout=PATIENCE)
 p.user(BINH["address"]), p.pass_(BINH["password"])
 before, _ = p.stat()
 p.dele(1)
@@ -67,7 +67,7 @@ p.close()  # no QUIT
 
 
 def again():
-    p = poplib.POP3(HANOI["address"], port(HANOI, "pop3"), timeout=20)
+    p = poplib.POP3(HANOI["address"], port(HANOI, "pop3"), timeout=PATIENCE)
     try:
         p.user(BINH["address"]), p.pass_(BINH["password"])
         return p

@@ -1,7 +1,7 @@
 """Figure 7: the letter is read over IMAP with imaplib."""
 import imaplib
 
-from lab import BINH, HANOI, context, fields, port
+from lab import BINH, HANOI, PATIENCE, context, fields, port
 
 
 def read(m):
@@ -25,8 +25,8 @@ def read(m):
     assert m.logout()[0] == "BYE"
 
 
-read(imaplib.IMAP4_SSL("localhost", port(HANOI, "imaps"), ssl_context=context(), timeout=20))
-read(imaplib.IMAP4(HANOI["address"], port(HANOI, "imap"), timeout=20))
-m = imaplib.IMAP4("localhost", port(HANOI, "imap"), timeout=20)
+read(imaplib.IMAP4_SSL("localhost", port(HANOI, "imaps"), ssl_context=context(), timeout=PATIENCE))
+read(imaplib.IMAP4(HANOI["address"], port(HANOI, "imap"), timeout=PATIENCE))
+m = imaplib.IMAP4("localhost", port(HANOI, "imap"), timeout=PATIENCE)
 m.starttls(context())
 read(m)

@@ -4,7 +4,7 @@ import email.policy
 import smtplib
 from email.message import EmailMessage
 
-from lab import AN, CHI, HANOI, SAIGON, context, letter_with, port
+from lab import AN, CHI, HANOI, PATIENCE, SAIGON, context, letter_with, port
 
 m = EmailMessage()
 m["From"], m["To"] = f"Nguyễn Văn An <{AN['address']}>", CHI["address"]
@@ -13,7 +13,7 @@ m.set_content("Chào chị,\n.\n..\nHẹn gặp lại.\n")
 octets = bytes(range(256)) * 300
 m.add_attachment(octets, maintype="application", subtype="octet-stream", filename="khảo sát.bin")
 
-s = smtplib.SMTP("localhost", port(HANOI, "submission"), timeout=20)
+s = smtplib.SMTP("localhost", port(HANOI, "submission"), timeout=PATIENCE)
 s.starttls(context=context())
 s.login(AN["address"], AN["password"])
 assert s.send_message(m) == {}

@@ -2,10 +2,10 @@
 import email
 import smtplib
 
-from lab import AN, HANOI, SAIGON, letter_with, port
+from lab import AN, HANOI, PATIENCE, SAIGON, letter_with, port
 
 ghost = f"ghost@{SAIGON['domain']}"
-s = smtplib.SMTP(HANOI["address"], port(HANOI, "submission"), timeout=20)
+s = smtplib.SMTP(HANOI["address"], port(HANOI, "submission"), timeout=PATIENCE)
 s.login(AN["address"], AN["password"])
 s.sendmail(AN["address"], [ghost], f"From: {AN['address']}\r\nTo: {ghost}\r\nSubject: are you there\r\n\r\nhello\r\n")
 s.quit()
@@ -19,7 +19,7 @@ assert "Action: failed" in whole and "Status: 5." in whole, whole
 assert f"Final-Recipient: rfc822; {ghost}".lower().replace(" ", "") in whole.lower().replace(" ", ""), whole
 
 # A local one is refused at once.
-s = smtplib.SMTP(HANOI["address"], port(HANOI, "submission"), timeout=20)
+s = smtplib.SMTP(HANOI["address"], port(HANOI, "submission"), timeout=PATIENCE)
 s.login(AN["address"], AN["password"])
 try:
     s.sendmail(AN["address"], [f"ghost@{HANOI['domain']}"], "Subject: x\r\n\r\nx\r\n")

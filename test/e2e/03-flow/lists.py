@@ -2,14 +2,14 @@
 import smtplib
 import tempfile
 
-from lab import AN, BINH, CHI, HANOI, SAIGON, data, letter_with, pop_texts, port, tem
+from lab import AN, BINH, CHI, HANOI, PATIENCE, SAIGON, data, letter_with, pop_texts, port, tem
 
 group, alias = f"stu.all@{HANOI['domain']}", f"info@{HANOI['domain']}"
 tem("group", "add", "--data", data(HANOI), group, AN["address"], BINH["address"], CHI["address"])
 tem("alias", "add", "--data", data(HANOI), alias, BINH["address"])
 assert group in tem("group", "list", "--data", data(HANOI))
 
-s = smtplib.SMTP(HANOI["address"], port(HANOI, "submission"), timeout=20)
+s = smtplib.SMTP(HANOI["address"], port(HANOI, "submission"), timeout=PATIENCE)
 s.login(AN["address"], AN["password"])
 s.sendmail(AN["address"], [group], f"From: {AN['address']}\r\nTo: {group}\r\nSubject: to all\r\n\r\nto the group\r\n")
 s.sendmail(AN["address"], [alias, BINH["address"]], f"From: {AN['address']}\r\nSubject: to info\r\n\r\nto the alias\r\n")

@@ -1,7 +1,7 @@
 """IDLE tells a reader of a new letter while it waits."""
 import smtplib
 
-from lab import BINH, HANOI, Dialogue, port
+from lab import BINH, HANOI, PATIENCE, Dialogue, port
 
 d = Dialogue(HANOI, "imap")
 d.expect("* OK")
@@ -14,7 +14,7 @@ while not (l := d.line()).startswith("b OK"):
     if l.endswith(" EXISTS"):
         exists = int(l.split()[1])
 d.say("c IDLE", "+")
-s = smtplib.SMTP(HANOI["address"], port(HANOI, "smtp"), timeout=20)
+s = smtplib.SMTP(HANOI["address"], port(HANOI, "smtp"), timeout=PATIENCE)
 s.sendmail("alice@crepes.fr", [BINH["address"]], "Subject: now\r\n\r\nnow\r\n")
 s.quit()
 while not (l := d.line()).endswith(" EXISTS"):

@@ -9,7 +9,7 @@ from lab import AN, BINH, HANOI, LAB, port
 def trace(protocol, service, lines, *flags):
     done = subprocess.run(
         [os.environ["TEM"], "trace", protocol, f"localhost:{port(HANOI, service)}", "--ca", LAB["ca"], *flags],
-        input="".join(l + "\n" for l in lines), capture_output=True, text=True, timeout=60)
+        input="".join(l + "\n" for l in lines), capture_output=True, text=True, timeout=2 * PATIENCE)
     assert done.returncode == 0, (done.returncode, done.stdout, done.stderr)
     for who in (AN, BINH):
         for secret in (who["password"], b64encode(who["password"].encode()).decode()):

@@ -5,7 +5,7 @@ import socket
 import ssl
 import subprocess
 
-from waiting import wait_for
+from waiting import PATIENCE, wait_for
 
 LAB = json.loads(os.environ["LAB"])
 HANOI, SAIGON = LAB["servers"]
@@ -24,7 +24,7 @@ def port(server, service):
 
 def tem(*args):
     """Runs one verb of the program and returns what it printed."""
-    done = subprocess.run([os.environ["TEM"], *args], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([os.environ["TEM"], *args], capture_output=True, text=True, timeout=2 * PATIENCE)
     assert done.returncode == 0, f"tem {args}: {done.returncode}: {done.stderr}"
     return done.stdout
 
@@ -36,7 +36,7 @@ def data(server):
 class Dialogue:
     """A session typed by hand: what is said, and how each answer begins."""
 
-    def __init__(self, server, service, tls=False, timeout=20):
+    def __init__(self, server, service, tls=False, timeout=PATIENCE):
         s = socket.create_connection((server["address"], port(server, service)), timeout=timeout)
         if tls:
             s = context().wrap_socket(s, server_hostname="localhost")
@@ -89,7 +89,7 @@ def fields(letter):
 def pop_texts(server, who):
     """Every letter in somebody's inbox, as text."""
     import poplib
-    p = poplib.POP3(server["address"], port(server, "pop3"), timeout=20)
+    p = poplib.POP3(server["address"], port(server, "pop3"), timeout=PATIENCE)
     p.user(who["address"])
     p.pass_(who["password"])
     n, _ = p.stat()
@@ -98,7 +98,7 @@ def pop_texts(server, who):
     return texts
 
 
-def letter_with(server, who, words, seconds=20):
+def letter_with(server, who, words, seconds=PATIENCE):
     """Waits for a letter that holds all the words."""
     def look():
         return [t for t in pop_texts(server, who) if all(w in t for w in words)]

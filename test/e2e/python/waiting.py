@@ -1,8 +1,11 @@
 """Waiting for what another program does."""
 import time
 
+# Seconds that something may take that takes a moment, on a machine that is slow and has much else to do.
+PATIENCE = 60
 
-def wait_for(what, try_it, seconds=20):
+
+def wait_for(what, try_it, seconds=PATIENCE):
     """Calls try_it until it returns something true."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

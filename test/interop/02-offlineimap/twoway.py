@@ -9,7 +9,7 @@ os.mkdir("near")
 
 
 def sync(*args):
-    said = run("offlineimap", "-c", config, "-o", *args, timeout=80)
+    said = run("offlineimap", "-c", config, "-o", *args)
     assert "ERROR" not in said and "WARNING" not in said, said
 
 

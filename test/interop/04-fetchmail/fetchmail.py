@@ -63,7 +63,7 @@ try:
         wait_for(f"letter {n}", lambda: str(n) in got())
 finally:
     p.send_signal(signal.SIGTERM)
-    p.wait(20)
+    p.wait(PATIENCE)
 said = open("log").read()
 assert "> A" in said and " IDLE\n" in said, said
 same(got(), {"8", "9", "10"})

@@ -3,7 +3,7 @@ from peer import *
 
 
 def curl(url, *args, who=AN, ok=(0,)):
-    return run("curl", "-sS", "--cacert", LAB["ca"], "--max-time", "20", "-u", f"{who['address']}:{who['password']}", *args, url, ok=ok)
+    return run("curl", "-sS", "--cacert", LAB["ca"], "--max-time", str(PATIENCE), "-u", f"{who['address']}:{who['password']}", *args, url, ok=ok)
 
 
 imap, pop = f"imaps://localhost:{IMAPS}", f"pop3s://localhost:{POP3S}"

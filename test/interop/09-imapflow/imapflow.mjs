@@ -68,7 +68,7 @@ assert.deepEqual(await client.search({ or: [{ body: 'dòng số 4' }, { uid: '1'
 // Flags: another session hears of them and, with CONDSTORE, only of what it has not.
 const other = await connected({ qresync: true });
 await other.mailboxOpen('INBOX');
-const seen = once(other, 'flags', { signal: AbortSignal.timeout(20_000) });
+const seen = once(other, 'flags', { signal: AbortSignal.timeout(60_000) });
 await client.messageFlagsAdd('5', ['\\Flagged', '$Label1']);
 await other.noop();
 const [change] = await seen;
@@ -85,7 +85,7 @@ await client.messageFlagsSet('4', ['\\Answered']);
 
 // IDLE: a letter appended by the other session arrives here.
 const idling = client.idle();
-const exists = once(client, 'exists', { signal: AbortSignal.timeout(20_000) });
+const exists = once(client, 'exists', { signal: AbortSignal.timeout(60_000) });
 await other.append('INBOX', letter(6));
 const [news] = await exists;
 assert.deepEqual([news.path, news.count, news.prevCount], ['INBOX', 6, 5]);

@@ -78,7 +78,7 @@ gone.sock.close()
 same(len(Box().held("INBOX")), 10)
 
 # The plain port: STARTTLS, and a wrong password that says so.
-plain = imaplib.IMAP4("localhost", port(HANOI, "imap"), timeout=20)
+plain = imaplib.IMAP4("localhost", port(HANOI, "imap"), timeout=PATIENCE)
 plain.starttls(context())
 try:
     plain.login(AN["address"], "wrong")
@@ -92,7 +92,7 @@ plain.logout()
 
 # POP3: what is marked comes back when the session breaks, and goes when it quits.
 def pop():
-    p = poplib.POP3_SSL("localhost", POP3S, context=context(), timeout=20)
+    p = poplib.POP3_SSL("localhost", POP3S, context=context(), timeout=PATIENCE)
     p.user(AN["address"])
     p.pass_(AN["password"])
     return p
@@ -123,7 +123,7 @@ p = pop()
 same([l.split()[1] for l in p.uidl()[1]], uidls[:9])
 assert "STLS" not in p.capa() and {"UIDL", "TOP", "PIPELINING"} <= set(p.capa()), p.capa()
 p.quit()
-clear = poplib.POP3("localhost", port(HANOI, "pop3"), timeout=20)
+clear = poplib.POP3("localhost", port(HANOI, "pop3"), timeout=PATIENCE)
 clear.stls(context())
 clear.user(AN["address"])
 clear.pass_(AN["password"])

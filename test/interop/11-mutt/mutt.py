@@ -11,7 +11,7 @@ box = Box()
 CONDSTORE = "yes" if "CONDSTORE" in box.capabilities else "no"
 
 
-def mutt(keys, seconds=30):
+def mutt(keys, seconds=2 * PATIENCE):
     """One run on a terminal of its own; the keys end with <quit>. Returns what it drew."""
     config = configure("muttrc", KEYS=keys, CONDSTORE=CONDSTORE)
     pid, terminal = pty.fork()

@@ -1,5 +1,5 @@
 -- Filters as imapfilter's users write them.
-options.timeout = 20
+options.timeout = 60
 options.certificates = true
 options.create = true
 options.subscribe = true

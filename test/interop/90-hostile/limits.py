@@ -5,7 +5,7 @@ import socket
 import subprocess
 
 from hostile import *
-from lab import wait_for
+from lab import PATIENCE, wait_for
 
 
 def free():
@@ -16,7 +16,7 @@ def free():
 
 def heard(at):
     """A connection and the first line that it is told."""
-    s = socket.create_connection(("127.0.0.1", at), timeout=20)
+    s = socket.create_connection(("127.0.0.1", at), timeout=PATIENCE)
     return s, s.makefile("rb").readline()
 
 
@@ -51,5 +51,5 @@ try:
         wait_for("room again", lambda: heard(at)[1].startswith(welcome))
 finally:
     server.send_signal(signal.SIGTERM)
-    server.wait(40)
+    server.wait(PATIENCE)
 same(server.returncode, 0)

@@ -6,7 +6,7 @@ CHUNK = b"x" * MIB
 
 def flood(service, greeting, begin):
     """Sends 100 MB without an end of line; returns the first line that comes back, "" when it is cut."""
-    d = Dialogue(HANOI, service, timeout=60)
+    d = Dialogue(HANOI, service)
     d.expect(greeting)
     try:
         d.raw(begin)

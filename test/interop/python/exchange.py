@@ -10,7 +10,7 @@ import smtplib
 import authres
 
 from running import same
-from waiting import wait_for
+from waiting import PATIENCE, wait_for
 from world import HERE, MAIL, MX, PASSWORD, PEER_AT, TEM_AT, THERE, trusting
 
 MANY = 100
@@ -46,7 +46,7 @@ def letters(here, there, us, them, utf8=True):
 
 def send(letter, address, port, login=None):
     """Hands a letter to a server: as its user over TLS, or as a machine that it trusts."""
-    smtp = smtplib.SMTP_SSL(address, port, context=trusting(), timeout=60) if login else smtplib.SMTP(address, port, timeout=60)
+    smtp = smtplib.SMTP_SSL(address, port, context=trusting(), timeout=PATIENCE) if login else smtplib.SMTP(address, port, timeout=PATIENCE)
     with smtp:
         if login:
             smtp.login(login, PASSWORD)
@@ -69,7 +69,7 @@ def find(letter, texts):
 
 def arrived(letter, look, copies=1):
     """Waits for the copies of a letter and returns their headers; the body is as it was sent, octet for octet."""
-    found = wait_for(f"{letter.name} to {letter.to[0]}", lambda: (got := find(letter, look())) and len(got) >= copies and got, 40)
+    found = wait_for(f"{letter.name} to {letter.to[0]}", lambda: (got := find(letter, look())) and len(got) >= copies and got, 2 * PATIENCE)
     same(len(found), copies)
     for text in found:
         got = text.partition(b"\r\n\r\n")[2]
@@ -77,7 +77,7 @@ def arrived(letter, look, copies=1):
     return heads(found)
 
 
-def trip(tem, letter, state, over=60):
+def trip(tem, letter, state, over=2 * PATIENCE):
     """Waits until Tem's journal says of all recipients of a letter that they are at state; returns that trip."""
     def look():
         for t in tem.journey(letter.id):
@@ -106,7 +106,7 @@ def report(letter, look, action):
     """Waits for the report that says action of a letter; returns its fields, those of its only recipient, and all of it."""
     def seen():
         return [r for r in reports(look()) if letter.id.encode() in r[2] and r[1][0]["Action"].split()[0] == action]
-    (head, each, text), = wait_for(f"a report {action} of {letter.name}", seen, 40)
+    (head, each, text), = wait_for(f"a report {action} of {letter.name}", seen, 2 * PATIENCE)
     same(len(each), 1)
     return head, each[0], text
 
@@ -169,7 +169,7 @@ class Exchange:
         sent = list(letters(THERE, HERE, "hue", "binh", self.peer.utf8))
         together(send_from_peer, sent)
         for letter in sent:
-            trips = wait_for(f"{letter.name} to {letter.to[0]}", lambda: self.accepted(letter), 60)
+            trips = wait_for(f"{letter.name} to {letter.to[0]}", lambda: self.accepted(letter), 2 * PATIENCE)
             # A copy for each transaction, however many addresses of theirs it is to.
             for head in arrived(letter, lambda: self.tem.inbox(person(letter)), len(trips)):
                 assert re.search(rf"Received: from {MX} \(\[{PEER_AT}\]\)\s+by {MAIL} with (UTF8SMTPS|ESMTPS) id [^;]*\(version=TLS1_3 ", head), head

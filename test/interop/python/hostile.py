@@ -18,7 +18,7 @@ def rss():
 
 def session(who=AN):
     """A dialogue that has logged in."""
-    d = Dialogue(HANOI, "imap", timeout=60)
+    d = Dialogue(HANOI, "imap")
     d.expect("* OK")
     if who:
         command(d, f'LOGIN {who["address"]} "{who["password"]}"', "OK")
@@ -52,17 +52,22 @@ class Bystander:
         self.before, self.stop = rss(), threading.Event()
         self.box = Box(BINH)
         self.box.do("select", "INBOX")
+        self.usual = statistics.median(self.round() for _ in range(10))
         self.thread = threading.Thread(target=self.work)
         self.thread.start()
         return self
 
+    def round(self):
+        """Three commands; how long they took."""
+        began = time.monotonic()
+        self.box.do("noop")
+        self.box.do("search", None, "UNSEEN")
+        self.box.do("status", "Archive", "(MESSAGES UIDNEXT)")
+        return time.monotonic() - began
+
     def work(self):
         while True:
-            began = time.monotonic()
-            self.box.do("noop")
-            self.box.do("search", None, "UNSEEN")
-            self.box.do("status", "Archive", "(MESSAGES UIDNEXT)")
-            self.times.append(time.monotonic() - began)
+            self.times.append(self.round())
             self.peak = max(self.peak, rss())
             if self.stop.wait(0.02):
                 return
@@ -75,5 +80,5 @@ class Bystander:
         grown, median, worst = (self.peak - self.before) / MIB, statistics.median(self.times), max(self.times)
         print(f"memory +{grown:.0f} MiB, three commands of another user: median {median * 1000:.1f} ms, worst {worst * 1000:.0f} ms")
         assert grown < self.most, f"memory grew by {grown:.0f} MiB, more than {self.most}"
-        # Generous: the machine may be busy with other tests.
-        assert median < 1 and worst < 10, f"another user waited: median {median:.3f} s, worst {worst:.3f} s"
+        # Generous: the machine may be busy with other tests, and was so before, which shows in what is usual.
+        assert median < 1 + 20 * self.usual and worst < 10 + 100 * self.usual, f"another user waited: median {median:.3f} s, worst {worst:.3f} s, before {self.usual:.3f} s"

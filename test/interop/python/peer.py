@@ -4,7 +4,7 @@ import imaplib
 import os
 import re
 
-from lab import AN, BINH, CHI, DUNG, HANOI, LAB, SAIGON, context, port
+from lab import AN, BINH, CHI, DUNG, HANOI, LAB, PATIENCE, SAIGON, context, port
 from running import fill, run, same
 
 IMAPS, POP3S = port(HANOI, "imaps"), port(HANOI, "pop3s")
@@ -27,7 +27,7 @@ class Box(imaplib.IMAP4_SSL):
     """A session of somebody, checked at each step."""
 
     def __init__(self, who=AN, server=HANOI):
-        super().__init__("localhost", port(server, "imaps"), ssl_context=context(), timeout=30)
+        super().__init__("localhost", port(server, "imaps"), ssl_context=context(), timeout=PATIENCE)
         self.do("login", who["address"], who["password"])
 
     def do(self, method, *args):

@@ -3,8 +3,10 @@ import os
 import string
 import subprocess
 
+from waiting import PATIENCE
 
-def run(*command, input=None, ok=(0,), timeout=60, env=None):
+
+def run(*command, input=None, ok=(0,), timeout=3 * PATIENCE, env=None):
     """Runs a program to its end and returns what it printed, both streams."""
     done = subprocess.run(command, input=input, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
                           env={**os.environ, **(env or {})})

@@ -18,7 +18,7 @@ import tempfile
 
 from names import Names
 from running import fill, run
-from waiting import wait_for
+from waiting import PATIENCE, wait_for
 
 NET = f"127.{64 + os.getpid() // 256 % 128}.{os.getpid() % 256}"
 TEM_AT, PEER_AT = NET + ".1", NET + ".2"
@@ -91,7 +91,7 @@ class Server:
 
     def ended(self):
         """Waits for the end; "" if it was a good one."""
-        code = self.process.wait(30)
+        code = self.process.wait(PATIENCE)
         for log in self.logs if hasattr(sys, "last_value") else ():
             with open(log, "a+", errors="replace") as f:
                 f.seek(0)
@@ -147,7 +147,7 @@ class Tem(Server):
     def inbox(self, person):
         """Somebody's letters, octet for octet."""
         person = person if "@" in person else f"{person}@{HERE}"
-        with imaplib.IMAP4_SSL(TEM_AT, 19993, ssl_context=trusting(), timeout=30) as box:
+        with imaplib.IMAP4_SSL(TEM_AT, 19993, ssl_context=trusting(), timeout=PATIENCE) as box:
             box.authenticate("PLAIN", lambda _: f"\0{person}\0{PASSWORD}".encode())
             n = int(box.select("INBOX", True)[1][0])
             return [item[1] for item in box.fetch("1:*", "(BODY.PEEK[])")[1] if isinstance(item, tuple)] if n else []
