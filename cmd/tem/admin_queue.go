@@ -42,7 +42,7 @@ func (c *queueList) Run(ctx context.Context, env *adminEnv) error {
 	req := c.choice()
 	req.After, req.Limit = c.After, c.Limit
 	var resp control.Entries
-	err := c.ask(ctx, env, control.Call{Verb: "queue.list", Request: req, Response: &resp})
+	err := c.look(ctx, env, control.Call{Verb: "queue.list", Request: req, Response: &resp})
 	return c.show(env, err, resp, func(w io.Writer) {
 		if len(resp.Entries) == 0 {
 			tableRow(w, "the queue is empty")
@@ -249,6 +249,15 @@ func (f adminFlags) onQueue(ctx context.Context, env *adminEnv, verb string, q q
 	}
 	req.Route = route
 	var resp control.Count
-	err = f.ask(ctx, env, control.Call{Verb: verb, Request: req, Response: &resp})
+	err = f.look(ctx, env, control.Call{Verb: verb, Request: req, Response: &resp})
 	return f.say(env, err, resp, format, resp.Count)
+}
+
+// look asks for what may have to look at each entry; what takes more than a
+// second says on a terminal how many it was.
+func (f adminFlags) look(ctx context.Context, env *adminEnv, call control.Call) error {
+	bar := &progressBar{w: env.Err, what: "entries looked at", on: isTerminal(env.Err), last: time.Now().Add(time.Second)}
+	defer bar.clear()
+	call.Progress = bar.show
+	return f.ask(ctx, env, call)
 }

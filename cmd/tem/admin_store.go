@@ -169,12 +169,17 @@ type progressBar struct {
 
 const barWidth = 30
 
+// show says how far it is; a total of 0 is not known.
 func (b *progressBar) show(done, total int) {
 	now := time.Now()
-	if !b.on || total <= 0 || done < total && now.Sub(b.last) < 100*time.Millisecond {
+	if !b.on || (total <= 0 || done < total) && now.Sub(b.last) < 100*time.Millisecond {
 		return
 	}
 	b.last, b.shown = now, true
+	if total <= 0 {
+		fmt.Fprintf(b.w, "\r%d %s", done, b.what)
+		return
+	}
 	fmt.Fprintf(b.w, "\r[%s] %d of %d %s", bar(done, total), done, total, b.what)
 }
 

@@ -138,6 +138,13 @@ func TestProgressBar(t *testing.T) {
 		t.Errorf("%q, want %q", &out, want)
 	}
 	out.Reset()
+	b.last = time.Time{}
+	b.show(10000, 0)
+	b.show(20000, 0) // too soon
+	if out.String() != "\r10000 messages" {
+		t.Errorf("%q where the end is not known", &out)
+	}
+	out.Reset()
 	(&progressBar{w: &out}).show(1, 1)
 	if out.Len() > 0 {
 		t.Errorf("shown where nobody looks: %q", &out)

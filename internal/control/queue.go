@@ -90,9 +90,10 @@ func toEntry(j queue.Job) Entry {
 	return e
 }
 
-// choice is how the queue has a choice.
-func (c *Choice) choice() queue.Choice {
-	return queue.Choice{IDs: c.IDs, Domain: c.Domain, From: c.From, To: c.To, Before: c.Before, Held: c.Held, After: c.After, Limit: c.Limit}
+// choice is how the queue has a choice; w is told how many entries were looked at.
+func (c *Choice) choice(w watcher) queue.Choice {
+	return queue.Choice{IDs: c.IDs, Domain: c.Domain, From: c.From, To: c.To, Before: c.Before, Held: c.Held, After: c.After, Limit: c.Limit,
+		Watch: func(rows int) { w.progress(rows, 0) }}
 }
 
 // all reports that nothing is said that an entry must fit.
@@ -101,8 +102,8 @@ func (c *Choice) all() bool {
 }
 
 // ListQueue lists what waits, at most Limit entries.
-func (s *Service) ListQueue(ctx context.Context, c Choice) (Entries, error) {
-	jobs, err := s.Queue.Find(ctx, c.choice())
+func (s *Service) ListQueue(ctx context.Context, c Choice, w watcher) (Entries, error) {
+	jobs, err := s.Queue.Find(ctx, c.choice(w))
 	out := Entries{[]Entry{}}
 	for _, j := range jobs {
 		out.Entries = append(out.Entries, toEntry(j))
@@ -130,44 +131,47 @@ func (s *Service) ShowQueue(ctx context.Context, r EntryID) (Entry, error) {
 }
 
 // RetryQueue makes entries due now.
-func (s *Service) RetryQueue(ctx context.Context, c Choice) (Count, error) {
-	return s.each(ctx, c, s.Queue.Retry)
+func (s *Service) RetryQueue(ctx context.Context, c Choice, w watcher) (Count, error) {
+	return s.each(ctx, c, w, s.Queue.Retry)
 }
 
 // HoldQueue keeps entries from being tried.
-func (s *Service) HoldQueue(ctx context.Context, c Choice) (Count, error) {
-	return s.each(ctx, c, s.Queue.Hold)
+func (s *Service) HoldQueue(ctx context.Context, c Choice, w watcher) (Count, error) {
+	return s.each(ctx, c, w, s.Queue.Hold)
 }
 
 // ReleaseQueue has held entries tried again.
-func (s *Service) ReleaseQueue(ctx context.Context, c Choice) (Count, error) {
-	return s.each(ctx, c, s.Queue.Release)
+func (s *Service) ReleaseQueue(ctx context.Context, c Choice, w watcher) (Count, error) {
+	return s.each(ctx, c, w, s.Queue.Release)
 }
 
 // BounceQueue gives entries up, and tells their senders.
-func (s *Service) BounceQueue(ctx context.Context, c Choice) (Count, error) {
-	return s.each(ctx, c, s.Queue.GiveUp)
+func (s *Service) BounceQueue(ctx context.Context, c Choice, w watcher) (Count, error) {
+	return s.each(ctx, c, w, s.Queue.GiveUp)
 }
 
 // RerouteQueue sends entries another way.
-func (s *Service) RerouteQueue(ctx context.Context, c Choice) (Count, error) {
+func (s *Service) RerouteQueue(ctx context.Context, c Choice, w watcher) (Count, error) {
 	if err := queue.CheckRoute(c.Route); err != nil {
 		return Count{}, errorf(Invalid, "%v", err)
 	}
-	return s.each(ctx, c, func(ctx context.Context, which queue.Choice) (int, error) {
+	return s.each(ctx, c, w, func(ctx context.Context, which queue.Choice) (int, error) {
 		return s.Queue.Reroute(ctx, which, c.Route)
 	})
 }
 
 // DropQueue removes entries without a word to their senders.
-func (s *Service) DropQueue(ctx context.Context, c Choice) (Count, error) {
-	return s.each(ctx, c, s.Queue.Drop)
+func (s *Service) DropQueue(ctx context.Context, c Choice, w watcher) (Count, error) {
+	return s.each(ctx, c, w, s.Queue.Drop)
 }
 
-func (s *Service) each(ctx context.Context, c Choice, do func(context.Context, queue.Choice) (int, error)) (Count, error) {
+func (s *Service) each(ctx context.Context, c Choice, w watcher, do func(context.Context, queue.Choice) (int, error)) (Count, error) {
 	if c.All != c.all() {
 		return Count{}, errorf(Invalid, "say which queue entries: by their ids, domain, sender, recipient or age, or all")
 	}
-	n, err := do(ctx, c.choice())
+	n, err := do(ctx, c.choice(w))
+	if err != nil && n > 0 {
+		err = errorf(asError(err).Kind, "%d entries done, then: %v", n, err)
+	}
 	return Count{n}, err
 }

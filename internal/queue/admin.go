@@ -140,47 +140,39 @@ func (q *Queue) Drop(ctx context.Context, c Choice) (int, error) {
 	return q.each(ctx, c, told, func(b *kv.Batch, s stored) Job { q.remove(b, s); return s.Job })
 }
 
-// together is how many jobs are changed in one commit.
+// together is how many jobs are read, and changed, at a time.
 const together = 500
 
-// each commits a change to each of the jobs and returns how many it was made
-// to: a job may end meanwhile. told is called after each commit with the jobs
-// as they are then.
+// each commits a change to each of the jobs, part by part, and returns how
+// many it was made to: a job may end meanwhile. told is called after each
+// commit with the jobs as they are then.
 func (q *Queue) each(ctx context.Context, c Choice, told func([]Job), change func(*kv.Batch, stored) Job) (n int, err error) {
-	var ids []string
-	if err := q.find(ctx, c, func(s stored) { ids = append(ids, s.ID) }); err != nil {
-		return 0, err
-	}
-	for part := range slices.Chunk(ids, together) {
-		changed, err := q.changeAll(ctx, part, change)
+	err = q.parts(ctx, c, func(part []stored) error {
+		changed, err := q.changeAll(ctx, c, part, change)
 		told(changed)
 		n += len(changed)
-		if err != nil {
-			return n, err
-		}
-	}
-	return n, nil
+		return err
+	})
+	return n, err
 }
 
 // changeAll changes jobs in one commit, or one by one if an attempt was quicker.
-func (q *Queue) changeAll(ctx context.Context, ids []string, change func(*kv.Batch, stored) Job) (changed []Job, err error) {
+func (q *Queue) changeAll(ctx context.Context, c Choice, part []stored, change func(*kv.Batch, stored) Job) (changed []Job, err error) {
 	var b kv.Batch
-	for _, id := range ids {
-		s, err := q.load(ctx, id)
-		if errors.Is(err, ErrNotFound) {
-			continue
+	for _, s := range part {
+		if s.bad == nil {
+			changed = append(changed, change(&b, s))
 		}
-		if err != nil {
-			return nil, err
-		}
-		changed = append(changed, change(&b, s))
 	}
-	if err := kv.Commit(ctx, q.o.KV, &b); !errors.Is(err, kv.ErrConflict) {
-		return changed, err
+	switch err := kv.Commit(ctx, q.o.KV, &b); {
+	case err == nil:
+		return changed, nil
+	case !errors.Is(err, kv.ErrConflict):
+		return nil, err
 	}
 	changed = nil
-	for _, id := range ids {
-		switch j, err := q.change(ctx, id, change); {
+	for _, s := range part {
+		switch j, err := q.change(ctx, c, s, change); {
 		case err == nil:
 			changed = append(changed, j)
 		case !errors.Is(err, ErrNotFound):
@@ -191,45 +183,17 @@ func (q *Queue) changeAll(ctx context.Context, ids []string, change func(*kv.Bat
 }
 
 // change commits a change to one job, again if an attempt was quicker.
-func (q *Queue) change(ctx context.Context, id string, change func(*kv.Batch, stored) Job) (Job, error) {
-	for {
-		s, err := q.load(ctx, id)
-		if err != nil {
-			return Job{}, err
-		}
+// ErrNotFound: it has ended, or is not among those meant any longer.
+func (q *Queue) change(ctx context.Context, c Choice, s stored, change func(*kv.Batch, stored) Job) (j Job, err error) {
+	for s.bad == nil && c.fits(&s.Job) {
 		var b kv.Batch
-		j := change(&b, s)
-		if err := kv.Commit(ctx, q.o.KV, &b); !errors.Is(err, kv.ErrConflict) {
+		j = change(&b, s)
+		if err = kv.Commit(ctx, q.o.KV, &b); !errors.Is(err, kv.ErrConflict) {
 			return j, err
 		}
-	}
-}
-
-// expand turns ids of jobs and of messages into those of jobs.
-func (q *Queue) expand(ctx context.Context, ids ...string) (jobs []string, err error) {
-	collect := func(id string, _ []byte) error { jobs = append(jobs, id); return nil }
-	for _, id := range ids {
-		before := len(jobs)
-		id = strings.ToUpper(id)
-		lo, hi := jobKey(id), jobKey(id+"\x00")
-		if !strings.Contains(id, "-") { // a message's: all of its jobs
-			lo, hi = jobKey(id+"-"), jobKey(id+".")
-		}
-		if err := q.scan(ctx, lo, hi, collect); err != nil {
-			return nil, err
-		}
-		if len(jobs) == before {
-			return nil, fmt.Errorf("job %s: %w", id, ErrNotFound)
+		if s, err = q.load(ctx, s.ID); err != nil {
+			return Job{}, err
 		}
 	}
-	return jobs, nil
-}
-
-// scan calls fn for the job rows lo <= key < hi.
-func (q *Queue) scan(ctx context.Context, lo, hi []byte, fn func(id string, val []byte) error) error {
-	return q.o.KV.View(ctx, func(r kv.Reader) error {
-		return r.Scan(kv.Queue, lo, hi, kv.ScanOptions{}, func(key, val []byte) error {
-			return fn(string(key[1:]), val)
-		})
-	})
+	return Job{}, ErrNotFound
 }

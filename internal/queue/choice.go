@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -21,14 +20,17 @@ type Choice struct {
 	Held   bool      // only those that are held
 	After  string    // only those with ids after this one
 	Limit  int       // at most so many; 0: all
+
+	// Watch is told from time to time how many rows were looked at; nil: nobody is.
+	Watch func(rows int)
 }
 
 // fits reports whether a job is among those meant, its id apart.
 func (c *Choice) fits(j *Job) bool {
 	switch {
-	case c.Domain != "" && !strings.EqualFold(c.Domain, j.Domain),
+	case c.Domain != "" && !c.domainFits(j.Domain),
 		c.From != "" && !c.fromFits(j.ReturnPath),
-		c.To != "" && !slices.ContainsFunc(j.Recipients, func(r Recipient) bool { return strings.EqualFold(r.Address, c.To) }),
+		c.To != "" && !slices.ContainsFunc(j.Recipients, func(r Recipient) bool { return c.toFits(r.Address) }),
 		!c.Before.IsZero() && !j.Created.Before(c.Before),
 		c.Held && !j.Held:
 		return false
@@ -36,99 +38,11 @@ func (c *Choice) fits(j *Job) bool {
 	return true
 }
 
-// mayFit reports false of a row that is seen not to fit without reading it: a
-// million are looked through in a second or two.
-func (c *Choice) mayFit(val []byte) bool {
-	if c.From == "" && c.To == "" && !c.Held {
-		return true
-	}
-	low := bytes.ToLower(val)
-	for _, text := range []string{c.From, c.To} {
-		if !strings.ContainsAny(text, "<>&\"\\") && !bytes.Contains(low, []byte(strings.ToLower(text))) {
-			return false
-		}
-	}
-	return !c.Held || bytes.Contains(low, []byte(`"held":true`))
-}
-
 func (c *Choice) fromFits(path string) bool {
 	if c.From == "<>" {
 		return path == ""
 	}
 	return strings.EqualFold(c.From, path) || strings.EqualFold(c.From, path[strings.LastIndexByte(path, '@')+1:])
-}
-
-// Find returns the jobs that are meant, in the order of their ids. ErrNotFound
-// if one that is named is not there.
-func (q *Queue) Find(ctx context.Context, c Choice) ([]Job, error) {
-	var jobs []Job
-	err := q.find(ctx, c, func(s stored) { jobs = append(jobs, s.Job) })
-	return jobs, err
-}
-
-// find calls fn for each job that is meant.
-func (q *Queue) find(ctx context.Context, c Choice, fn func(stored)) error {
-	if len(c.IDs) > 0 || c.Domain != "" {
-		return q.findByID(ctx, c, fn)
-	}
-	lo, n := []byte{jobPrefix}, 0
-	if c.After != "" {
-		lo = jobKey(strings.ToUpper(c.After) + "\x00")
-	}
-	return q.scan(ctx, lo, []byte{jobPrefix + 1}, func(_ string, val []byte) error {
-		if !c.mayFit(val) {
-			return nil
-		}
-		s, err := decode(val)
-		if err == nil && c.fits(&s.Job) {
-			fn(s)
-			if n++; n == c.Limit {
-				return kv.ErrStop
-			}
-		}
-		return err
-	})
-}
-
-// findByID finds jobs that are named, or that stand in the rows of a domain.
-func (q *Queue) findByID(ctx context.Context, c Choice, fn func(stored)) error {
-	var ids []string
-	var err error
-	if len(c.IDs) > 0 {
-		ids, err = q.expand(ctx, c.IDs...)
-	} else {
-		ids, err = q.ofDomain(ctx, strings.ToLower(c.Domain))
-	}
-	if err != nil {
-		return err
-	}
-	n := 0
-	for _, id := range ids {
-		if c.After != "" && id <= strings.ToUpper(c.After) {
-			continue
-		}
-		s, err := q.load(ctx, id)
-		if err != nil || !c.fits(&s.Job) {
-			continue // it has ended meanwhile
-		}
-		fn(s)
-		if n++; n == c.Limit {
-			break
-		}
-	}
-	return nil
-}
-
-// ofDomain returns the ids of the jobs for a domain, sorted.
-func (q *Queue) ofDomain(ctx context.Context, domain string) (ids []string, err error) {
-	err = q.o.KV.View(ctx, func(r kv.Reader) error {
-		return r.Scan(kv.Queue, domainStart(domain), domainEnd(domain), kv.ScanOptions{}, func(key, _ []byte) error {
-			ids = append(ids, parseDomainKey(key, domain).id)
-			return nil
-		})
-	})
-	slices.Sort(ids)
-	return ids, err
 }
 
 // Stat counts the jobs for one domain.

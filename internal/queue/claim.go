@@ -64,5 +64,5 @@ func (q *Queue) claim(ctx context.Context, s stored) (stored, error) {
 	case err != nil:
 		return s, err
 	}
-	return stored{j, j.encode()}, nil
+	return stored{Job: j, raw: j.encode()}, nil
 }

@@ -45,6 +45,7 @@ type row struct {
 type stored struct {
 	Job
 	raw []byte
+	bad error // why it can't be read, and is its id alone
 }
 
 func jobKey(id string) []byte { return append([]byte{jobPrefix}, id...) }
@@ -137,7 +138,7 @@ func decode(val []byte) (stored, error) {
 		return stored{}, fmt.Errorf("job row: body %q: %w", r.Body, err)
 	}
 	r.Job.Body = body
-	return stored{r.Job, bytes.Clone(val)}, nil
+	return stored{Job: r.Job, raw: bytes.Clone(val)}, nil
 }
 
 // load reads one job; ErrNotFound if there is none.
