@@ -3,14 +3,22 @@ package transport
 import (
 	"bufio"
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"tem/internal/queue"
+	"tem/internal/transport/sts"
 )
 
 // serveSink takes all mail with as little work as can be; with chunks it offers CHUNKING.
@@ -26,16 +34,17 @@ func serveSink(b *testing.B, chunks bool) int {
 			if err != nil {
 				return
 			}
+			io.WriteString(c, "220 sink\r\n")
 			go sink(c, chunks)
 		}
 	}()
 	return l.Addr().(*net.TCPAddr).Port
 }
 
+// sink is a session of it after the greeting.
 func sink(c net.Conn, chunks bool) {
 	defer c.Close()
 	in, out := bufio.NewReader(c), bufio.NewWriter(c)
-	io.WriteString(out, "220 sink\r\n")
 	text := false
 	for {
 		if in.Buffered() == 0 {
@@ -104,4 +113,69 @@ func BenchmarkDeliver(b *testing.B) {
 			})
 		}
 	}
+}
+
+// serveTLS says hello and begins TLS.
+func serveTLS(b *testing.B, config *tls.Config) int {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				io.WriteString(c, "220 mx\r\n")
+				line := make([]byte, 100)
+				c.Read(line)
+				io.WriteString(c, "250-mx\r\n250 STARTTLS\r\n")
+				c.Read(line)
+				io.WriteString(c, "220 go\r\n")
+				if c := tls.Server(c, config); c.Handshake() == nil {
+					sink(c, true)
+				}
+			}()
+		}
+	}()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// BenchmarkHandshake opens a connection for each message, verified as MTA-STS
+// wants it: with a full handshake, or one that resumes a session. Both ends are
+// in this process.
+func BenchmarkHandshake(b *testing.B) {
+	ca := newAuthority(b)
+	for name, key := range serverKeys(b) {
+		for _, resume := range []bool{false, true} {
+			b.Run(fmt.Sprintf("%s/resume=%v", name, resume), func(b *testing.B) {
+				l := newLab(b, serveTLS(b, &tls.Config{Certificates: []tls.Certificate{ca.issueFor(b, key, host, time.Hour)}, SessionTicketsDisabled: !resume}))
+				l.Roots, l.Policies = ca.pool(), policies(policy(sts.Enforce, host))
+				b.ResetTimer()
+				for range b.N {
+					if s := l.Deliver(b.Context(), l.job, []queue.Recipient{{Address: "a@saigon.example"}}); !s[0].OK() {
+						b.Fatal(s)
+					}
+				}
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "handshakes/s")
+			})
+		}
+	}
+}
+
+// serverKeys are of the kinds that mail servers have.
+func serverKeys(b *testing.B) map[string]crypto.Signer {
+	r, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		b.Fatal(err)
+	}
+	e, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return map[string]crypto.Signer{"rsa-2048": r, "ecdsa-p256": e}
 }

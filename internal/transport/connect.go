@@ -38,7 +38,13 @@ func (a *attempt) connect(ctx context.Context, p peer, n need, fresh bool) (*con
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, 2*a.patience(), errSlow) // a silent one ends by itself before
 	defer cancel()
-	c, err := a.open(ctx, p, n, k, from)
+	e := end{key: k, from: from, tickets: a.sessions.under(k, p.relay != nil && p.relay.Login != "")}
+	c, err := a.open(ctx, p, n, e)
+	if errors.As(err, new(stale)) {
+		a.sessions.drop(k)
+		e.tickets = nil
+		c, err = a.open(ctx, p, n, e)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -51,6 +57,25 @@ func (a *attempt) connect(ctx context.Context, p peer, n need, fresh bool) (*con
 	}
 	return c, nil
 }
+
+// end is ours of a connection.
+type end struct {
+	key
+	from    netip.Addr
+	tickets *tickets // nil: no session is resumed, nor kept
+}
+
+// config is that of TLS with a host.
+func (e *end) config(n *need, host string) *tls.Config {
+	c := n.config(host)
+	if e.tickets != nil {
+		c.ClientSessionCache = e.tickets
+	}
+	return c
+}
+
+// tried reports whether there was a session that the server may have stumbled over.
+func (e *end) tried() bool { return e.tickets != nil && e.tickets.offered }
 
 func (r *Remote) patience() time.Duration { return cmp.Or(r.Timeout, 5*time.Minute) } // RFC 5321 §4.5.3.2
 
@@ -90,8 +115,8 @@ func (a *attempt) key(p peer, n need) (key, netip.Addr, error) {
 // open connects and says hello, over TLS as is needed or offered. Without a
 // need the certificate is not looked at: unverified TLS is still better than
 // none (RFC 7435 §3), and so is mail in clear than none.
-func (a *attempt) open(ctx context.Context, p peer, n need, k key, from netip.Addr) (*conn, error) {
-	c, err := a.hello(ctx, p, n, k, from)
+func (a *attempt) open(ctx context.Context, p peer, n need, e end) (*conn, error) {
+	c, err := a.hello(ctx, p, n, e)
 	if err != nil || n.policy == inClear || c.Conn().TLS() != nil {
 		return c, err
 	}
@@ -104,10 +129,13 @@ func (a *attempt) open(ctx context.Context, p peer, n need, k key, from netip.Ad
 		c.goodbye()
 		return nil, lack
 	}
-	err = c.StartTLS(ctx, n.config(p.name))
+	err = c.StartTLS(ctx, e.config(&n, p.name))
 	switch refused := (*smtp.Reply)(nil); {
 	case err == nil:
 		return c, a.accept(n, p, c)
+	case e.tried() && c.Conn().TLS() == nil && ctx.Err() == nil:
+		c.Close()
+		return nil, stale{err}
 	case ctx.Err() != nil:
 		c.Close()
 		return nil, err
@@ -122,7 +150,7 @@ func (a *attempt) open(ctx context.Context, p peer, n need, k key, from netip.Ad
 		return nil, lack
 	}
 	a.Log.Info("TLS failed, going on in clear", "id", a.job.ID, "remote", p.name, "err", err)
-	return a.hello(ctx, p, n, k, from)
+	return a.hello(ctx, p, n, e)
 }
 
 func (n *need) asks() string {
@@ -136,13 +164,21 @@ func (n *need) asks() string {
 func (a *attempt) accept(n need, p peer, c *conn) error {
 	state := c.Conn().TLS()
 	c.tls = line.TLSInfo(state)
+	if state.DidResume {
+		c.tls += ", resumed"
+	}
 	a.tls = c.tls
 	lack := n.check(state, p.name, a.Roots)
+	if lack != nil && state.DidResume { // it may show another certificate by now
+		c.goodbye()
+		return stale{lack}
+	}
 	a.report(n, p, c, lack)
 	if lack == nil || !n.must {
 		return nil
 	}
 	c.goodbye()
+	a.sessions.drop(c.key)
 	return lack
 }
 
@@ -155,18 +191,18 @@ func (n *need) config(host string) *tls.Config {
 }
 
 // hello connects to a peer, hears its greeting and says EHLO.
-func (a *attempt) hello(ctx context.Context, p peer, n need, k key, from netip.Addr) (*conn, error) {
+func (a *attempt) hello(ctx context.Context, p peer, n need, e end) (*conn, error) {
 	timeout := a.patience()
 	network := "tcp"
 	if p.relay != nil {
 		network = p.relay.network()
 	}
-	dialer := net.Dialer{Timeout: min(timeout, connectTimeout), LocalAddr: endpoint(from)}
+	dialer := net.Dialer{Timeout: min(timeout, connectTimeout), LocalAddr: endpoint(e.from)}
 	nc, err := dialer.DialContext(ctx, network, p.address)
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{key: k}
+	c := &conn{key: e.key}
 	o := line.Options{Session: a.job.ID, ReadTimeout: timeout, WriteTimeout: timeout, Redact: smtp.Redact}
 	if a.Tap != nil || a.Record != nil {
 		c.tap = &recorder{outer: a.Tap, into: a.said, session: a.job.ID}
@@ -174,8 +210,11 @@ func (a *attempt) hello(ctx context.Context, p peer, n need, k key, from netip.A
 	}
 	wire := line.NewConn(nc, line.Client, o)
 	if p.relay != nil && p.relay.Implicit {
-		if err := wire.StartTLS(ctx, n.config(p.name)); err != nil {
+		if err := wire.StartTLS(ctx, e.config(&n, p.name)); err != nil {
 			wire.Close()
+			if e.tried() {
+				return nil, stale{err}
+			}
 			return nil, n.lack("validation-failure", "TLS with "+p.String()+" failed: "+cause(err))
 		}
 	}
@@ -189,7 +228,7 @@ func (a *attempt) hello(ctx context.Context, p peer, n need, k key, from netip.A
 			return nil, err
 		}
 	}
-	if err := c.Hello(ctx, k.hello); err != nil {
+	if err := c.Hello(ctx, e.hello); err != nil {
 		c.Close()
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -32,7 +33,7 @@ type authority struct {
 	key  *ecdsa.PrivateKey
 }
 
-func newAuthority(t *testing.T) *authority {
+func newAuthority(t testing.TB) *authority {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -56,13 +57,20 @@ func (a *authority) pool() *x509.CertPool {
 }
 
 // issue makes a certificate that ends after some time.
-func (a *authority) issue(t *testing.T, name string, life time.Duration) tls.Certificate {
+func (a *authority) issue(t testing.TB, name string, life time.Duration) tls.Certificate {
+	t.Helper()
+	return a.issueFor(t, a.key, name, life)
+}
+
+// issueFor does for another key.
+func (a *authority) issueFor(t testing.TB, key crypto.Signer, name string, life time.Duration) tls.Certificate {
+	t.Helper()
 	c := &x509.Certificate{SerialNumber: big.NewInt(2), NotBefore: time.Unix(1, 0), NotAfter: time.Now().Add(life), DNSNames: []string{name}}
-	der, err := x509.CreateCertificate(rand.Reader, c, a.cert, &a.key.PublicKey, a.key)
+	der, err := x509.CreateCertificate(rand.Reader, c, a.cert, key.Public(), a.key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: a.key}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
 // tlsa is a record 3 1 1 for a certificate of the authority.

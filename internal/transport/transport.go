@@ -5,7 +5,8 @@
 // after the text, and failed for good only when a server, or the domain's
 // own DNS records, say that it can't be reached, or the sender's own wish for
 // TLS can't be met; everything else is temporary. What a domain asks of TLS
-// (DANE, MTA-STS) is kept to before anything of a message is said.
+// (DANE, MTA-STS) is kept to before anything of a message is said, on a TLS
+// session that is resumed as on one that is new.
 //
 // Remote.Run owns the goroutines that keep idle connections and policies; a
 // call of Deliver starts none that outlives it.
@@ -54,7 +55,8 @@ type Remote struct {
 	// TLSReport is told of each TLS session that was tried; it returns at once. nil: nobody is told.
 	TLSReport func(TLSOutcome)
 
-	pool pool
+	pool     pool
+	sessions sessions
 }
 
 // Run keeps connections for the messages that follow, and policies fresh,
