@@ -49,7 +49,7 @@ func (q *Queue) attempt(ctx context.Context, h hint, skip *dsn.Status) (o outcom
 			q.logOutcomes(&j, tried, now)
 			q.tell(&j, tried, now.Sub(began))
 		}
-		if err = q.settle(keep, s, &j, now); err == nil {
+		if err = q.settle(keep, s, &j, now, adviseAll(o.statuses).move <= probe); err == nil {
 			o.next = j.due()
 			return o
 		}
@@ -173,13 +173,19 @@ func expired(last dsn.Status) dsn.Status {
 }
 
 // settle commits a job after an attempt, together with the report that its
-// sender is due, if any.
-func (q *Queue) settle(ctx context.Context, old stored, j *Job, now time.Time) error {
+// sender is due, if any. A report may wait unless the site is about to rest,
+// for then so does the job.
+func (q *Queue) settle(ctx context.Context, old stored, j *Job, now time.Time, mayWait bool) error {
 	if ended := j.only(j.owes); len(ended) > 0 {
-		return q.report(ctx, old, j, ended, false)
+		owing, wait := q.gather(ctx, old, j, now)
+		if wait && mayWait {
+			j.Next = now.Add(gatherTime)
+			return q.save(ctx, old, j)
+		}
+		return q.report(ctx, old, j, notice{about: ended, with: owing})
 	}
 	if late := j.only(func(r *Recipient) bool { return !r.Done && r.Notify.Wants(dsn.NotifyDelay) }); len(late) > 0 && j.late(now) {
-		return q.report(ctx, old, j, late, true)
+		return q.report(ctx, old, j, notice{about: late, delayed: true})
 	}
 	return q.save(ctx, old, j)
 }
@@ -198,30 +204,56 @@ func (q *Queue) save(ctx context.Context, old stored, j *Job) error {
 	return kv.Commit(ctx, q.o.KV, &b)
 }
 
+// notice is what a report tells of.
+type notice struct {
+	about   []Recipient // of the job itself
+	with    []stored    // other jobs of the message, whose ends it tells, too
+	delayed bool
+}
+
 // report tells the sender about recipients and commits the job, marked as
 // having done so, with the report. If the report can't be made now the job is
 // saved without the mark and comes back for it.
-func (q *Queue) report(ctx context.Context, old stored, j *Job, about []Recipient, delayed bool) error {
+func (q *Queue) report(ctx context.Context, old stored, j *Job, n notice) error {
 	told := *j
-	told.markTold(delayed, q.o.Now())
+	told.markTold(n.delayed, q.o.Now())
 	id, err := "", ErrNoReport
 	if j.ReturnPath != "" && !j.Unverified { // RFC 5321 §4.5.5: no report about a report
-		id, err = q.o.Bounce(ctx, j, about, delayed, func(b *kv.Batch) { q.replace(b, old, &told) })
+		id, err = q.o.Bounce(ctx, j, n.everybody(), n.delayed, func(b *kv.Batch) {
+			q.replace(b, old, &told)
+			for _, s := range n.with {
+				also := s.Job
+				also.markTold(false, time.Time{})
+				q.replace(b, s, &also)
+			}
+		})
 	}
 	switch {
 	case err == nil:
 		*j = told
-		q.tellReported(j, about, delayed, id)
+		q.tellReported(j, n.about, n.delayed, id)
+		for _, s := range n.with {
+			q.tellReported(&s.Job, s.only(s.owes), false, id)
+		}
 		return nil
 	case errors.Is(err, kv.ErrConflict):
 		return err
 	case errors.Is(err, ErrNoReport):
-		q.o.Log.Warn("no report", "id", j.ID, "from", j.ReturnPath, "recipients", len(about), "delayed", delayed, "why", err)
+		q.o.Log.Warn("no report", "id", j.ID, "from", j.ReturnPath, "recipients", len(n.about), "delayed", n.delayed, "why", err)
 		*j = told
 	default:
 		q.o.Log.Error("queue: report not made", "id", j.ID, "err", err)
 	}
 	return q.save(ctx, old, j)
+}
+
+// everybody is whom the report is about.
+func (n *notice) everybody() []Recipient {
+	all := slices.Clone(n.about)
+	for _, s := range n.with {
+		all = append(all, s.only(s.owes)...)
+	}
+	return all
 }
 
 // markTold notes that the sender knows of the delay, or of the recipients that ended.

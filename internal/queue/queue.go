@@ -6,6 +6,11 @@
 // changes a row asserts what it read, so an attempt, a retry and a drop may
 // race; a crash only makes a row due again.
 //
+// What fails at several sites at the same time is told in one report: a job
+// that has one to make waits in its row for up to a minute while others of the
+// message are being tried, and whichever ends last tells of all (gather.go).
+// Reports of delays are each job's own.
+//
 // Run owns one goroutine for the schedule and one for each attempt, and waits
 // for them. No job has two attempts at once.
 package queue

@@ -1,0 +1,64 @@
+package queue
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"time"
+
+	"tem/internal/kv"
+)
+
+const (
+	gatherTime = time.Minute // that a report waits for other attempts at the same message
+	gatherJobs = 100         // of a message that has more, each job is reported on by itself
+)
+
+// companions are the other jobs of a message that one report may tell of with
+// j: they go back to the same sender, on the same terms.
+func (q *Queue) companions(ctx context.Context, j *Job) (list []stored, err error) {
+	message := j.ID[:strings.LastIndexByte(j.ID, '-')+1]
+	if message == "" {
+		return nil, nil
+	}
+	rows := 0
+	lo := jobKey(message)
+	err = q.scan(ctx, lo, append(bytes.Clone(lo), 0xff), func(id string, val []byte) error {
+		if rows++; rows > gatherJobs {
+			list = nil
+			return kv.ErrStop
+		}
+		if s, err := decode(val); err == nil && id != j.ID && s.goesWith(j) {
+			list = append(list, s)
+		}
+		return nil
+	})
+	return list, err
+}
+
+// goesWith reports whether one report may tell of both jobs of a message.
+func (j *Job) goesWith(other *Job) bool {
+	return j.ReturnPath == other.ReturnPath && j.Body == other.Body && j.Skip == other.Skip && j.Unverified == other.Unverified &&
+		j.EnvID == other.EnvID && j.Return == other.Return && j.Binary == other.Binary && (j.Domain == "") == (other.Domain == "")
+}
+
+// underWay reports whether an attempt at a job may be about to end.
+func (j *Job) underWay(now time.Time) bool {
+	return !j.Held && (!j.Next.After(now) || j.Claimed.After(now)) && len(j.pending()) > 0
+}
+
+// gather returns the companions of a job that owe their sender a report, too;
+// wait: others may do so in a moment. A job waits once.
+func (q *Queue) gather(ctx context.Context, old stored, j *Job, now time.Time) (owing []stored, wait bool) {
+	all, err := q.companions(ctx, j)
+	if err != nil {
+		return nil, false // it is reported on by itself
+	}
+	for _, s := range all {
+		if len(s.only(s.owes)) > 0 {
+			owing = append(owing, s)
+		}
+		wait = wait || s.underWay(now)
+	}
+	return owing, wait && len(old.only(old.owes)) == 0
+}
