@@ -168,7 +168,7 @@ func (s *Server) wire() {
 		p.Options = func() line.Options {
 			o := e.Options()
 			o.Tap = s.options.Tap
-			if e == engine(smtp) || e == engine(submission) { // what is said there belongs to the journey of a message
+			if _, mail := e.(*smtpserver.Server); mail { // what is said there belongs to the journey of a message
 				o.Tap = journey.Listen(o.Tap)
 			}
 			return o

@@ -23,8 +23,15 @@ const maxHops = 100
 func (d *Delivery) Accept(ctx context.Context, e *Envelope, body *mail.Body) dsn.Status {
 	_, status, err := d.accept(ctx, e, body, nil)
 	if err != nil {
-		return d.trouble(fmt.Errorf("accept %s: %w", body.ID, err))
+		return d.brokeDown(e, body, err)
 	}
+	return status
+}
+
+// brokeDown tells of an error of ours, and returns what the client is told.
+func (d *Delivery) brokeDown(e *Envelope, body *mail.Body, err error) dsn.Status {
+	status := d.trouble(fmt.Errorf("accept %s: %w", body.ID, err))
+	d.recordRefused(e, body, nil, status)
 	return status
 }
 
@@ -37,7 +44,7 @@ func (d *Delivery) accept(ctx context.Context, e *Envelope, body *mail.Body, als
 		return nil, dsn.Status{}, err
 	}
 	if countField(header, "Received:") > maxHops {
-		d.logRefused(e, body, looping)
+		d.logRefused(e, body, nil, looping)
 		return nil, looping, nil
 	}
 	p, err := d.plan(ctx, e, header)
@@ -47,18 +54,19 @@ func (d *Delivery) accept(ctx context.Context, e *Envelope, body *mail.Body, als
 	for !p.empty() {
 		jobs, err := d.commit(ctx, e, body, p, also)
 		if err == nil {
-			d.logAccepted(e, body, header, p, jobs)
+			status := dsn.Status{Reply: 250, Code: dsn.Code{2, 0, 0}, Text: "OK queued as " + body.ID.String()}
+			d.logAccepted(e, body, header, p, jobs, status)
 			d.answerAll(ctx, e, header, p)
 			if d.o.Accepted != nil {
 				d.o.Accepted(e, header, body)
 			}
-			return p, dsn.Status{Reply: 250, Code: dsn.Code{2, 0, 0}, Text: "queued as " + body.ID.String()}, nil
+			return p, status, nil
 		}
 		if !p.dropFull(err, body.Size) {
 			return nil, dsn.Status{}, err
 		}
 	}
-	d.logRefused(e, body, p.refusal())
+	d.logRefused(e, body, p, p.refusal())
 	return p, p.refusal(), nil
 }
 
@@ -98,8 +106,8 @@ func (p *plan) dropFull(err error, size int64) bool {
 }
 
 // logAccepted writes the mail log's line about a message that is ours now.
-func (d *Delivery) logAccepted(e *Envelope, body *mail.Body, h message.Header, p *plan, jobs []*queue.Job) {
-	d.recordAccepted(e, body, h, p, jobs)
+func (d *Delivery) logAccepted(e *Envelope, body *mail.Body, h message.Header, p *plan, jobs []*queue.Job, status dsn.Status) {
+	d.recordAccepted(e, body, h, p, jobs, status)
 	d.o.Log.Info("accepted", "id", body.ID, "from", e.ReturnPath.String(), "to", len(e.Recipients),
 		"size", body.Size, "placed", len(p.local), "queued", len(jobs))
 	for _, r := range p.refused {
@@ -107,10 +115,11 @@ func (d *Delivery) logAccepted(e *Envelope, body *mail.Body, h message.Header, p
 	}
 }
 
-func (d *Delivery) logRefused(e *Envelope, body *mail.Body, why dsn.Status) {
+// logRefused writes the one about a message that was planned (nil: it did not come to that) for nobody.
+func (d *Delivery) logRefused(e *Envelope, body *mail.Body, p *plan, why dsn.Status) {
 	d.o.Log.Info("refused", "id", body.ID, "from", e.ReturnPath.String(), "to", len(e.Recipients),
 		"size", body.Size, "reply", why.String())
-	d.recordRefused(e, body, why)
+	d.recordRefused(e, body, p, why)
 }
 
 // domainOf is what follows the last @ of an address.

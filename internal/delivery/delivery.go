@@ -68,6 +68,9 @@ type Envelope struct {
 	// Origin is what the journey is told of the session, the message's
 	// Message-ID and what trust found; the rest is filled in by delivery.
 	Origin journey.Event
+	// Dialogue is what was said in the session, and then the replies to the text,
+	// which nobody has given yet. nil: there is none.
+	Dialogue func(replies []dsn.Status) string
 	// Junk: it goes to the mailbox for what nobody wants, and nowhere else, by
 	// the policy of the domain that it claims to come from, or ours.
 	Junk bool

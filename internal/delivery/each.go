@@ -2,7 +2,7 @@ package delivery
 
 import (
 	"context"
-	"fmt"
+	"slices"
 
 	"tem/internal/address"
 	"tem/internal/mail"
@@ -17,12 +17,20 @@ func (d *Delivery) AcceptEach(ctx context.Context, e *Envelope, body *mail.Body)
 	each.answered = true
 	p, status, err := d.accept(ctx, &each, body, nil)
 	if err != nil {
-		status = d.trouble(fmt.Errorf("accept %s: %w", body.ID, err))
+		p, status = nil, d.brokeDown(&each, body, err)
 	}
-	list := make([]dsn.Status, len(e.Recipients))
-	for i, rcpt := range e.Recipients {
-		list[i] = status
-		if p != nil && err == nil {
+	return p.answers(&each, status)
+}
+
+// answers are those to the text of a message with this status: one, or one for
+// each recipient. A nil plan says that there is the same for all.
+func (p *plan) answers(e *Envelope, status dsn.Status) []dsn.Status {
+	if !e.answered {
+		return []dsn.Status{status}
+	}
+	list := slices.Repeat([]dsn.Status{status}, len(e.Recipients))
+	if p != nil {
+		for i, rcpt := range e.Recipients {
 			list[i] = p.statusOf(rcpt, status)
 		}
 	}

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"cmp"
+	"slices"
 
 	"tem/internal/address"
 	"tem/internal/journey"
@@ -19,9 +20,13 @@ func (d *Delivery) event(kind journey.Kind, e *Envelope, body *mail.Body, to ...
 	}
 }
 
-// arrival begins an event about a message as a whole, with what its session told.
-func (d *Delivery) arrival(kind journey.Kind, e *Envelope, id string, size int64) journey.Event {
+// arrival begins an event about a message as a whole, with what its session
+// told, and the replies that it is still to give.
+func (d *Delivery) arrival(kind journey.Kind, e *Envelope, id string, size int64, replies ...dsn.Status) journey.Event {
 	a := e.Origin
+	if e.Dialogue != nil {
+		a.Dialogue = e.Dialogue(replies)
+	}
 	a.ID, a.Time, a.Kind = id, d.o.Now(), kind
 	a.From, a.To, a.Size = e.ReturnPath.String(), texts(e.Recipients), size
 	return a
@@ -29,11 +34,11 @@ func (d *Delivery) arrival(kind journey.Kind, e *Envelope, id string, size int64
 
 // recordAccepted tells what became of a message that is ours now: accepted, then
 // where it lies, where it waits, and for whom it was refused.
-func (d *Delivery) recordAccepted(e *Envelope, body *mail.Body, h message.Header, p *plan, jobs []*queue.Job) {
+func (d *Delivery) recordAccepted(e *Envelope, body *mail.Body, h message.Header, p *plan, jobs []*queue.Job, status dsn.Status) {
 	if d.o.Record == nil {
 		return
 	}
-	accepted := d.arrival(journey.Accepted, e, body.ID.String(), body.Size)
+	accepted := d.arrival(journey.Accepted, e, body.ID.String(), body.Size, p.answers(e, status)...)
 	if accepted.MessageID == "" {
 		accepted.MessageID = h.Get("Message-ID")
 	}
@@ -58,24 +63,37 @@ func (d *Delivery) recordAccepted(e *Envelope, body *mail.Body, h message.Header
 			d.o.Record(queued)
 		}
 	}
-	for _, r := range p.refused {
+	d.recordLost(e, body, p)
+}
+
+// recordLost tells of each recipient for whom the message was refused.
+func (d *Delivery) recordLost(e *Envelope, body *mail.Body, p *plan) {
+	lost := p.refused
+	if e.answered { // else they wait in our queue
+		lost = slices.Concat(lost, p.later)
+	}
+	for _, r := range lost {
 		refused := d.event(journey.Refused, e, body, r.Address)
 		refused.Status = r.Status
 		d.o.Record(refused)
 	}
 }
 
-func (d *Delivery) recordRefused(e *Envelope, body *mail.Body, why dsn.Status) {
+// recordRefused tells of a message that was refused for all.
+func (d *Delivery) recordRefused(e *Envelope, body *mail.Body, p *plan, why dsn.Status) {
 	if d.o.Record == nil {
 		return
 	}
-	refused := d.event(journey.Refused, e, body, texts(e.Recipients)...)
+	refused := d.arrival(journey.Refused, e, body.ID.String(), body.Size, p.answers(e, why)...)
 	refused.Status = why
 	d.o.Record(refused)
+	if p != nil && e.answered {
+		d.recordLost(e, body, p)
+	}
 }
 
-// Refused tells the log and the journey of a message, of size octets, that was
-// not taken for what was found out about it.
+// Refused tells the log and the journey of a message, of size octets, whose
+// session has said why it is not taken.
 func (d *Delivery) Refused(e *Envelope, id string, size int64, why dsn.Status) {
 	d.o.Log.Info("refused", "id", id, "from", e.ReturnPath.String(), "to", len(e.Recipients), "size", size, "reply", why.String())
 	refused := d.arrival(journey.Refused, e, id, size)

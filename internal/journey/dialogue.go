@@ -107,15 +107,23 @@ func (d *Dialogue) elide() {
 	d.text = append(d.text[:half], rest...)
 }
 
-// Since is what has been said since Mark, or since the beginning.
-func (d *Dialogue) Since() string {
+// Since is what has been said since Mark, or since the beginning, and behind it
+// the lines that the server is about to say.
+func (d *Dialogue) Since(replies ...string) string {
 	if d == nil {
 		return ""
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.endContent()
-	return string(d.text)
+	if len(replies) == 0 {
+		return string(d.text)
+	}
+	whole := Dialogue{text: bytes.Clone(d.text)}
+	for _, r := range replies {
+		whole.line(line.Server, "", []byte(r))
+	}
+	return string(whole.text)
 }
 
 // Mark forgets what has been said: what comes belongs to the next message.

@@ -31,7 +31,7 @@ func (x *session) bdat(ctx context.Context, c *smtp.Command) {
 	t := x.mail
 	if t.text == nil {
 		// What has begun is ended even while the server shuts down, as with DATA.
-		t.text = x.open(context.WithoutCancel(ctx))
+		x.open(context.WithoutCancel(ctx))
 	}
 	if x.feed(chunk.Size) {
 		x.chunked(ctx, chunk)
@@ -111,7 +111,7 @@ func (x *session) chunked(ctx context.Context, chunk smtp.Chunk) {
 		if !t.envelope.Binary && t.lines.cr {
 			t.text.fail(line.ErrBareNewline)
 		}
-		x.finish(context.WithoutCancel(ctx), t.text, t.text.end())
+		x.finish(context.WithoutCancel(ctx), t.text.end())
 		x.drop()
 	case t.text.failed != nil:
 		t.spoil()

@@ -43,8 +43,7 @@ func (x *session) data(ctx context.Context, _ *smtp.Command) {
 	// What has begun is ended even while the server shuts down: a client that
 	// gets no answer would send the message again.
 	ctx = context.WithoutCancel(ctx)
-	in := x.open(ctx)
-	x.finish(ctx, in, in.receive(x.c.DotReader(true)))
+	x.finish(ctx, x.open(ctx).receive(x.c.DotReader(true)))
 	x.drop()
 }
 
@@ -52,40 +51,36 @@ func (x *session) data(ctx context.Context, _ *smtp.Command) {
 func (x *session) open(ctx context.Context) *intake {
 	in := &intake{x: x, ctx: ctx, begins: x.o.Now(), spool: x.o.Delivery.Spool(ctx, &x.mail.envelope), exam: x.mail.exam}
 	in.spool.Expect(x.mail.size)
+	x.mail.text = in
 	x.seal(ctx)
 	return in
 }
 
-// finish accepts a text that is whole, or says why it was not taken.
-func (x *session) finish(ctx context.Context, in *intake, err error) {
+// finish accepts the text, which has come whole, or says why it was not taken.
+func (x *session) finish(ctx context.Context, err error) {
 	if err != nil {
-		in.abort()
 		x.refused(err)
 		return
 	}
-	x.accept(ctx, in)
+	x.accept(ctx, x.mail.text)
 }
 
 func (x *session) accept(ctx context.Context, in *intake) {
-	id := in.spool.ID().String()
 	verdict, refusal := x.judge(ctx)
-	e := &x.mail.envelope
-	e.Origin = x.origin()
-	e.Origin.MessageID = in.messageID
-	tellVerdict(&e.Origin, verdict)
+	x.describe(verdict)
 	if refusal != nil {
-		in.abort()
-		x.conclude(refusal)
-		x.o.Delivery.Refused(e, id, in.size, refusal.Status(""))
+		x.turnAway(refusal)
 		return
 	}
 	in.spool.Head(in.head(verdict))
 	body, err := in.spool.Finish()
 	if err != nil {
+		id := in.spool.ID().String()
 		x.log.Error("smtp message not stored", "id", id, "err", err)
-		x.conclude(smtp.NewReply(451, "4.3.0", "Message could not be stored, try again later; id "+id))
+		x.turnAway(smtp.NewReply(451, "4.3.0", "Message could not be stored, try again later; id "+id))
 		return
 	}
+	e := &x.mail.envelope
 	e.Skip = int64(len(delivery.ReturnPath(e.ReturnPath)))
 	e.EightBit = e.EightBit || in.eightBit
 	if x.o.Mode == LMTP {
@@ -93,12 +88,22 @@ func (x *session) accept(ctx context.Context, in *intake) {
 		return
 	}
 	status := x.o.Delivery.Accept(ctx, e, body)
-	if !status.OK() {
-		x.send(smtp.StatusReply(status))
-		return
+	if status.OK() {
+		x.errors, x.denials = 0, 0
 	}
-	x.errors, x.denials = 0, 0
-	x.reply(250, "2.0.0", "OK queued as "+id)
+	x.send(smtp.StatusReply(status))
+}
+
+// turnAway refuses the text, which has come to its end or will come no further.
+func (x *session) turnAway(r *smtp.Reply) {
+	in := x.mail.text
+	in.abort()
+	if x.mail.spoilt { // a chunk that was not the last is answered once, by LMTP too
+		x.send(r)
+	} else {
+		x.conclude(r)
+	}
+	x.o.Delivery.Refused(&x.mail.envelope, in.spool.ID().String(), in.size, r.Status(""))
 }
 
 // refused answers a text, or a chunk, that was not taken, or ends the session
@@ -125,11 +130,8 @@ func (x *session) refused(err error) {
 		x.ended = true
 		return
 	}
-	if x.mail.spoilt { // a chunk that was not the last is answered once, by LMTP too
-		x.send(r)
-		return
-	}
-	x.conclude(r)
+	x.describe(nil)
+	x.turnAway(r)
 }
 
 // errStore marks a failure of ours, after which the text is read to its end.

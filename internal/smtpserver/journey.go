@@ -3,17 +3,37 @@ package smtpserver
 import (
 	"crypto/tls"
 	"errors"
+	"strings"
 
 	"tem/internal/address"
 	"tem/internal/journey"
+	"tem/internal/message/dsn"
+	"tem/internal/trust"
 	"tem/internal/wire/smtp"
 )
 
 // origin is what the journey is told of the session that a message comes by.
 func (x *session) origin() journey.Event {
-	return journey.Event{
-		Session: x.c.Session(), Remote: x.remote.String(), Hello: x.hello, Login: x.principal, TLS: tlsText(x.c.TLS()),
-		Dialogue: x.dialogue.Since(),
+	return journey.Event{Session: x.c.Session(), Remote: x.remote.String(), Hello: x.hello, Login: x.principal, TLS: tlsText(x.c.TLS())}
+}
+
+// said is the dialogue of a message, to the end that these replies will make.
+func (x *session) said(replies []dsn.Status) string {
+	lines := make([]string, len(replies))
+	for i, s := range replies {
+		lines[i] = smtp.StatusReply(s).Error()
+	}
+	return x.dialogue.Since(lines...)
+}
+
+// describe notes what the journey is told of the text that has come, and of
+// what was found out about it (nil: nothing).
+func (x *session) describe(v *trust.Verdict) {
+	e := &x.mail.envelope
+	e.Origin, e.Dialogue = x.origin(), x.said
+	e.Origin.MessageID = x.mail.text.messageID
+	if v != nil {
+		e.Origin.Verdict, e.Origin.Reason = strings.Join(v.Lines(), "\n"), strings.Join(v.Reasons, "; ")
 	}
 }
 
@@ -46,6 +66,7 @@ func (x *session) denied(err error, from address.Address, to ...address.Address)
 		return
 	}
 	e := x.origin()
+	e.Dialogue = x.dialogue.Since()
 	e.Kind, e.Time, e.From, e.Status = journey.Refused, x.o.Now(), from.String(), r.Status("")
 	for _, a := range to {
 		e.To = append(e.To, a.String())

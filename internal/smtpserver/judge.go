@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"tem/internal/address"
-	"tem/internal/journey"
 	"tem/internal/message"
 	"tem/internal/trust"
 	"tem/internal/trust/dkim"
@@ -165,11 +164,4 @@ func (x *session) stamp(v *trust.Verdict) []byte {
 		return nil
 	}
 	return v.AuthenticationResults(x.o.Hostname)
-}
-
-// tellVerdict puts what was found into an event.
-func tellVerdict(e *journey.Event, v *trust.Verdict) {
-	if v != nil {
-		e.Verdict, e.Reason = strings.Join(v.Lines(), "\n"), strings.Join(v.Reasons, "; ")
-	}
 }

@@ -184,31 +184,6 @@ func TestUnverified(t *testing.T) {
 	}
 }
 
-// TestDialogueIsOfOneMessage: what was said before belongs to others.
-func TestDialogueIsOfOneMessage(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	var told []journey.Event
-	w.Record = func(e journey.Event) { told = append(told, e) }
-	w.from(t, "192.0.2.1", hello+`C: MAIL FROM:<a@x.example>
-S: 250
-C: RCPT TO:<nobody@hanoi.example>
-S: 550
-C: RSET
-S: 250
-C: MAIL FROM:<b@x.example>
-S: 250
-C: RCPT TO:<nobody2@hanoi.example>
-S: 550
-C: QUIT
-S: 221
-`)
-	if len(told) != 2 || !strings.Contains(told[0].Dialogue, "C: MAIL FROM:<a@x.example>") ||
-		strings.Contains(told[1].Dialogue, "a@x.example") || !strings.Contains(told[1].Dialogue, "C: RCPT TO:<nobody2@hanoi.example>") {
-		t.Errorf("%+v", told)
-	}
-}
-
 // TestOthersNamesAreNotSigned: of two domains here each has people of its own,
 // and none gets a signature for the other's.
 func TestOthersNamesAreNotSigned(t *testing.T) {

@@ -48,7 +48,7 @@ type transaction struct {
 	size     int64   // as MAIL declared it
 	lowered  bool    // its priority
 	exam     *exam   // what is found out about the message; nil: nothing is
-	text     *intake // what chunks have brought; nil: none has come
+	text     *intake // nil: it has not begun
 	lines    lines   // of that
 	spoilt   bool    // a chunk failed
 }

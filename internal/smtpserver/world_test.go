@@ -19,6 +19,7 @@ import (
 	"tem/internal/bus/local"
 	"tem/internal/delivery"
 	"tem/internal/directory"
+	"tem/internal/journey"
 	rows "tem/internal/kv/memory"
 	"tem/internal/line"
 	"tem/internal/line/linetest"
@@ -33,6 +34,7 @@ type world struct {
 	Options
 	queue *queue.Queue
 	users map[string]directory.Account
+	told  []journey.Event // once they are remembered
 }
 
 func addr(t testing.TB, s string) address.Address {
@@ -78,6 +80,15 @@ func check(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// remembered are the events of the journey from now on, those of delivery among them.
+func (w *world) remembered() *[]journey.Event {
+	w.Record = func(e journey.Event) { w.told = append(w.told, e) }
+	w.Delivery = delivery.New(delivery.Options{
+		Hostname: w.Hostname, Directory: w.Directory, Mail: w.Mail, Queue: w.queue, Log: w.Log, Now: w.Now, Record: w.Record,
+	})
+	return &w.told
 }
 
 // play runs a transcript against a server with these options.

@@ -75,6 +75,7 @@ func TestReceive(t *testing.T) {
 	n.do(t, "domain", "add", "hue.example")
 	an := n.addAccount(t, "an@hue.example")
 
+	var taken []string // the last replies of letters
 	t.Run("port 25", func(t *testing.T) {
 		w := speak(t, "tcp", n.at("smtp"), "")
 		clear := words(w.says(250, "EHLO there.example"))
@@ -97,7 +98,7 @@ func TestReceive(t *testing.T) {
 		must(t, w.PrintfLine("BDAT 8 LAST"))
 		w.W.WriteString("\r\nin two")
 		must(t, w.W.Flush())
-		has(t, "the end", w.expect("BDAT LAST", 250), "queued as")
+		taken = append(taken, "250 "+w.expect("BDAT LAST", 250))
 		w.says(221, "QUIT")
 	})
 	t.Run("submission", func(t *testing.T) {
@@ -119,8 +120,8 @@ func TestReceive(t *testing.T) {
 		w.says(250, "RCPT TO:<an+two@hue.example>")
 		w.says(354, "DATA")
 		must(t, w.PrintfLine("Subject: by LMTP\r\n\r\nx\r\n."))
-		w.expect("first", 250)
-		w.expect("second", 250)
+		first, second := w.expect("first", 250), w.expect("second", 250)
+		taken = append(taken, "250 "+first+"\n      S: 250 "+second)
 	})
 	t.Run("XCLIENT", func(t *testing.T) {
 		w := speak(t, "tcp", n.at("smtp"), "")
@@ -131,6 +132,16 @@ func TestReceive(t *testing.T) {
 	eventually(t, "the letters", testTime, func() bool { return len(popAll(t, n.town, an)) == 2 })
 	letters := strings.Join(popAll(t, n.town, an), "\n")
 	has(t, "the letters", letters, "Subject: chunks", "in two", "Subject: by LMTP", "with UTF8SMTPS")
+	for _, reply := range taken {
+		m := queuedAs.FindStringSubmatch(reply)
+		if m == nil {
+			t.Fatalf("no id in %q", reply)
+		}
+		eventually(t, "the dialogue up to "+reply, testTime, func() bool {
+			out, _ := n.admin(t, "journey", m[1], "--dialogue")
+			return strings.Contains(out, "      S: "+reply+"\n")
+		})
+	}
 }
 
 // TestLimitsAreSeen: who does too much is told so, with a code and a reason.
