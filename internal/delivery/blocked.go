@@ -16,6 +16,21 @@ import (
 // notWanted is for a sender whom the recipient has blocked.
 var notWanted = dsn.Status{Reply: 550, Code: dsn.Code{5, 7, 1}, Text: "The recipient does not take mail from this sender"}
 
+// maxReason is how much of a reason goes into a reply, whose line has at most 512 octets (RFC 5321 §4.5.3.1.5).
+const maxReason = 400
+
+// notForwarded is for what was found to be junk, and whose recipient is elsewhere.
+func (e *Envelope) notForwarded() dsn.Status {
+	s := dsn.Status{Reply: 550, Code: dsn.Code{5, 7, 1}, Text: "Junk is not forwarded, and this looks like it"}
+	if e.Unsure {
+		s.Reply, s.Code = 451, dsn.Code{4, 4, 3}
+	}
+	if why := e.Origin.Reason; why != "" {
+		s.Text += ": " + strings.ToValidUTF8(why[:min(len(why), maxReason)], "")
+	}
+	return s
+}
+
 // junkUse is the special use of the mailbox for what is not wanted (RFC 6154
 // §2); junkName is its name where there is none yet.
 const (

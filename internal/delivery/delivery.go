@@ -72,8 +72,11 @@ type Envelope struct {
 	// which nobody has given yet. nil: there is none.
 	Dialogue func(replies []dsn.Status) string
 	// Junk: it goes to the mailbox for what nobody wants, and nowhere else, by
-	// the policy of the domain that it claims to come from, or ours.
+	// the policy of the domain that it claims to come from, or ours. Nobody is
+	// told of whom it was refused for beside the client.
 	Junk bool
+	// Unsure: it is Junk since name servers do not say for now whether it is good.
+	Unsure bool
 	// Submitted: from one of our people (may go anywhere); else only to local domains.
 	Submitted bool
 	UTF8      bool

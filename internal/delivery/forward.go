@@ -10,6 +10,7 @@ import (
 	"tem/internal/directory"
 	"tem/internal/kv"
 	"tem/internal/message"
+	"tem/internal/message/dsn"
 	"tem/internal/queue"
 )
 
@@ -41,11 +42,12 @@ func (r *route) recipient(ctx context.Context, rcpt address.Address, found direc
 			return err
 		}
 	}
+	why, stays := r.stays(found)
 	for _, a := range found.Remote {
-		if found.Local && r.visits() > maxVisits {
+		if stays {
 			if r.first(rcpt, a.Key()) {
-				r.refuse(a, original(rcpt, a), looping)
-				r.lost[a.Key()] = looping
+				r.refuse(a, original(rcpt, a), why)
+				r.lost[a.Key()] = why
 			}
 			continue
 		}
@@ -54,6 +56,19 @@ func (r *route) recipient(ctx context.Context, rcpt address.Address, found direc
 		}
 	}
 	return nil
+}
+
+// stays says why a message is not passed on by an alias or a group here.
+func (r *route) stays(found directory.Resolved) (why dsn.Status, stays bool) {
+	switch {
+	case !found.Local: // one of our people writes to somebody elsewhere
+		return dsn.Status{}, false
+	case r.e.Junk: // others would take us for its source
+		return r.e.notForwarded(), true
+	case r.visits() > maxVisits:
+		return looping, true
+	}
+	return dsn.Status{}, false
 }
 
 // elsewhere sends a message to an address that is not ours; with the return

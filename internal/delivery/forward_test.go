@@ -198,6 +198,60 @@ func TestJunk(t *testing.T) {
 	l.wantJobs()
 }
 
+// TestJunkIsNotForwarded: an address that only leads elsewhere has no mailbox
+// for junk, so that it is refused; where others have it here, only the journey tells.
+func TestJunkIsNotForwarded(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	var events []string
+	l.o.Record = func(e journey.Event) {
+		events = append(events, fmt.Sprintf("%s %v %q %v", e.Kind, e.To, e.Mailbox, e.Status))
+	}
+	junk := func(to ...string) *Envelope {
+		e := envelope("x@y.example", to...)
+		e.Junk = true
+		return e
+	}
+	e := junk("away@hanoi.example")
+	e.Origin.Reason = "y.example says so" + strings.Repeat("ờ", 500)
+	s := l.Accept(t.Context(), e, l.body(letter))
+	if code(s) != "550 5.7.1" || !strings.Contains(s.Text, "not forwarded") || !strings.Contains(s.Text, "y.example says so") || len(s.Text) > 480 {
+		t.Errorf("elsewhere alone: %v", s)
+	}
+	if e.Unsure = true; l.deliver(e, letter) != "451 4.4.3" {
+		t.Error("what can't be judged for now is not to be tried again")
+	}
+	events = nil
+	if s := l.deliver(junk("away@hanoi.example", "an@hanoi.example"), letter); s != "250 2.0.0" {
+		t.Errorf("elsewhere and here: %s", s)
+	}
+	want := []string{
+		`accepted [away@hanoi.example an@hanoi.example] "" 0.0.0 `,
+		`placed [an@hanoi.example] "Junk" 0.0.0 `,
+		`refused [someone@hue.example] "" 550 5.7.1 Junk is not forwarded, and this looks like it`,
+	}
+	if !slices.Equal(events, want) {
+		t.Errorf("events\n%s", strings.Join(events, "\n"))
+	}
+	var each []string
+	for _, s := range l.AcceptEach(t.Context(), junk("away@hanoi.example", "an@hanoi.example"), l.body(letter)) {
+		each = append(each, code(s))
+	}
+	if !slices.Equal(each, []string{"550 5.7.1", "250 2.0.0"}) {
+		t.Errorf("each: %v", each)
+	}
+	l.forward("an", false, "me@hue.example")
+	l.must(l.store.SetQuota(t.Context(), l.ids["chi"], 10, 0))
+	if s := l.deliver(junk("an@hanoi.example", "chi@hanoi.example"), letter); s != "250 2.0.0" {
+		t.Errorf("forwarded, and no room: %s", s)
+	}
+	if n := l.mailbox("an", "Junk"); n != 3 {
+		t.Errorf("%d letters are in Junk, want 3", n)
+	}
+	l.wantInboxes(0, 0, 0)
+	l.wantJobs() // neither to be forwarded nor reported, nor to come into an INBOX later
+}
+
 func TestJourney(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

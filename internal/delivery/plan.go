@@ -144,7 +144,7 @@ func (p *plan) refuseAccount(id kv.Part, status func(directory.Account) dsn.Stat
 	p.local = slices.Delete(p.local, i, i+1)
 	p.lost[fmt.Sprint(id)] = status(l.account)
 	p.refuse(l.account.Address, original(l.rcpt, l.account.Address), status(l.account))
-	if last := len(p.refused) - 1; p.refused[last].Status.Temporary() {
+	if last := len(p.refused) - 1; p.refused[last].Status.Temporary() && !l.junk { // what waits comes into INBOX
 		p.refused[last].Done = false
 		p.later = append(p.later, p.refused[last])
 		p.refused = p.refused[:last]
@@ -223,7 +223,7 @@ func (p *plan) jobs(e *Envelope, body *mail.Body) []*queue.Job {
 			add("", e.ReturnPath, r)
 		}
 	}
-	if !e.ReturnPath.IsNull() && !e.answered {
+	if !e.ReturnPath.IsNull() && !e.answered && !e.Junk { // whoever sends junk writes what return path he likes
 		for _, r := range p.refused {
 			add("", e.ReturnPath, r)
 		}

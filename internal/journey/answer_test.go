@@ -43,6 +43,8 @@ func TestCauses(t *testing.T) {
 		{Refused, status(550, 5, 7, 20, "x"), "", "dkim", Sender},
 		{Refused, status(550, 5, 7, 1, "rejected by the DMARC policy of x"), "", "dmarc", Sender},
 		{Refused, status(552, 5, 3, 4, "x"), "", "too-large", Sender},
+		{Refused, status(550, 5, 7, 1, "Junk is not forwarded, and this looks like it: suspicious by the DMARC policy of loop.example"), "", "junk-not-forwarded", Sender},
+		{Refused, status(451, 4, 4, 3, "Junk is not forwarded, and this looks like it: DNS"), "", "junk-not-forwarded", Sender},
 		{Refused, status(554, 5, 4, 6, "x"), "", "loop", OtherSide},
 		{Refused, status(550, 5, 7, 1, "The recipient does not take mail from this sender"), "", "blocked-sender", Recipient},
 		{Refused, status(550, 5, 7, 1, "x"), "sender is blocked", "blocked-sender", Recipient},

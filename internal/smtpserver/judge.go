@@ -92,6 +92,7 @@ func (x *session) judge(ctx context.Context) (*trust.Verdict, *smtp.Reply) {
 		x.o.Judged(v)
 	}
 	e.Junk, e.SPF = v.Action == trust.Quarantine, string(v.SPF.Result)
+	e.Unsure = e.Junk && v.DMARC.Value == dmarc.TempError
 	e.Unverified = v.SPF.Result != spf.Pass
 	if s := v.Status(); !s.OK() {
 		return v, smtp.StatusReply(s)

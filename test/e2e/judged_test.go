@@ -129,6 +129,11 @@ func TestJudged(t *testing.T) {
 	take(250, "127.0.0.8", "plain.example", "me@careful.example", plainLetter("me@careful.example", "careful"))
 	j = p.becomes(t, "<careful@test>", "delivered", "dmarc", "recipient")
 	has(t, "the answer", j.Answers[0].What+j.Answers[0].Next, "Junk")
+	p.do(t, "alias", "add", "away@hue.example", "someone@good.example")
+	code, said := p.offer(t, "127.0.0.8", "plain.example", "me@careful.example", "away@hue.example", plainLetter("me@careful.example", "not-onward"))
+	has(t, "a reply", fmt.Sprint(code, " ", said), "550 5.7.1", "Junk is not forwarded", "DMARC policy of careful.example")
+	j = p.becomes(t, "<not-onward@test>", "refused", "junk-not-forwarded", "sender")
+	has(t, "in Vietnamese", p.do(t, "journey", j.ID, "--lang", "vi"), "thư rác không được chuyển tiếp", "Đến lượt: người gửi")
 
 	has(t, "a reply", take(550, "127.0.0.5 192.0.2.9", "list.example", "me@list.example", plainLetter("me@list.example", "listed")), "bl.example")
 	p.becomes(t, "me@list.example", "refused", "blocked-address", "other-operator")
