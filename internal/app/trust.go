@@ -10,6 +10,10 @@ import (
 	"tem/internal/trust/dkim"
 )
 
+// maxLookups is how many questions mail from elsewhere may have name servers
+// asked at a time. What leaves has a resolver of its own.
+const maxLookups = 1000
+
 // newJudge judges mail from elsewhere by the rules of the configuration; nil:
 // nobody does.
 func (s *Server) newJudge() *trust.Judge {
@@ -17,7 +21,7 @@ func (s *Server) newJudge() *trust.Judge {
 		return nil
 	}
 	o, _ := s.config.Trust.Options(s.config.Hostname) // the configuration was checked
-	return trust.NewJudge(Resolver(s.config.Outbound), o)
+	return trust.NewJudge(Resolver(s.config.Outbound).AtMost(maxLookups), o)
 }
 
 // keys are those that sign for a domain, as dkim wants them.

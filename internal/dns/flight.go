@@ -3,6 +3,7 @@ package dns
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"sync"
 )
 
@@ -25,7 +26,7 @@ type flight struct {
 // fly asks a question or joins those who wait for its answer. Whoever leaves
 // leaves alone; when the last one does, the question is given up.
 func (r *Resolver) fly(ctx context.Context, q question) (answer, error) {
-	f := r.board(q)
+	f := r.board(q, behalf(ctx))
 	select {
 	case <-f.landed:
 		for _, a := range f.attempts {
@@ -40,8 +41,8 @@ func (r *Resolver) fly(ctx context.Context, q question) (answer, error) {
 	}
 }
 
-// board is the flight of a question, begun if there is none.
-func (r *Resolver) board(q question) *flight {
+// board is the flight of a question, begun on behalf of a network if there is none.
+func (r *Resolver) board(q question, network netip.Prefix) *flight {
 	r.flights.mu.Lock()
 	defer r.flights.mu.Unlock()
 	if f := r.flights.under[q]; f != nil {
@@ -57,10 +58,22 @@ func (r *Resolver) board(q question) *flight {
 	go func() {
 		defer close(f.landed)
 		defer cancel()
-		f.answer, f.err = r.chain(ctx, q, func(a attempt) { f.attempts = append(f.attempts, a) })
+		f.answer, f.err = r.depart(ctx, q, network, func(a attempt) { f.attempts = append(f.attempts, a) })
 		r.end(q, f)
 	}()
 	return f
+}
+
+// depart asks a question as soon as there is a place for it.
+func (r *Resolver) depart(ctx context.Context, q question, network netip.Prefix, report func(attempt)) (answer, error) {
+	leave, err := r.crowd.enter(ctx, network)
+	if err != nil {
+		err = describe(q, err)
+		report(attempt{question: q, err: err})
+		return answer{}, err
+	}
+	defer leave()
+	return r.chain(ctx, q, report)
 }
 
 // end: whoever asks from now on asks anew.

@@ -28,6 +28,7 @@ type Resolver struct {
 	zone    zone           // not nil: it is asked, and no server
 	cache   cache
 	flights flights
+	crowd   *crowd
 }
 
 // NewResolver asks the given servers (host:port); none: those of

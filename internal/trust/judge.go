@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"tem/internal/address"
+	"tem/internal/dns"
+	"tem/internal/throttle"
 	"tem/internal/trust/arc"
 	"tem/internal/trust/dkim"
 	"tem/internal/trust/dmarc"
@@ -19,6 +21,11 @@ type Client struct {
 	Addr    netip.Addr
 	Hello   string // what it called itself
 	Trusted bool   // it logged in, or is known otherwise: nothing is judged
+}
+
+// asks has the questions of the name servers count as caused by the client's network.
+func (c *Client) asks(ctx context.Context) context.Context {
+	return dns.OnBehalf(ctx, throttle.Network(c.Addr))
 }
 
 // Visit is one client's connection, after its greeting. It is for many
@@ -38,6 +45,7 @@ func (j *Judge) Visit(ctx context.Context, c Client) *Visit {
 	if c.Trusted {
 		return v
 	}
+	ctx = c.asks(ctx)
 	v.iprev = begin(ctx, j.options.Timeout, func(ctx context.Context) iprev.Result {
 		return iprev.Check(ctx, j.resolver, c.Addr)
 	})
@@ -78,6 +86,7 @@ func (v *Visit) From(ctx context.Context, returnPath string) *Exam {
 	if v.client.Trusted {
 		return e
 	}
+	ctx = v.client.asks(ctx)
 	j := v.judge
 	if returnPath != "" {
 		e.spf = begin(ctx, j.options.Timeout, func(ctx context.Context) spf.Outcome {
