@@ -14,6 +14,7 @@ import (
 	"tem/internal/delivery"
 	"tem/internal/line"
 	"tem/internal/mail"
+	"tem/internal/message"
 	"tem/internal/trust"
 	"tem/internal/trust/dkim"
 	"tem/internal/wire/smtp"
@@ -51,6 +52,9 @@ func (x *session) data(ctx context.Context, _ *smtp.Command) {
 func (x *session) open(ctx context.Context) *intake {
 	in := &intake{x: x, ctx: ctx, begins: x.o.Now(), spool: x.o.Delivery.Spool(ctx, &x.mail.envelope), exam: x.mail.exam}
 	in.spool.Expect(x.mail.size)
+	if x.principal != "" && !x.mail.envelope.Binary {
+		in.width = new(message.LineMeter)
+	}
 	x.mail.text = in
 	x.seal(ctx)
 	return in
@@ -72,8 +76,7 @@ func (x *session) accept(ctx context.Context, in *intake) {
 		x.turnAway(refusal)
 		return
 	}
-	in.spool.Head(in.head(verdict))
-	body, err := in.spool.Finish()
+	body, err := in.store(verdict)
 	if err != nil {
 		id := in.spool.ID().String()
 		x.log.Error("smtp message not stored", "id", id, "err", err)
@@ -157,6 +160,7 @@ type intake struct {
 	inBody    bool
 	size      int64
 	eightBit  bool
+	width     *message.LineMeter // of what our people send; nil: its lines may be as long as they like
 	messageID string
 	failed    error
 }
@@ -226,7 +230,7 @@ func (in *intake) take(p []byte) error {
 	}
 	if in.inBody {
 		in.show(p)
-		return in.write(p)
+		return in.body(p)
 	}
 	text, from := p, len(in.header)
 	if from > 0 {
@@ -276,8 +280,54 @@ func (in *intake) begin(text []byte, end int) error {
 	}
 	in.signing = in.x.sign(in.ctx, header)
 	in.header = nil
-	return errors.Join(in.write(header), in.write(text[end:]))
+	return errors.Join(in.write(header), in.body(text[end:]))
 }
+
+// body writes what stands behind the header.
+func (in *intake) body(p []byte) error {
+	if in.width != nil {
+		in.width.Write(p)
+	}
+	return in.write(p)
+}
+
+// store makes the message, with what was found out about it.
+func (in *intake) store(v *trust.Verdict) (*mail.Body, error) {
+	if in.width != nil && in.width.Over {
+		if err := in.fold(); err != nil {
+			return nil, err
+		}
+	}
+	in.spool.Head(in.head(v))
+	return in.spool.Finish()
+}
+
+// fold writes the text anew, with lines that every server takes. Others would
+// break them, and with them our signature. What has come before is left to the
+// store's sweep, if it is large.
+func (in *intake) fold() error {
+	body, err := in.spool.Finish()
+	if err != nil {
+		return err
+	}
+	text, err := body.Open(in.ctx)
+	if err != nil {
+		return err
+	}
+	defer text.Close()
+	index, err := message.Parse(io.NewSectionReader(text, 0, text.Size()))
+	if err != nil {
+		return err
+	}
+	in.spool = in.x.o.Delivery.Spool(in.ctx, &in.x.mail.envelope)
+	in.signing = in.x.sign(in.ctx, index.Header)
+	return message.WriteFolded(writer(in.write), text, index.Root)
+}
+
+// writer is a function as an io.Writer.
+type writer func([]byte) error
+
+func (w writer) Write(p []byte) (int, error) { return len(p), w(p) }
 
 // show has the examination read along.
 func (in *intake) show(p []byte) {
