@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"tem/internal/control"
+	"tem/internal/dnsplan"
 )
 
 type dkimCommand struct {
@@ -52,17 +53,8 @@ func printRecords(w io.Writer, keys []control.Key) {
 	printKeys(w, keys)
 	for _, k := range keys {
 		tableRow(w, "")
-		tableRow(w, k.Name+". TXT "+zoneText(k.Record))
+		tableRow(w, k.Name+". TXT "+dnsplan.QuoteText(k.Record))
 	}
-}
-
-// zoneText writes a text as a zone file has it: in strings of at most 255 octets.
-func zoneText(s string) string {
-	out := ""
-	for len(s) > 255 {
-		out, s = out+`"`+s[:255]+`" `, s[255:]
-	}
-	return out + `"` + s + `"`
 }
 
 type dkimList struct {

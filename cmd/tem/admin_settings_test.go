@@ -9,7 +9,7 @@ func TestAdminKeys(t *testing.T) {
 	t.Parallel()
 	h := newAdminHost(t)
 	h.expect(0, `publish the keys: tem domain dkim list hanoi.example`, "domain add hanoi.example")
-	h.expect(0, `(?s)SELECTOR.*-rsa +rsa +active.*\._domainkey\.hanoi\.example\. TXT "v=DKIM1; k=rsa; p=[^"]{200,255}" "[^"]+"`, "domain dkim list hanoi.example")
+	h.expect(0, `(?s)SELECTOR.*-rsa +rsa +active.*\._domainkey\.hanoi\.example\. TXT "v=DKIM1; k=rsa; t=s; p=[^"]{200,255}" "[^"]+"`, "domain dkim list hanoi.example")
 	h.expect(3, `domain hue.example: no such domain here`, "domain dkim list hue.example")
 	h.expect(1, `tem domain dkim rotate hanoi.example`, "domain dkim add hanoi.example")
 	h.expect(1, `no key is waiting`, "domain dkim activate hanoi.example")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -67,7 +66,7 @@ type KeyExport struct {
 func toKey(k directory.Key) Key {
 	return Key{k.Domain, k.Selector, k.Algorithm, string(k.State), k.Created, k.Changed,
 		k.Selector + "._domainkey." + k.Domain,
-		"v=DKIM1; k=" + k.Algorithm + "; p=" + base64.StdEncoding.EncodeToString(k.Public)}
+		dkim.RecordText(k.Algorithm, k.Public)}
 }
 
 func toKeys(keys []directory.Key) Keys {

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
@@ -12,6 +13,8 @@ import (
 	"testing"
 
 	"tem/internal/directory"
+	"tem/internal/dnsplan"
+	"tem/internal/trust/dkim"
 )
 
 // answer runs a verb as the socket does, and returns what would travel.
@@ -47,10 +50,19 @@ func TestKeys(t *testing.T) {
 		t.Fatalf("a new domain has the keys %+v", added.Keys)
 	}
 	for _, k := range added.Keys {
-		want := "v=DKIM1; k=" + k.Algorithm + "; p="
-		if k.Name != k.Selector+"._domainkey.hanoi.example" || !strings.HasPrefix(k.Record, want) || len(k.Record) < len(want)+44 {
-			t.Errorf("to be published: %s %s", k.Name, k.Record)
+		private, err := s.Directory.PrivateKey(t.Context(), "hanoi.example", k.Selector)
+		must(t, err)
+		record, err := dkim.Record(private.Private.Public())
+		must(t, err)
+		if k.Name != k.Selector+"._domainkey.hanoi.example" || k.Record != record {
+			t.Errorf("to be published: %s %s, want %s", k.Name, k.Record, record)
 		}
+	}
+	s.Site = func(context.Context) (dnsplan.Site, error) { return dnsplan.Site{Hostname: "mail.hanoi.example"}, nil }
+	plan, err := answer[dnsplan.Plan](t, s, "dns.records", DNSPlan{Domain: "hanoi.example"})
+	must(t, err)
+	if text := strings.Join(plan.ZoneLines(dnsplan.ForDKIM), "\n"); !strings.Contains(text, dnsplan.QuoteText(added.Keys[0].Record)) || !strings.Contains(text, dnsplan.QuoteText(added.Keys[1].Record)) {
+		t.Errorf("the plan has other records than the list:\n%s", text)
 	}
 	if _, err := answer[Keys](t, s, "dkim.add", KeyAdd{"hanoi.example", "active"}); kindOf(err) != Exists {
 		t.Errorf("first keys a second time: %v", err)

@@ -3,16 +3,10 @@ package control
 import (
 	"cmp"
 	"context"
-	"crypto"
-	"crypto/ed25519"
-	"crypto/x509"
-	"fmt"
 	"net/netip"
 
-	"tem/internal/directory"
 	"tem/internal/dnsplan"
 	"tem/internal/transport/sts"
-	"tem/internal/trust/dkim"
 )
 
 // DNSPlan asks what a domain of ours has to publish in the DNS.
@@ -61,18 +55,8 @@ func (s *Service) publicKeys(ctx context.Context, domain string) (keys []dnsplan
 	if err != nil {
 		return nil, err
 	}
-	for _, k := range all {
-		var public crypto.PublicKey = ed25519.PublicKey(k.Public)
-		if k.Algorithm == directory.RSA {
-			if public, err = x509.ParsePKIXPublicKey(k.Public); err != nil {
-				return nil, fmt.Errorf("key %s of %s: %w", k.Selector, domain, err)
-			}
-		}
-		record, err := dkim.Record(public)
-		if err != nil {
-			return nil, fmt.Errorf("key %s of %s: %w", k.Selector, domain, err)
-		}
-		keys = append(keys, dnsplan.Key{Selector: k.Selector, Record: record})
+	for _, k := range toKeys(all).Keys {
+		keys = append(keys, dnsplan.Key{Selector: k.Selector, Record: k.Record})
 	}
 	return keys, nil
 }

@@ -69,7 +69,7 @@ func (c *checker) wildcard(ctx context.Context, name string, why explain.Text) {
 		have = append(have, "MX "+found[0].Host)
 	}
 	if found, err := c.r.TXT(ctx, name); err == nil {
-		have = append(have, "TXT "+quoteText(found[0]))
+		have = append(have, "TXT "+QuoteText(found[0]))
 	}
 	if target, err := c.r.CNAME(ctx, name); err == nil {
 		have = append(have, "CNAME "+target)

@@ -343,9 +343,9 @@ func FuzzSPF(f *testing.F) {
 	f.Add("v=spf1 a:near.example/24//64 mx include:x.example redirect=hanoi.example")
 	f.Add("v=spf1 - + ip4:/ ip6:::/ a/ mx//")
 	f.Fuzz(func(t *testing.T, text string) {
-		r, err := dns.ZoneResolver("hanoi.example. TXT "+quoteText(text), "hanoi.example. A 192.0.2.1", "hanoi.example. MX 1 hanoi.example.")
+		r, err := dns.ZoneResolver("hanoi.example. TXT "+QuoteText(text), "hanoi.example. A 192.0.2.1", "hanoi.example. MX 1 hanoi.example.")
 		if err != nil {
-			t.Fatalf("quoteText(%q): %v", text, err)
+			t.Fatalf("QuoteText(%q): %v", text, err)
 		}
 		records, err := spfRecords(t.Context(), r, "hanoi.example")
 		if err != nil || len(records) == 0 {
@@ -361,7 +361,7 @@ func FuzzSPF(f *testing.F) {
 
 func TestLongTextsAreSplit(t *testing.T) {
 	t.Parallel()
-	strs := strings.Split(strings.Trim(quoteText(strings.Repeat("x", 600)), `"`), `" "`)
+	strs := strings.Split(strings.Trim(QuoteText(strings.Repeat("x", 600)), `"`), `" "`)
 	if len(strs) != 3 || len(strs[0]) != 255 || len(strs[1]) != 255 || len(strs[2]) != 90 {
 		t.Errorf("%d strings: %q", len(strs), strs)
 	}

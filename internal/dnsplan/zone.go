@@ -87,13 +87,13 @@ func (r Record) zoneLine() string {
 		return ""
 	}
 	if r.Type == "TXT" {
-		data = quoteText(data)
+		data = QuoteText(data)
 	}
 	return fmt.Sprintf("%s. %d IN %s %s", r.Name, recordTTL, r.Type, data)
 }
 
-// quoteText writes a text as quoted strings of what one can hold.
-func quoteText(text string) string {
+// QuoteText writes a text as a zone file has it: in quoted strings of what one can hold.
+func QuoteText(text string) string {
 	var parts []string
 	for len(text) > maxString {
 		parts = append(parts, quote(text[:maxString]))

@@ -163,8 +163,7 @@ func (r *records) keep(text string, k *KeyRecord) {
 	r.kept[text] = k
 }
 
-// Record is the text to publish for a public key at SELECTOR._domainkey.DOMAIN:
-// t=s, since we sign for the domain itself only.
+// Record is the text to publish for a public key at SELECTOR._domainkey.DOMAIN.
 func Record(public crypto.PublicKey) (string, error) {
 	switch key := public.(type) {
 	case *rsa.PublicKey:
@@ -172,9 +171,16 @@ func Record(public crypto.PublicKey) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("key record: %w", err)
 		}
-		return "v=DKIM1; k=rsa; t=s; p=" + base64.StdEncoding.EncodeToString(der), nil
+		return RecordText("rsa", der), nil
 	case ed25519.PublicKey:
-		return "v=DKIM1; k=ed25519; t=s; p=" + base64.StdEncoding.EncodeToString(key), nil
+		return RecordText("ed25519", key), nil
 	}
 	return "", fmt.Errorf("key record: a key of type %T can't sign mail", public)
+}
+
+// RecordText is Record of a key that is there in octets: the kind that k= names,
+// and what p= has in base64. RFC 6376 §3.6.1 recommends t=s to who needs no
+// subdomains in i=; ours never has one, for we write none.
+func RecordText(kind string, public []byte) string {
+	return "v=DKIM1; k=" + kind + "; t=s; p=" + base64.StdEncoding.EncodeToString(public)
 }
