@@ -78,7 +78,7 @@ func (f Finding) details(b *strings.Builder, lang string, clean func(string) str
 	}
 	row := func(label explain.Text, text string) {
 		if text != "" {
-			wrap(b, indent, label.In(lang)+": "+clean(text))
+			explain.Wrap(b, indent, indent, label.In(lang)+": "+clean(text))
 		}
 	}
 	if f.Want != "" {

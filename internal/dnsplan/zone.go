@@ -4,15 +4,13 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"tem/internal/explain"
 )
 
 const (
-	recordTTL    = 3600 // seconds
-	maxString    = 255  // octets of one string of a TXT record (RFC 1035 §3.3)
-	commentWidth = 78
+	recordTTL = 3600 // seconds
+	maxString = 255  // octets of one string of a TXT record (RFC 1035 §3.3)
 )
 
 // WriteZone writes the plan as lines of a zone file (RFC 1035 §5), each after a
@@ -120,25 +118,4 @@ func quote(s string) string {
 }
 
 // comment writes text in comment lines.
-func comment(b *strings.Builder, text string) { wrap(b, "; ", text) }
-
-// wrap writes text in lines that begin with indent.
-func wrap(b *strings.Builder, indent, text string) {
-	at := 0
-	for _, word := range strings.Fields(text) {
-		n := utf8.RuneCountInString(word)
-		switch {
-		case at == 0:
-			b.WriteString(indent)
-		case at+1+n > commentWidth:
-			b.WriteString("\n" + indent)
-			at = 0
-		default:
-			b.WriteByte(' ')
-			at++
-		}
-		b.WriteString(word)
-		at += n
-	}
-	b.WriteByte('\n')
-}
+func comment(b *strings.Builder, text string) { explain.Wrap(b, "; ", "; ", text) }

@@ -78,11 +78,11 @@ func (e Note) heading(b *strings.Builder, lang string) {
 
 // block is everything that is said in one language.
 func (e Note) block(b *strings.Builder, lang, indent string) {
-	wrap(b, indent, indent, e.Meaning.In(lang))
+	Wrap(b, indent, indent, e.Meaning.In(lang))
 	row := func(label Text, text string) {
 		if text != "" {
 			lead := indent + pad(label.In(lang), 12)
-			wrap(b, lead, strings.Repeat(" ", utf8.RuneCountInString(lead)), text)
+			Wrap(b, lead, strings.Repeat(" ", utf8.RuneCountInString(lead)), text)
 		}
 	}
 	var where []string
@@ -102,8 +102,8 @@ func pad(s string, n int) string {
 // width is how long printed lines may be, in characters.
 const width = 80
 
-// wrap writes text in lines; the first begins with lead, others with indent.
-func wrap(b *strings.Builder, lead, indent, text string) {
+// Wrap writes text in lines of 80 characters where words allow it; the first begins with lead, others with indent.
+func Wrap(b *strings.Builder, lead, indent, text string) {
 	b.WriteString(lead)
 	at := utf8.RuneCountInString(lead)
 	for i, word := range strings.Fields(text) {
