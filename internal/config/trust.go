@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"tem/internal/address"
@@ -11,14 +10,14 @@ import (
 
 // Trust says how mail from elsewhere is judged. Mail of people who log in is not.
 type Trust struct {
-	Enabled         bool     `toml:"enabled" doc:"Check iprev, SPF, DKIM, ARC and DMARC of mail from other servers, and note the results in Authentication-Results."`
-	EnforceDMARC    bool     `toml:"enforce_dmarc" doc:"Do as the domain in From asks (DMARC): refuse at p=reject, Junk at p=quarantine. false only notes the result."`
-	SPFFail         string   `toml:"spf_fail" doc:"What to do on an SPF fail (-all) when the domain in From has no DMARC record: \"accept\", \"quarantine\" (Junk) or \"reject\". Forwarded mail fails SPF, so accept notes it only."`
-	DeferErrors     bool     `toml:"defer_errors" doc:"Refuse for now (451) what DMARC can't judge because name servers do not answer; false accepts it, to Junk where the domain asks for more than p=none."`
-	DNSBL           []string `toml:"dnsbl" doc:"Lists of addresses to ask, ZONE=ACTION: accept (note only), quarantine, reject; allow for a list of good senders, which undoes the others. None is asked unless named: [\"zen.spamhaus.org=reject\", \"list.dnswl.org=allow\"]. Read the rules of a list before you use it."`
-	TrustedSealers  []string `toml:"trusted_sealers" doc:"Domains of forwarders and mailing lists that are believed (ARC) when they say that a message passed DMARC before they changed it."`
-	Seal            string   `toml:"seal" doc:"Domain of ours whose key seals (ARC) mail from elsewhere that is forwarded, so that the next server can believe what was found here; \"\" seals nothing. ARC is on its way out, but large providers still look at it."`
-	TrustedNetworks []string `toml:"trusted_networks" doc:"Networks whose mail is not judged: our own relays, a laboratory."`
+	Enabled         bool      `toml:"enabled" doc:"Check iprev, SPF, DKIM, ARC and DMARC of mail from other servers, and note the results in Authentication-Results."`
+	EnforceDMARC    bool      `toml:"enforce_dmarc" doc:"Do as the domain in From asks (DMARC): refuse at p=reject, Junk at p=quarantine. false only notes the result."`
+	SPFFail         string    `toml:"spf_fail" doc:"What to do on an SPF fail (-all) when the domain in From has no DMARC record: \"accept\", \"quarantine\" (Junk) or \"reject\". Forwarded mail fails SPF, so accept notes it only."`
+	DeferErrors     bool      `toml:"defer_errors" doc:"Refuse for now (451) what DMARC can't judge because name servers do not answer; false accepts it, to Junk where the domain asks for more than p=none."`
+	DNSBL           []string  `toml:"dnsbl" doc:"Lists of addresses to ask, ZONE=ACTION: accept (note only), quarantine, reject; allow for a list of good senders, which undoes the others. None is asked unless named: [\"zen.spamhaus.org=reject\", \"list.dnswl.org=allow\"]. Read the rules of a list before you use it."`
+	TrustedSealers  []string  `toml:"trusted_sealers" doc:"Domains of forwarders and mailing lists that are believed (ARC) when they say that a message passed DMARC before they changed it."`
+	Seal            string    `toml:"seal" doc:"Domain of ours whose key seals (ARC) mail from elsewhere that is forwarded, so that the next server can believe what was found here; \"\" seals nothing. ARC is on its way out, but large providers still look at it."`
+	TrustedNetworks []Network `toml:"trusted_networks" doc:"Networks whose mail is not judged: our own relays, a laboratory."`
 }
 
 // maxLists bounds what one connection makes us ask.
@@ -55,12 +54,8 @@ func (t *Trust) Options(hostname string) (trust.Options, error) {
 	if d, err := address.Domain(t.Seal); t.Seal != "" && (err != nil || strings.HasPrefix(d, "[")) {
 		return o, fmt.Errorf("trust.seal = %q: it must be a domain of this server", t.Seal)
 	}
-	for _, s := range t.TrustedNetworks {
-		p, err := netip.ParsePrefix(s)
-		if err != nil || p != p.Masked() {
-			return o, fmt.Errorf("trust.trusted_networks: %q is not a network: write 192.0.2.0/24 or 2001:db8::/32", s)
-		}
-		o.TrustedNetworks = append(o.TrustedNetworks, p)
+	for _, n := range t.TrustedNetworks {
+		o.TrustedNetworks = append(o.TrustedNetworks, n.Prefix)
 	}
 	return o, nil
 }

@@ -9,13 +9,13 @@ import (
 
 func TestTrust(t *testing.T) {
 	t.Parallel()
-	c, err := load(t, six+"[trust]\ndnsbl = [\"BL.example=reject\", \"good.example.=allow\"]\ntrusted_sealers = [\"List.example\"]\ntrusted_networks = [\"192.0.2.0/24\"]\nspf_fail = \"quarantine\"\n")
+	c, err := load(t, six+"[trust]\ndnsbl = [\"BL.example=reject\", \"good.example.=allow\"]\ntrusted_sealers = [\"List.example\"]\ntrusted_networks = [\"192.0.2.0/24\", \"2001:db8::1\"]\nspf_fail = \"quarantine\"\n")
 	if err != nil {
 		t.Fatal(err)
 	}
 	o, err := c.Trust.Options(c.Hostname)
 	if err != nil || len(o.Lists) != 2 || o.Lists[0] != (trust.List{Zone: "bl.example", Action: trust.Reject}) || o.Lists[1] != (trust.List{Zone: "good.example", Allow: true}) ||
-		o.TrustedSealers[0] != "list.example" || len(o.TrustedNetworks) != 1 || o.SPFFail != trust.Quarantine || !o.EnforceDMARC || !c.Trust.Enabled {
+		o.TrustedSealers[0] != "list.example" || len(o.TrustedNetworks) != 2 || o.TrustedNetworks[1].Bits() != 128 || o.SPFFail != trust.Quarantine || !o.EnforceDMARC || !c.Trust.Enabled {
 		t.Errorf("%+v, %v", o, err)
 	}
 }
