@@ -14,7 +14,8 @@ var floors string
 
 // exceptions are imports against the grain, each with its reason.
 var exceptions = map[string]string{
-	"bus -> kv": "a topic is a partition",
+	"bus -> kv":        "a topic is a partition",
+	"line -> throttle": "which addresses are those of one customer",
 }
 
 type floor struct {

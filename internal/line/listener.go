@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"tem/internal/throttle"
 )
 
 // Limits bound what a Listener holds.
@@ -293,18 +295,12 @@ func (l *Limits) origin(a net.Addr) netip.Prefix {
 	return Origin(a)
 }
 
-// Origin is the network that an address counts for: an IPv4 address, or the
-// /64 that one IPv6 customer commonly has. It is invalid for other networks.
+// Origin is the network that an address counts for (throttle.Origin); invalid
+// for what is not TCP.
 func Origin(a net.Addr) netip.Prefix {
 	t, ok := a.(*net.TCPAddr)
 	if !ok {
 		return netip.Prefix{}
 	}
-	ip := t.AddrPort().Addr().Unmap()
-	bits := 64
-	if ip.Is4() {
-		bits = 32
-	}
-	p, _ := ip.WithZone("").Prefix(bits)
-	return p
+	return throttle.Origin(t.AddrPort().Addr())
 }
