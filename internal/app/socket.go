@@ -1,14 +1,13 @@
 package app
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
-	"syscall"
-	"time"
+
+	"tem/internal/line"
 )
 
 // listenSocket listens on a socket of the file system that its owner and group
@@ -18,7 +17,7 @@ func listenSocket(name, path string) (net.Listener, error) {
 	fail := func(err error) (net.Listener, error) {
 		return nil, fmt.Errorf("listen.%s = %q: %w", name, path, err)
 	}
-	if err := removeStale(path); err != nil {
+	if err := line.RemoveStale(path); err != nil {
 		return fail(err)
 	}
 	// It gets its name only when its rights are what they shall be.
@@ -46,28 +45,6 @@ func listenSocket(name, path string) (net.Listener, error) {
 		return fail(err)
 	}
 	return &namedSocket{l, path, made}, nil
-}
-
-// removeStale removes a socket on which nobody listens.
-func removeStale(path string) error {
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return err
-	case info.Mode().Type() != fs.ModeSocket:
-		return errors.New("there is a file of another kind; remove it, or name another path")
-	}
-	c, err := net.DialTimeout("unix", path, time.Second)
-	if err == nil {
-		c.Close()
-		return fmt.Errorf("the socket is in use by another program: %w", syscall.EADDRINUSE)
-	}
-	if !errors.Is(err, syscall.ECONNREFUSED) {
-		return fmt.Errorf("the socket may be in use by another program: %w", err)
-	}
-	return os.Remove(path)
 }
 
 // namedSocket takes its name away when it is closed, unless it is another's by then.

@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"tem/internal/line"
 )
 
 // socketName is the door's name in the data directory.
@@ -82,11 +84,13 @@ func listen(ctx context.Context, dir string) (net.Listener, error) {
 	if err := private(dir); err != nil {
 		return nil, err
 	}
-	if err := removeStale(ctx, dir); err != nil {
-		return nil, err
-	}
+	// Whoever listens holds the lock of the store in the data directory, or that
+	// of the directory if the store is elsewhere, so at most one server gets here.
 	var l net.Listener
 	release, err := socketPath(dir, func(path string) (err error) {
+		if err := line.RemoveStale(path); err != nil {
+			return fmt.Errorf("%s: %w", filepath.Join(dir, socketName), err)
+		}
 		if l, err = (&net.ListenConfig{}).Listen(ctx, "unix", path); err != nil {
 			return err
 		}
@@ -111,30 +115,4 @@ func private(dir string) error {
 		return nil
 	}
 	return os.Chmod(dir, 0o700)
-}
-
-// removeStale removes the socket of a process that is gone. Whoever listens
-// holds the lock of the store in the data directory, or that of the directory
-// if the store is elsewhere, so at most one server gets here.
-func removeStale(ctx context.Context, dir string) error {
-	path := filepath.Join(dir, socketName)
-	info, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if info.Mode().Type() != fs.ModeSocket {
-		return fmt.Errorf("%s is there and is not a socket", path)
-	}
-	conn, err := dial(ctx, dir)
-	if err == nil {
-		conn.Close()
-		return fmt.Errorf("%s: another server answers there", path)
-	}
-	if !errors.Is(err, errNobody) {
-		return err
-	}
-	return os.Remove(path)
 }
