@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"tem/internal/message/dsn"
 )
 
 // How a row of events begins: with its version, which says whether it is compressed.
@@ -41,7 +43,7 @@ func (e *Event) bound() {
 		case &e.Verdict, &e.Dialogue:
 			most = maxVerdict
 		}
-		*f = clip(*f, most)
+		*f = dsn.Clip(*f, most)
 	}
 	if len(e.To) > maxRecipients {
 		e.To = e.To[:maxRecipients:maxRecipients]
@@ -82,7 +84,7 @@ func appendRecipients(b []byte, to, before []string) []byte {
 	}
 	b = binary.AppendUvarint(b, uint64(len(to))+1)
 	for _, a := range to {
-		b = appendText(b, clip(a, maxRecipient))
+		b = appendText(b, dsn.Clip(a, maxRecipient))
 	}
 	return b
 }

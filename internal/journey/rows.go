@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tem/internal/blob"
+	"tem/internal/message/dsn"
 )
 
 // The rows of partition kv.Journey (docs/format.md):
@@ -128,7 +129,7 @@ func (e *Event) trip() string {
 	if name == "" {
 		name = sessionTrip + strings.ToLower(e.Session)
 	}
-	return strings.ReplaceAll(clip(name, maxTrip), "\x00", "")
+	return strings.ReplaceAll(dsn.Clip(name, maxTrip), "\x00", "")
 }
 
 // begun is about when a trip began: for the id of a message what it says itself.
@@ -137,12 +138,4 @@ func begun(trip string, otherwise time.Time) time.Time {
 		return id.Time()
 	}
 	return otherwise
-}
-
-// clip cuts s to n octets, no character in two.
-func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return strings.ToValidUTF8(s[:n], "")
 }

@@ -60,9 +60,7 @@ func (v *Verdict) add(a Action, code dsn.Code, text string) {
 		return
 	}
 	v.Action = a
-	if len(text) > maxText {
-		text = strings.ToValidUTF8(text[:maxText], "")
-	}
+	text = dsn.Clip(text, maxText)
 	switch a {
 	case Reject:
 		v.status = dsn.Status{Reply: 550, Code: code, Text: text}

@@ -83,14 +83,14 @@ func (r *Report) writeOriginal(b *strings.Builder, boundary string) {
 		b.Write(r.Message)
 		return
 	}
-	header := clip(strings.ToValidUTF8(string(r.Header), "\uFFFD"), maxReportHeader)
+	header := Clip(strings.ToValidUTF8(string(r.Header), "\uFFFD"), maxReportHeader)
 	typ := "text/rfc822-headers"
 	if !isASCII(header) {
 		typ = "message/global-headers\r\nContent-Transfer-Encoding: 8bit" // RFC 6533 §4.3
 	}
 	fmt.Fprintf(b, "\r\n--%s\r\nContent-Type: %s\r\n\r\n", boundary, typ)
 	for text := range strings.SplitSeq(strings.TrimRight(header, "\r\n"), "\n") {
-		b.WriteString(clip(dropControls.Replace(text), maxText) + "\r\n")
+		b.WriteString(Clip(dropControls.Replace(text), maxText) + "\r\n")
 	}
 }
 
@@ -106,7 +106,7 @@ const maxText = 900
 
 // line makes a part of one line of text that others gave: no control characters.
 func line(s string) string {
-	return clip(strings.Map(func(c rune) rune {
+	return Clip(strings.Map(func(c rune) rune {
 		if unicode.IsControl(c) {
 			return ' '
 		}
@@ -114,8 +114,8 @@ func line(s string) string {
 	}, s), maxText)
 }
 
-// clip cuts s to at most n octets, no character in two.
-func clip(s string, n int) string {
+// Clip cuts s to at most n octets, no character in two.
+func Clip(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
