@@ -32,7 +32,7 @@ type Options struct {
 	Now       func() time.Time
 	Record    journey.Record // nil: nobody writes down what became of messages
 	// Keys are those for what is written here, reports and answers, by the domain in From; nil: nothing is signed.
-	Keys func(ctx context.Context, domain string) ([]dkim.Key, error)
+	Keys dkim.Keys
 	// Accepted is told of each message that is ours now, with the header; it returns at once. nil: nobody is.
 	Accepted func(e *Envelope, header message.Header, body *mail.Body)
 }
@@ -54,7 +54,7 @@ type Envelope struct {
 	Recipients []address.Address
 	// Wishes are what the sender asked to be told about each recipient, by its
 	// place in Recipients (RFC 3461); shorter than it where nothing was asked.
-	Wishes []Wish
+	Wishes []dsn.Wish
 	EnvID  string     // ENVID, decoded (RFC 3461 §4.4)
 	Return dsn.Return // RET (RFC 3461 §4.3)
 	// RequireTLS, Binary, Priority, By and Release are the parameters of
@@ -93,12 +93,6 @@ type Envelope struct {
 	Near mail.AccountID
 	// answered: the client is told of each recipient, see AcceptEach.
 	answered bool
-}
-
-// Wish is what a sender asked about one recipient (RFC 3461 §4.1, §4.2).
-type Wish struct {
-	Notify dsn.Notify
-	ORCPT  string // "type;address", decoded; "": not given
 }
 
 // Spool starts the body of the message, among those of an account that it goes to.

@@ -367,8 +367,8 @@ func TestSuccessIsReported(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	e := envelope("an@hanoi.example", "binh@hanoi.example", "all@hanoi.example", "away@hanoi.example", "chi@hanoi.example")
-	wish := Wish{Notify: dsn.NotifySuccess, ORCPT: "rfc822;x@y"}
-	e.Wishes = []Wish{wish, wish, wish}
+	wish := dsn.Wish{Notify: dsn.NotifySuccess, ORCPT: "rfc822;x@y"}
+	e.Wishes = []dsn.Wish{wish, wish, wish}
 	e.EnvID, e.Return, e.Priority = "E-1", dsn.ReturnFull, 3
 	if s := l.Accept(t.Context(), e, l.body(letter)); !s.OK() {
 		t.Fatal(s)

@@ -17,7 +17,7 @@ func (d *Delivery) heldBack(e *Envelope) bool { return e.Release.After(d.o.Now()
 
 // holdBack keeps a recipient here in the queue as it was given: who it stands
 // for is found out when the time has come.
-func (p *plan) holdBack(rcpt address.Address, w Wish) {
+func (p *plan) holdBack(rcpt address.Address, w dsn.Wish) {
 	if p.first(rcpt, rcpt.Key()) {
 		p.held = append(p.held, queue.Recipient{Address: rcpt.String(), Notify: w.Notify, ORCPT: w.ORCPT})
 	}
@@ -59,7 +59,7 @@ func heldEnvelope(j *queue.Job, to []queue.Recipient) (*Envelope, error) {
 			return nil, err
 		}
 		e.Recipients = append(e.Recipients, a)
-		e.Wishes = append(e.Wishes, Wish{r.Notify, r.ORCPT})
+		e.Wishes = append(e.Wishes, dsn.Wish{Notify: r.Notify, ORCPT: r.ORCPT})
 	}
 	return e, nil
 }

@@ -22,7 +22,7 @@ func TestHeldBack(t *testing.T) {
 		}
 	}
 	e := envelope("an@hanoi.example", "all@hanoi.example", "binh@hanoi.example", "away@hanoi.example", "nobody@hanoi.example")
-	e.Wishes = []Wish{{}, {Notify: dsn.NotifySuccess}}
+	e.Wishes = []dsn.Wish{{}, {Notify: dsn.NotifySuccess}}
 	e.Release = time.Now().Add(time.Hour)
 	if s := l.Accept(t.Context(), e, l.body(letter)); !s.OK() {
 		t.Fatal(s)

@@ -68,19 +68,8 @@ func ReturnPath(a address.Address) string { return "Return-Path: <" + a.String()
 
 // sign begins the signatures of a letter; nil: there are no keys for the domain in From.
 func (d *Delivery) sign(ctx context.Context, domain string) *dkim.Signing {
-	if d.o.Keys == nil {
-		return nil
-	}
-	keys, err := d.o.Keys(ctx, domain)
-	if err != nil || len(keys) == 0 {
-		d.unsigned(domain, err)
-		return nil
-	}
-	s, err := dkim.NewSigning(nil, keys, dkim.SigningOptions{Now: d.o.Now})
-	if err != nil {
-		d.unsigned(domain, err)
-		return nil
-	}
+	s, err := d.o.Keys.Sign(ctx, domain, d.o.Now)
+	d.unsigned(domain, err)
 	return s
 }
 

@@ -29,7 +29,7 @@ type plan struct {
 	leads map[string][]string   // by the key of a recipient: those of seen that it stands for
 	lost  map[string]dsn.Status // of seen, who were refused after all
 
-	wishes map[string]Wish // by recipient: what its sender wants to be told of those it stands for
+	wishes map[string]dsn.Wish // by recipient: what its sender wants to be told of those it stands for
 }
 
 // success is a recipient here whose sender wants to know that it has the message.
@@ -39,17 +39,17 @@ type success struct {
 }
 
 // wish is what the sender asked about the recipient in a place.
-func (e *Envelope) wish(i int) Wish {
+func (e *Envelope) wish(i int) dsn.Wish {
 	if i < len(e.Wishes) {
 		return e.Wishes[i]
 	}
-	return Wish{}
+	return dsn.Wish{}
 }
 
 // succeed notes the report of success that a recipient here is due, and returns
 // what goes on to whom it stands for. A group is reported as such, and its
 // members' successes are not (RFC 3461 §5.2.7.3 c).
-func (p *plan) succeed(rcpt address.Address, w Wish, found directory.Resolved) Wish {
+func (p *plan) succeed(rcpt address.Address, w dsn.Wish, found directory.Resolved) dsn.Wish {
 	n := len(found.Accounts) + len(found.Remote)
 	if n == 1 && len(found.Accounts) == 0 {
 		return w // RFC 3461 §5.2.7.2: it is the next server's to report
@@ -85,7 +85,7 @@ type refusal = queue.Recipient
 // plan resolves the recipients of an envelope.
 func (d *Delivery) plan(ctx context.Context, e *Envelope, header message.Header) (*plan, error) {
 	p := &plan{seen: make(map[string]bool, len(e.Recipients)), leads: make(map[string][]string, len(e.Recipients)), lost: map[string]dsn.Status{},
-		wishes: make(map[string]Wish, len(e.Wishes))}
+		wishes: make(map[string]dsn.Wish, len(e.Wishes))}
 	r := &route{plan: p, d: d, e: e, header: header, landed: make(map[kv.Part]bool, len(e.Recipients)), came: -1}
 	for i, rcpt := range e.Recipients {
 		name, w := rcpt.String(), e.wish(i)

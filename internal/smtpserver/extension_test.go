@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"tem/internal/delivery"
 	"tem/internal/line"
 	"tem/internal/message/dsn"
 	"tem/internal/sasl"
@@ -215,7 +214,7 @@ func TestParametersReachTheEnvelope(t *testing.T) {
 		!e.Release.Equal(now.Add(time.Minute)) || !e.Binary || !e.UTF8 || e.Submitter != "an@hanoi.example" || !e.Submitted || x.mail.size != 10 {
 		t.Errorf("%+v", e)
 	}
-	want := []delivery.Wish{{}, {Notify: dsn.NotifySuccess | dsn.NotifyFailure, ORCPT: "rfc822;b+c@d"}}
+	want := []dsn.Wish{{}, {Notify: dsn.NotifySuccess | dsn.NotifyFailure, ORCPT: "rfc822;b+c@d"}}
 	if len(e.Recipients) != 2 || len(e.Wishes) != 2 || e.Wishes[0] != want[0] || e.Wishes[1] != want[1] {
 		t.Errorf("%v %+v", e.Recipients, e.Wishes)
 	}

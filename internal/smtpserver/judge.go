@@ -109,20 +109,11 @@ func (x *session) sign(ctx context.Context, header []byte) *dkim.Signing {
 	from := message.Header(header).Values("From")
 	domain, _ := dmarc.Author(from)
 	theirs, err := x.speaksFor(ctx, domain, from)
-	if err != nil || !theirs {
-		x.unsigned(domain, err)
-		return nil
+	var s *dkim.Signing
+	if err == nil && theirs {
+		s, err = x.o.Keys.Sign(ctx, domain, x.o.Now)
 	}
-	keys, err := x.o.Keys(ctx, domain)
-	if err != nil || len(keys) == 0 {
-		x.unsigned(domain, err)
-		return nil
-	}
-	s, err := dkim.NewSigning(nil, keys, dkim.SigningOptions{Now: x.o.Now})
-	if err != nil {
-		x.unsigned(domain, err)
-		return nil
-	}
+	x.unsigned(domain, err)
 	return s
 }
 

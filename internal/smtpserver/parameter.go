@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"tem/internal/address"
-	"tem/internal/delivery"
+	"tem/internal/message/dsn"
 	"tem/internal/wire/smtp"
 )
 
@@ -132,7 +132,7 @@ func (x *session) hold(p smtp.Param, t *transaction) (err error) {
 
 // wanted is what came behind the address of a RCPT.
 type wanted struct {
-	wish delivery.Wish
+	wish dsn.Wish
 	rrvs string // the value of RRVS; "": not given
 }
 
@@ -159,11 +159,11 @@ func (x *session) rcptParams(c *smtp.Command) (w wanted, err error) {
 }
 
 // add takes a recipient that was accepted. Wishes are kept only once there is one.
-func (t *transaction) add(rcpt address.Address, w delivery.Wish) {
+func (t *transaction) add(rcpt address.Address, w dsn.Wish) {
 	e := &t.envelope
 	e.Recipients = append(e.Recipients, rcpt)
-	if w != (delivery.Wish{}) {
-		e.Wishes = append(e.Wishes, make([]delivery.Wish, len(e.Recipients)-1-len(e.Wishes))...)
+	if w != (dsn.Wish{}) {
+		e.Wishes = append(e.Wishes, make([]dsn.Wish, len(e.Recipients)-1-len(e.Wishes))...)
 		e.Wishes = append(e.Wishes, w)
 	}
 }

@@ -69,7 +69,7 @@ type Options struct {
 	// Judged is told of each verdict; it returns at once. nil: nobody is.
 	Judged func(*trust.Verdict)
 	// Keys sign what our people send, by the domain in From; nil: nothing is signed.
-	Keys func(ctx context.Context, domain string) ([]dkim.Key, error)
+	Keys dkim.Keys
 	// Sealer is the key that seals (ARC) what is judged and passed on; nil: nothing is sealed.
 	Sealer func(ctx context.Context) (dkim.Key, error)
 	// Throttle says who does too much; nil: nobody.

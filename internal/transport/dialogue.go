@@ -160,9 +160,9 @@ func (a *attempt) transaction(who []int, content *io.SectionReader) smtp.Transac
 			continue
 		}
 		if t.Wishes == nil {
-			t.Wishes = make([]smtp.Wish, len(who))
+			t.Wishes = make([]dsn.Wish, len(who))
 		}
-		t.Wishes[n] = smtp.Wish{Notify: a.to[i].Notify, ORCPT: a.to[i].ORCPT}
+		t.Wishes[n] = dsn.Wish{Notify: a.to[i].Notify, ORCPT: a.to[i].ORCPT}
 	}
 	return t
 }

@@ -45,3 +45,9 @@ func (n Notify) WithoutSuccess() Notify {
 	}
 	return n &^ NotifySuccess
 }
+
+// Wish is what a sender asked about one recipient (RFC 3461 §4.1, §4.2).
+type Wish struct {
+	Notify Notify
+	ORCPT  string // "type;address", decoded; "": not given
+}

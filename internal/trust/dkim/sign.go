@@ -1,6 +1,7 @@
 package dkim
 
 import (
+	"context"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -132,6 +133,23 @@ func NewSigning(m *Message, keys []Key, o SigningOptions) (*Signing, error) {
 		}
 	})
 	return s, nil
+}
+
+// Keys finds the keys that sign what is from a domain; none: nothing signs for
+// it. nil is that of nobody who has keys.
+type Keys func(ctx context.Context, domain string) ([]Key, error)
+
+// Sign begins to sign a message whose author is of the domain, by the clock now
+// (nil: time.Now); nil: it has no keys.
+func (k Keys) Sign(ctx context.Context, domain string, now func() time.Time) (*Signing, error) {
+	if k == nil {
+		return nil, nil
+	}
+	keys, err := k(ctx, domain)
+	if err != nil || len(keys) == 0 {
+		return nil, err
+	}
+	return NewSigning(nil, keys, SigningOptions{Now: now})
 }
 
 // Fields returns a DKIM-Signature field for each key, to be put in front of

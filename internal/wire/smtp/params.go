@@ -8,12 +8,6 @@ import (
 	"tem/internal/message/dsn"
 )
 
-// Wish is what a sender wants for one recipient (RFC 3461 §4.1, §4.2).
-type Wish struct {
-	Notify dsn.Notify
-	ORCPT  string // "type;address", decoded; "" for none
-}
-
 // has reports whether the server offers an extension.
 func (c *Client) has(keyword string) bool {
 	_, ok := c.Ext[keyword]

@@ -23,7 +23,7 @@ type Transaction struct {
 	By         dsn.By // passed on where DELIVERBY is offered
 	EnvID      string // this and the next two are passed on where DSN is offered
 	Return     dsn.Return
-	Wishes     []Wish // of To, in order; nil for none
+	Wishes     []dsn.Wish // of To, in order; nil for none
 	To         []string
 	// Content has CRLF line ends and is not dot-stuffed. A CR or LF that is not
 	// part of a CRLF becomes a space, unless Binary.

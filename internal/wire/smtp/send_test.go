@@ -192,7 +192,7 @@ func TestParameters(t *testing.T) {
 		full := Transaction{
 			From: "me@x", To: []string{"a@b"}, Size: 1, EightBit: true, UTF8: true, RequireTLS: true, Priority: -3,
 			By: dsn.By{Time: time.Now().Add(90 * time.Second), Trace: true}, EnvID: "a b+", Return: dsn.ReturnHeader,
-			Wishes: []Wish{{dsn.NotifySuccess | dsn.NotifyDelay, "rfc822;=a@b"}},
+			Wishes: []dsn.Wish{{Notify: dsn.NotifySuccess | dsn.NotifyDelay, ORCPT: "rfc822;=a@b"}},
 		}
 		binary := Transaction{To: []string{"a@b"}, Size: 1, Binary: true}
 		for _, c := range []struct {
@@ -211,9 +211,9 @@ func TestParameters(t *testing.T) {
 			{"", Transaction{To: []string{"a@b"}, By: dsn.By{Time: time.Now().Add(time.Hour), Return: true}}, "550 5.3.3"},
 			{"DELIVERBY", Transaction{To: []string{"a@b"}, By: dsn.By{Time: time.Now(), Return: true}}, "550 5.4.7"},
 			{"PIPELINING DELIVERBY", Transaction{To: []string{"a@b"}, By: dsn.By{Time: time.Now().Add(-time.Minute)}}, "MAIL FROM:<> BY=-60;N|RCPT TO:<a@b>"},
-			{"PIPELINING DSN", Transaction{To: []string{"a@b", "c@b"}, Wishes: []Wish{{Notify: dsn.NotifyNever, ORCPT: "utf-8;tâm+@b"}}},
+			{"PIPELINING DSN", Transaction{To: []string{"a@b", "c@b"}, Wishes: []dsn.Wish{{Notify: dsn.NotifyNever, ORCPT: "utf-8;tâm+@b"}}},
 				`MAIL FROM:<>|RCPT TO:<a@b> NOTIFY=NEVER ORCPT=utf-8;t\x{E2}m\x{2B}@b`},
-			{"PIPELINING DSN", Transaction{To: []string{"a@b"}, EnvID: strings.Repeat("é", 50), Wishes: []Wish{{ORCPT: "rfc822;tâm@b"}}}, "MAIL FROM:<>|RCPT TO:<a@b>"},
+			{"PIPELINING DSN", Transaction{To: []string{"a@b"}, EnvID: strings.Repeat("é", 50), Wishes: []dsn.Wish{{ORCPT: "rfc822;tâm@b"}}}, "MAIL FROM:<>|RCPT TO:<a@b>"},
 		} {
 			cl, told := flights(t, "250-x|250-"+strings.Join(strings.Fields(c.offered), "|250-")+"|250 HELP", "421 bye")
 			if err := cl.Hello(t.Context(), "me"); err != nil {
