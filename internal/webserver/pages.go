@@ -1,6 +1,7 @@
 package webserver
 
 import (
+	"cmp"
 	"io"
 	"log/slog"
 	"net"
@@ -25,14 +26,20 @@ type page struct {
 
 // answer is what a page has to say.
 type answer struct {
-	kind string // its Content-Type
-	body string
-	what string // for the log
+	kind   string // its Content-Type
+	body   string
+	what   string // for the log
+	code   int    // 0: 200
+	policy string // its Content-Security-Policy; "": that of what shows and loads nothing
 }
 
 // pageAt finds the page of a path; paths are few, so nothing else is looked up.
 func pageAt(path string) (page, bool) {
 	switch path {
+	case "/":
+		return page{http.MethodGet, (*Server).front}, true
+	case profilePath:
+		return page{http.MethodGet, (*Server).profile}, true
 	case "/.well-known/mta-sts.txt": // RFC 8461 §3.3
 		return page{http.MethodGet, (*Server).policy}, true
 	// Thunderbird's two places: https://wiki.mozilla.org/Thunderbird:Autoconfiguration
@@ -70,6 +77,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.o.Log.Info("web", "told", a.what, "host", r.Host, "remote", clientOf(r))
 	h.Set("Content-Type", a.kind)
+	if a.policy != "" {
+		h.Set("Content-Security-Policy", a.policy)
+	}
+	w.WriteHeader(cmp.Or(a.code, http.StatusOK))
 	io.WriteString(w, a.body) // for HEAD, net/http counts it only
 }
 
@@ -90,8 +101,8 @@ func (s *Server) find(w http.ResponseWriter, r *http.Request) (answer, error) {
 const missing = `<!doctype html>
 <meta charset="utf-8">
 <title>Tem</title>
-<p lang="en">There is nothing here. This server is for mail; use a mail program.
-<p lang="vi">Không có gì ở đây. Máy chủ này dành cho thư; hãy dùng phần mềm thư.
+<p lang="en">There is nothing here. This server is for mail; <a href="/?lang=en">how to set up a mail program</a>.
+<p lang="vi">Không có gì ở đây. Máy chủ này dành cho thư; <a href="/?lang=vi">cách cấu hình phần mềm thư</a>.
 `
 
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
@@ -151,5 +162,5 @@ func (s *Server) policy(r *http.Request) (answer, error) {
 	if _, err := s.ours(r, domain); err != nil {
 		return answer{}, err
 	}
-	return answer{"text/plain; charset=us-ascii", s.o.Policy, "MTA-STS policy"}, nil // RFC 8461 §3.3
+	return answer{kind: "text/plain; charset=us-ascii", body: s.o.Policy, what: "MTA-STS policy"}, nil // RFC 8461 §3.3
 }

@@ -39,7 +39,7 @@ func marshal(v any, what string) (answer, error) {
 	if err != nil {
 		return answer{}, fmt.Errorf("write %s: %w", what, err)
 	}
-	return answer{"application/xml; charset=utf-8", xml.Header + string(text) + "\n", what}, nil
+	return answer{kind: "application/xml; charset=utf-8", body: xml.Header + string(text) + "\n", what: what}, nil
 }
 
 // clientConfig is https://wiki.mozilla.org/Thunderbird:Autoconfiguration:ConfigFileFormat.

@@ -24,13 +24,14 @@ func outlook(mailbox string) string {
 func TestDocuments(t *testing.T) {
 	t.Parallel()
 	w := newSite(t)
-	for file, c := range map[string]struct{ method, url, body string }{
-		"autoconfig.xml":   {"GET", "https://autoconfig.hanoi.example/mail/config-v1.1.xml?emailaddress=An@HANOI.example", ""},
-		"autodiscover.xml": {"POST", "https://autodiscover.hanoi.example/autodiscover/autodiscover.xml", outlook("an@hanoi.example")},
+	for file, c := range map[string]struct{ method, url, body, kind string }{
+		"autoconfig.xml":        {"GET", "https://autoconfig.hanoi.example/mail/config-v1.1.xml?emailaddress=An@HANOI.example", "", "application/xml; charset=utf-8"},
+		"autodiscover.xml":      {"POST", "https://autodiscover.hanoi.example/autodiscover/autodiscover.xml", outlook("an@hanoi.example"), "application/xml; charset=utf-8"},
+		"settings.mobileconfig": {"GET", "https://autoconfig.hanoi.example/mail/settings.mobileconfig?emailaddress=an@hanoi.example", "", "application/x-apple-aspen-config"},
 	} {
 		reply, text := w.ask(t, c.method, c.url, c.body)
 		want, err := os.ReadFile(filepath.Join("testdata", file))
-		if err != nil || text != string(want) || reply.Header.Get("Content-Type") != "application/xml; charset=utf-8" {
+		if err != nil || text != string(want) || reply.Header.Get("Content-Type") != c.kind {
 			t.Errorf("%s: %v\n%s, %s\n%s", file, err, reply.Status, reply.Header.Get("Content-Type"), text)
 		}
 	}

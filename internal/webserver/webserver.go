@@ -1,7 +1,8 @@
 // Package webserver answers over HTTPS what others ask of a mail server: the
 // MTA-STS policy of each domain (RFC 8461 §3.3), and the settings that mail
 // programs look for by themselves (Thunderbird's autoconfig, Outlook's
-// autodiscover).
+// autodiscover), and a page for people that has them in words and in a profile
+// for Apple's devices.
 //
 // Invariant: nothing here needs a login, and nothing that is told depends on who
 // has a mailbox: an answer follows from the domain and the configuration. Every

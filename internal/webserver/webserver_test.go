@@ -130,6 +130,11 @@ func (w *site) ask(t *testing.T, method, url, body string) (*http.Response, stri
 	if err != nil {
 		t.Fatal(err)
 	}
+	return w.do(t, r)
+}
+
+func (w *site) do(t *testing.T, r *http.Request) (*http.Response, string) {
+	t.Helper()
 	reply, err := w.Do(r)
 	if err != nil {
 		t.Fatal(err)
@@ -165,6 +170,7 @@ func TestRequests(t *testing.T) {
 	t.Parallel()
 	w := newSite(t)
 	const policy, config = "https://mta-sts.hanoi.example/.well-known/mta-sts.txt", "https://autoconfig.hanoi.example/mail/config-v1.1.xml"
+	const profile = "https://mail.hanoi.example/mail/settings.mobileconfig"
 	for name, c := range map[string]struct {
 		method, url, body string
 		code              int
@@ -175,7 +181,14 @@ func TestRequests(t *testing.T) {
 		"head":             {"HEAD", policy, "", 200, ""},
 		"put":              {"PUT", policy, "x", 405, "nothing here"},
 		"another name":     {"GET", "https://mail.hanoi.example/.well-known/mta-sts.txt", "", 404, "nothing here"},
-		"root":             {"GET", "https://mail.hanoi.example/", "", 404, "Không có gì"},
+		"root":             {"GET", "https://mail.hanoi.example/", "", 200, "<td>993</td><td>SSL/TLS</td>"},
+		"root, post":       {"POST", "https://mail.hanoi.example/", "", 405, "Không có gì"},
+		"no such page":     {"GET", "https://mail.hanoi.example/webmail", "", 404, "Không có gì"},
+		"profile":          {"GET", profile + "?emailaddress=an@hanoi.example", "", 200, "<string>an@hanoi.example</string>"},
+		"profile, nobody":  {"GET", profile, "", 400, "nothing here"},
+		"profile, other":   {"GET", profile + "?emailaddress=an@elsewhere.example", "", 404, "nothing here"},
+		"profile, broken":  {"GET", profile + "?emailaddress=an@broken.example", "", 500, "try again later"},
+		"profile, escaped": {"GET", profile + "?emailaddress=%22a%3C%2Fstring%3E%26b%22@hanoi.example", "", 200, "<string>&#34;a&lt;/string&gt;&amp;b&#34;@hanoi.example</string>"},
 		"directory":        {"GET", "https://mail.hanoi.example/.well-known/", "", 404, "nothing here"},
 		"upwards":          {"GET", "https://mail.hanoi.example/mail/../../etc/passwd", "", 404, "nothing here"},
 		"settings":         {"GET", config + "?emailaddress=an@hanoi.example", "", 200, "<username>an@hanoi.example</username>"},
