@@ -19,7 +19,7 @@ type accountCommand struct {
 	Forward  accountForward  `cmd:"" help:"Send an account's mail on to other addresses."`
 	Block    accountBlock    `cmd:"" help:"Keep mail of some senders away from an account."`
 	Reply    accountReply    `cmd:"" help:"Answer for somebody who is away."`
-	Settings accountSettings `cmd:"" help:"Show what an account does with mail that comes."`
+	Settings accountSettings `cmd:"" help:"Show what an account does with mail that comes, or change where mail to a +tag goes."`
 	Import   accountImport   `cmd:"" help:"Add many accounts from a CSV file."`
 	Deleted  accountDeleted  `cmd:"" help:"List messages that were removed and can be brought back."`
 	Restore  accountRestore  `cmd:"" help:"Bring removed messages back."`

@@ -20,6 +20,7 @@ func printSettings(w io.Writer, s control.Settings) {
 	tableRow(w, "address", s.Address)
 	tableRow(w, "forward", forwardText(s))
 	tableRow(w, "blocked", blockedText(s))
+	tableRow(w, "tags", tagsText(s))
 	if s.Reply == nil {
 		tableRow(w, "reply", "-")
 		return
@@ -50,6 +51,14 @@ func blockedText(s control.Settings) string {
 	return orDash(strings.Join(s.Blocked, ", "))
 }
 
+// tagsText is where mail to the address with a +tag goes.
+func tagsText(s control.Settings) string {
+	if s.Tags == control.TagsMailbox {
+		return "into the mailbox that a tag names"
+	}
+	return "INBOX"
+}
+
 // periodText is when a reply is sent, and to whom.
 func periodText(r control.Reply) string {
 	text := "always"
@@ -70,9 +79,19 @@ func periodText(r control.Reply) string {
 type accountSettings struct {
 	adminFlags
 	Address string `arg:"" help:"The address."`
+	Tags    string `enum:",inbox,mailbox" default:"" placeholder:"WHERE" help:"Where mail to ADDRESS+TAG goes from now on: inbox, or mailbox: the one that the tag names, if there is one."`
+}
+
+func (accountSettings) Help() string {
+	return `Examples:
+  tem account settings linh@hanoi.example
+  tem account settings linh@hanoi.example --tags mailbox     linh+work@hanoi.example is for the mailbox work`
 }
 
 func (c *accountSettings) Run(ctx context.Context, env *adminEnv) error {
+	if c.Tags != "" {
+		return c.settingsOf(ctx, env, "settings.tags", control.TagsSet{Address: c.Address, Tags: c.Tags})
+	}
 	return c.settingsOf(ctx, env, "settings.show", control.Address{Address: c.Address})
 }
 

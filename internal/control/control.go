@@ -121,6 +121,7 @@ func verbs() map[string]handler {
 		"settings.forward": verb((*Service).SetForward),
 		"settings.block":   verb((*Service).SetBlocked),
 		"settings.reply":   verb((*Service).SetReply),
+		"settings.tags":    verb((*Service).SetTags),
 		"list.add":         verb((*Service).AddList),
 		"list.list":        verb((*Service).ListLists),
 		"list.remove":      verb((*Service).RemoveList),

@@ -157,6 +157,8 @@ func TestSettings(t *testing.T) {
 		{"settings.block", BlockSet{Address: linh, Remove: []string{"@x.example"}}, ""},
 		{"settings.reply", ReplySet{Address: linh, Reply: &Reply{Subject: "x"}}, Invalid},
 		{"settings.reply", ReplySet{Address: linh, Reply: &Reply{Text: "Away."}}, ""},
+		{"settings.tags", TagsSet{linh, "folder"}, Invalid},
+		{"settings.tags", TagsSet{linh, "mailbox"}, ""},
 	} {
 		if _, err := answer[Settings](t, s, tt.verb, tt.req); kindOf(err) != tt.want || (err != nil) != (tt.want != "") {
 			t.Errorf("%s %+v: %v, want %q", tt.verb, tt.req, err, tt.want)
@@ -165,7 +167,7 @@ func TestSettings(t *testing.T) {
 	got, err := answer[Settings](t, s, "settings.show", Address{linh})
 	must(t, err)
 	text, _ := json.Marshal(got)
-	want := `{"address":"linh@hanoi.example","forward":["x@hue.example"],"keep":true,"blocked":["b@y.example"],"refuse":true,"reply":{"text":"Away."}}`
+	want := `{"address":"linh@hanoi.example","forward":["x@hue.example"],"keep":true,"blocked":["b@y.example"],"refuse":true,"tags":"mailbox","reply":{"text":"Away."}}`
 	if string(text) != want {
 		t.Errorf("settings %s\nwant %s", text, want)
 	}

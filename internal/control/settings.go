@@ -17,7 +17,20 @@ type Settings struct {
 	Keep    bool     `json:"keep"` // a copy of what is forwarded stays
 	Blocked []string `json:"blocked"`
 	Refuse  bool     `json:"refuse"` // mail of blocked senders is refused, rather than put to junk
+	Tags    string   `json:"tags"`   // where mail to ADDRESS+TAG goes: "inbox", or "mailbox", that of the tag's name
 	Reply   *Reply   `json:"reply,omitempty"`
+}
+
+// The values of Settings.Tags.
+const (
+	TagsInbox   = "inbox"
+	TagsMailbox = "mailbox"
+)
+
+// TagsSet says where mail to ADDRESS+TAG goes.
+type TagsSet struct {
+	Address string `json:"address"`
+	Tags    string `json:"tags"`
 }
 
 // Reply is the answer of somebody who is away.
@@ -53,7 +66,10 @@ type ReplySet struct {
 
 func toSettings(a address.Address, s directory.Settings) Settings {
 	out := Settings{Address: a.String(), Forward: showAddresses(s.Forward.To), Keep: s.Forward.Keep,
-		Blocked: append([]string{}, s.Blocked.Senders...), Refuse: s.Blocked.Refuse}
+		Blocked: append([]string{}, s.Blocked.Senders...), Refuse: s.Blocked.Refuse, Tags: TagsInbox}
+	if s.Filed {
+		out.Tags = TagsMailbox
+	}
 	if s.Reply != (directory.Reply{}) {
 		out.Reply = &Reply{s.Reply.Subject, s.Reply.Text, timeOrNil(s.Reply.From), timeOrNil(s.Reply.Until), s.Reply.Ours}
 	}
@@ -134,6 +150,17 @@ func (s *Service) SetBlocked(ctx context.Context, r BlockSet) (Settings, error) 
 		}
 		have.Blocked.Senders = append(senders, r.Add...)
 		assign(&have.Blocked.Refuse, r.Refuse)
+		return nil
+	})
+}
+
+// SetTags changes where somebody's mail to an address with a tag goes.
+func (s *Service) SetTags(ctx context.Context, r TagsSet) (Settings, error) {
+	if r.Tags != TagsInbox && r.Tags != TagsMailbox {
+		return Settings{}, errorf(Invalid, "tags %.20q: it may be inbox or mailbox", r.Tags)
+	}
+	return s.changeSettings(ctx, r.Address, func(have *directory.Settings) error {
+		have.Filed = r.Tags == TagsMailbox
 		return nil
 	})
 }

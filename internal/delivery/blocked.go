@@ -88,18 +88,3 @@ func (d *Delivery) junk(ctx context.Context, account *mail.Account) (string, err
 	}
 	return junkName, err
 }
-
-// placeJunk finds the mailboxes for what is not wanted.
-func (d *Delivery) placeJunk(ctx context.Context, p *plan) error {
-	for i := range p.local {
-		if !p.local[i].junk {
-			continue
-		}
-		name, err := d.junk(ctx, d.o.Mail.Account(p.local[i].account.ID))
-		if err != nil {
-			return err
-		}
-		p.local[i].mailbox = name
-	}
-	return nil
-}

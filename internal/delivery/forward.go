@@ -38,7 +38,7 @@ type route struct {
 // recipient puts what a recipient stands for into the plan.
 func (r *route) recipient(ctx context.Context, rcpt address.Address, found directory.Resolved) error {
 	for _, a := range found.Accounts {
-		if _, err := r.account(ctx, a, found.Settings[a.ID], rcpt, 0); err != nil {
+		if _, err := r.account(ctx, a, found, rcpt, 0); err != nil {
 			return err
 		}
 	}
@@ -96,11 +96,11 @@ func (r *route) elsewhere(ctx context.Context, a, rcpt address.Address, onward b
 	return nil
 }
 
-// account puts an account into the plan as its settings say. It reports
+// account puts an account that was found into the plan as its settings say. It reports
 // whether the message gets to anybody by that: not where a chain of forwards
 // comes back to an account that is still being looked at. Whoever finds that none
 // of those he sends on to gets it keeps a copy, so that nothing is ever lost.
-func (r *route) account(ctx context.Context, a directory.Account, s *directory.Settings, rcpt address.Address, depth int) (bool, error) {
+func (r *route) account(ctx context.Context, a directory.Account, found directory.Resolved, rcpt address.Address, depth int) (bool, error) {
 	id := fmt.Sprint(a.ID)
 	if landed, met := r.landed[a.ID]; met {
 		if r.seen[id] {
@@ -109,6 +109,7 @@ func (r *route) account(ctx context.Context, a directory.Account, s *directory.S
 		return landed, nil
 	}
 	r.landed[a.ID] = false
+	s := found.Settings[a.ID]
 	if s == nil {
 		s = &directory.Settings{}
 	}
@@ -120,7 +121,7 @@ func (r *route) account(ctx context.Context, a directory.Account, s *directory.S
 		r.landed[a.ID] = true
 		return true, nil
 	}
-	l := local{account: a, rcpt: rcpt, junk: blocked || r.e.Junk}
+	l := local{account: a, rcpt: rcpt, junk: blocked || r.e.Junk, tag: found.Tags[a.ID]}
 	sent := false
 	if !l.junk {
 		var err error
@@ -166,7 +167,7 @@ func (r *route) forwardTo(ctx context.Context, a directory.Account, to, rcpt add
 		return false, fmt.Errorf("resolve %s, to which %s forwards: %w", to, a.Address, err)
 	}
 	for _, next := range enabled(found.Accounts) {
-		landed, err := r.account(ctx, next, found.Settings[next.ID], rcpt, depth+1)
+		landed, err := r.account(ctx, next, found, rcpt, depth+1)
 		if err != nil {
 			return false, err
 		}

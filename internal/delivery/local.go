@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"tem/internal/address"
+	"tem/internal/directory"
 	"tem/internal/mail"
 	"tem/internal/message/dsn"
 	"tem/internal/queue"
@@ -51,7 +52,11 @@ func (d *Delivery) place(ctx context.Context, j *queue.Job, r queue.Recipient) d
 	if err != nil {
 		return d.trouble(err)
 	}
-	_, err = d.o.Mail.Deliver(ctx, body, []mail.Target{{Account: found.Accounts[0].ID}}, nil)
+	target := mail.Target{Account: found.Accounts[0].ID}
+	if target.Mailbox, err = d.laterIn(ctx, account, target.Account, r); err != nil {
+		return d.trouble(err)
+	}
+	_, err = d.o.Mail.Deliver(ctx, body, []mail.Target{target}, nil)
 	var problem *mail.Error
 	switch {
 	case errors.As(err, &problem) && problem.Kind == mail.OverQuota:
@@ -60,4 +65,20 @@ func (d *Delivery) place(ctx context.Context, j *queue.Job, r queue.Recipient) d
 		return d.trouble(err)
 	}
 	return arrived
+}
+
+// laterIn is the mailbox for a recipient who had no room before: what the
+// address that the sender gave says of it.
+func (d *Delivery) laterIn(ctx context.Context, account *mail.Account, id mail.AccountID, r queue.Recipient) (string, error) {
+	given, err := address.Parse(r.Original)
+	if err != nil {
+		return "", nil // it is the account's own, which has no tag
+	}
+	found, err := d.o.Directory.Resolve(ctx, given)
+	if errors.Is(err, directory.ErrNotFound) || err == nil && found.Tags[id] == "" {
+		return "", nil
+	} else if err != nil {
+		return "", err
+	}
+	return filedIn(ctx, account, found.Tags[id])
 }

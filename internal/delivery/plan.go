@@ -70,6 +70,7 @@ type local struct {
 	account directory.Account
 	rcpt    address.Address
 	junk    bool
+	tag     string // of the address that led to it, if mail is filed by that
 	mailbox string // "": INBOX
 }
 
@@ -107,7 +108,7 @@ func (d *Delivery) plan(ctx context.Context, e *Envelope, header message.Header)
 			return nil, err
 		}
 	}
-	if err := d.placeJunk(ctx, p); err != nil {
+	if err := d.choose(ctx, p); err != nil {
 		return nil, err
 	}
 	return p, nil

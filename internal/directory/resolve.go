@@ -18,10 +18,11 @@ type Resolved struct {
 	Remote   []address.Address     // addresses elsewhere
 	Local    bool                  // the address's domain is ours
 	Settings map[kv.Part]*Settings // of those of Accounts who have some; not to be changed
+	Tags     map[kv.Part]string    // the +tags that led to those of Accounts who want their mail filed by them
 }
 
-// add adds an account with what it wants.
-func (r *Resolved) add(x *index, a Account) {
+// add adds an account with what it wants, and the tag of the address that led to it.
+func (r *Resolved) add(x *index, a Account, tag string) {
 	r.Accounts = append(r.Accounts, a)
 	s := x.settings[key(a.Address)]
 	if s == nil {
@@ -31,6 +32,12 @@ func (r *Resolved) add(x *index, a Account) {
 		r.Settings = map[kv.Part]*Settings{}
 	}
 	r.Settings[a.ID] = s
+	if s.Filed && tag != "" {
+		if r.Tags == nil {
+			r.Tags = map[kv.Part]string{}
+		}
+		r.Tags[a.ID] = tag
+	}
 }
 
 // Resolve returns ErrNotFound for an unknown user of a local domain. A
@@ -50,13 +57,13 @@ func (x *index) resolve(a address.Address) (Resolved, error) {
 	if !x.isLocal(a.Domain) {
 		return Resolved{Remote: []address.Address{a}}, nil
 	}
-	acc, l, ok := x.find(a)
+	acc, l, tag, ok := x.find(a)
 	if !ok {
 		return Resolved{Local: true}, problemf(ErrNotFound, "%s: no such user", show(a))
 	}
 	if l == nil {
 		r := Resolved{Local: true}
-		r.add(x, acc)
+		r.add(x, acc, tag)
 		return r, nil
 	}
 	w := walk{x: x, lists: map[string]bool{}, accounts: map[kv.Part]bool{}, remote: map[address.Address]bool{}}
@@ -70,24 +77,24 @@ func (x *index) resolve(a address.Address) (Resolved, error) {
 	return w.Resolved, nil
 }
 
-// find looks one local address up: an account, or else a list.
-func (x *index) find(a address.Address) (Account, *List, bool) {
-	if acc, l, ok := x.exact(key(a)); ok {
-		return acc, l, true
+// find looks one local address up: an account, or else a list; and the tag
+// without which it was found.
+func (x *index) find(a address.Address) (acc Account, l *List, tag string, ok bool) {
+	if acc, l, ok = x.exact(key(a)); ok {
+		return acc, l, "", true
 	}
-	if user, _, tagged := strings.Cut(a.Local, "+"); tagged && user != "" {
-		if acc, l, ok := x.exact(key(address.Address{Local: user, Domain: a.Domain})); ok {
-			return acc, l, true
+	if user, tag, tagged := strings.Cut(a.Local, "+"); tagged && user != "" {
+		if acc, l, ok = x.exact(key(address.Address{Local: user, Domain: a.Domain})); ok {
+			return acc, l, tag, true
 		}
 	}
-	if _, l, ok := x.exact("@" + a.Domain); ok {
-		return Account{}, l, true
+	if _, l, ok = x.exact("@" + a.Domain); ok {
+		return Account{}, l, "", true
 	}
 	if strings.EqualFold(a.Local, "postmaster") {
-		acc, ok := x.first[a.Domain]
-		return acc, nil, ok
+		acc, ok = x.first[a.Domain]
 	}
-	return Account{}, nil, false
+	return acc, nil, "", ok
 }
 
 func (x *index) exact(k string) (Account, *List, bool) {
@@ -132,11 +139,11 @@ func (w *walk) member(m address.Address, depth int) error {
 			w.remote[m] = true
 			w.Remote = append(w.Remote, m)
 		}
-	} else if acc, l, ok := w.x.find(m); ok && l != nil {
+	} else if acc, l, tag, ok := w.x.find(m); ok && l != nil {
 		return w.list(*l, depth+1)
 	} else if ok && !w.accounts[acc.ID] {
 		w.accounts[acc.ID] = true
-		w.add(w.x, acc)
+		w.add(w.x, acc, tag)
 	}
 	if n := len(w.Accounts) + len(w.Remote); n > maxResults {
 		return problemf(ErrInvalid, "%s stands for more than %d addresses", show(m), maxResults)

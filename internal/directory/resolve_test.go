@@ -67,6 +67,28 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+// TestResolveTags: the tag of the address that leads to an account, for those who want it.
+func TestResolveTags(t *testing.T) {
+	t.Parallel()
+	d := hanoi(t)
+	ctx := t.Context()
+	addPeople(t, d, "linh+exact@hanoi.example")
+	for _, name := range []string{"linh", "linh+exact"} {
+		_, err := d.SetSettings(ctx, mailbox(t, name+"@hanoi.example"), func(s *Settings) error { s.Filed = true; return nil })
+		must(t, err)
+	}
+	must(t, d.AddList(ctx, List{Address: mailbox(t, "info@hanoi.example"), Members: mailboxes(t, "linh+info@hanoi.example minh+info@hanoi.example"), Group: true}))
+	for address, want := range map[string]string{
+		"linh+a+b@hanoi.example": "a+b", "linh@hanoi.example": "", "linh+@hanoi.example": "", "minh+a@hanoi.example": "",
+		"linh+exact@hanoi.example": "", "info@hanoi.example": "info", "info+x@hanoi.example": "info",
+	} {
+		r, err := d.Resolve(ctx, mailbox(t, address))
+		if got := r.Tags[r.Accounts[0].ID]; err != nil || got != want || want == "" && r.Tags != nil {
+			t.Errorf("%s: the tag is %q of %v, %v; want %q", address, got, r.Tags, err, want)
+		}
+	}
+}
+
 func resolvedText(r Resolved, err error) string {
 	var words []string
 	if r.Local {

@@ -19,6 +19,7 @@ type Settings struct {
 	Forward Forward
 	Blocked Blocked
 	Reply   Reply
+	Filed   bool // what comes to an address with a +tag goes into the mailbox of that name, if there is one
 }
 
 // Forward is where mail is sent on to.
@@ -138,7 +139,7 @@ func (d *Directory) SetSettings(ctx context.Context, a address.Address, change f
 }
 
 func (s Settings) empty() bool {
-	return len(s.Forward.To) == 0 && len(s.Blocked.Senders) == 0 && !s.Blocked.Refuse && s.Reply == Reply{}
+	return len(s.Forward.To) == 0 && len(s.Blocked.Senders) == 0 && !s.Blocked.Refuse && !s.Filed && s.Reply == Reply{}
 }
 
 // checked is s in the form in which it is kept.
@@ -214,6 +215,7 @@ type settingsValue struct {
 	Blocked []string       `json:"blocked,omitempty"`
 	Refuse  bool           `json:"refuse,omitempty"`
 	Reply   replyValue     `json:"reply,omitzero"`
+	Filed   bool           `json:"filed,omitempty"`
 }
 
 type replyValue struct {
@@ -225,7 +227,7 @@ type replyValue struct {
 }
 
 func encodeSettings(s Settings) []byte {
-	v := settingsValue{Keep: s.Forward.Keep, Blocked: s.Blocked.Senders, Refuse: s.Blocked.Refuse, Reply: replyValue(s.Reply)}
+	v := settingsValue{Keep: s.Forward.Keep, Blocked: s.Blocked.Senders, Refuse: s.Blocked.Refuse, Reply: replyValue(s.Reply), Filed: s.Filed}
 	for _, a := range s.Forward.To {
 		v.Forward = append(v.Forward, toValue(a))
 	}
@@ -237,7 +239,7 @@ func (x *index) setSettings(name string, val []byte) error {
 	if err := json.Unmarshal(val, &v); err != nil {
 		return err
 	}
-	s := &Settings{Forward{nil, v.Keep}, Blocked{v.Blocked, v.Refuse}, Reply(v.Reply)}
+	s := &Settings{Forward{nil, v.Keep}, Blocked{v.Blocked, v.Refuse}, Reply(v.Reply), v.Filed}
 	for _, a := range v.Forward {
 		s.Forward.To = append(s.Forward.To, a.address())
 	}

@@ -28,13 +28,14 @@ func TestSettings(t *testing.T) {
 		s.Forward = Forward{mailboxes(t, "x@hue.example x@hue.example y@hue.example"), true}
 		s.Blocked.Senders = []string{"spam.example", "@spam.example", "Big.Bob@Mail.example"}
 		s.Reply = Reply{Text: "Tôi đi vắng.", Until: epoch}
+		s.Filed = true
 	})
 	must(t, err)
 	other, _ := open(t, e)
 	for _, d := range []*Directory{d, other} {
 		s, err := d.Settings(ctx, linh)
 		must(t, err)
-		if len(s.Forward.To) != 2 || !s.Forward.Keep || strings.Join(s.Blocked.Senders, " ") != "big.bob@mail.example spam.example" || s.Reply.Text != "Tôi đi vắng." {
+		if len(s.Forward.To) != 2 || !s.Forward.Keep || !s.Filed || strings.Join(s.Blocked.Senders, " ") != "big.bob@mail.example spam.example" || s.Reply.Text != "Tôi đi vắng." {
 			t.Errorf("settings are %+v", s)
 		}
 		r, err := d.Resolve(ctx, linh)
