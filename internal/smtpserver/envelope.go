@@ -51,12 +51,13 @@ func noRoom() *smtp.Reply {
 	return smtp.NewReply(452, "4.3.1", "Insufficient system storage, try again later")
 }
 
-// needUTF8 is RFC 6531 §3.5: such an address must be announced.
-func needUTF8(a address.Address, t *transaction) error {
+// needUTF8 is RFC 6531 §3.5: such an address must be announced. The code is 550 for a
+// sender, 553 for a recipient.
+func needUTF8(a address.Address, t *transaction, code int) error {
 	if a.ASCII() || t.envelope.UTF8 {
 		return nil
 	}
-	return smtp.NewReply(553, "5.6.7", "<"+a.String()+">: say SMTPUTF8 at MAIL to use this address")
+	return smtp.NewReply(code, "5.6.7", "<"+a.String()+">: say SMTPUTF8 at MAIL to use this address")
 }
 
 // mayUse holds who has logged in to their own addresses (RFC 6409 §6.1).
@@ -139,7 +140,7 @@ func (x *session) wanted(ctx context.Context, c *smtp.Command) (rcpt address.Add
 	if rcpt, err = x.recipient(ctx, c.Path); err != nil {
 		return rcpt, w, err
 	}
-	if err = needUTF8(rcpt, x.mail); err == nil && w.rrvs != "" {
+	if err = needUTF8(rcpt, x.mail, 553); err == nil && w.rrvs != "" {
 		err = x.sameOwner(ctx, rcpt, w.rrvs)
 	}
 	return rcpt, w, err

@@ -23,9 +23,10 @@ func (x *session) expn(ctx context.Context, c *smtp.Command) {
 		x.reply(550, "5.7.1", "EXPN is for those who have logged in")
 		return
 	}
-	a, err := address.Parse(strings.Trim(c.Arg, "<>"))
+	name, wide := cutUTF8(c.Arg)
+	a, err := address.Parse(strings.Trim(name, "<>"))
 	if err != nil {
-		x.reply(501, "5.5.4", "Syntax: EXPN group@domain")
+		x.reply(501, "5.5.4", "Syntax: EXPN group@domain [SMTPUTF8]")
 		return
 	}
 	lists, err := x.o.Directory.Lists(ctx)
@@ -35,19 +36,35 @@ func (x *session) expn(ctx context.Context, c *smtp.Command) {
 	}
 	for _, l := range lists {
 		if l.Group && l.Address.Key() == a.Key() && len(l.Members) > 0 {
-			x.members(l.Members)
+			x.members(l.Members, wide)
 			return
 		}
 	}
 	x.reply(550, "5.1.1", "<"+a.String()+">: no such group")
 }
 
-func (x *session) members(all []address.Address) {
+// cutUTF8 takes SMTPUTF8 off an argument: the client can read UTF-8 in the reply (RFC 6531 §3.7.4.2).
+func cutUTF8(arg string) (rest string, given bool) {
+	const word = " SMTPUTF8"
+	n := len(arg) - len(word)
+	if n < 0 || !strings.EqualFold(arg[n:], word) {
+		return arg, false
+	}
+	return strings.TrimRight(arg[:n], " "), true
+}
+
+func (x *session) members(all []address.Address, wide bool) {
 	lines := make([]string, len(all))
 	for i, m := range all {
+		if !wide && !m.ASCII() {
+			x.reply(550, "5.6.8", "The group has addresses that need SMTPUTF8: say EXPN group@domain SMTPUTF8")
+			return
+		}
 		lines[i] = "<" + m.String() + ">"
 	}
-	x.reply(250, "2.1.5", lines...)
+	r := smtp.NewReply(250, "2.1.5", lines...)
+	r.UTF8 = wide
+	x.send(r)
 }
 
 func (x *session) help(context.Context, *smtp.Command) {

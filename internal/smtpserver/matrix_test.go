@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"tem/internal/address"
+	"tem/internal/directory"
 	"tem/internal/line"
 	"tem/internal/line/linetest"
 )
@@ -39,6 +41,7 @@ func TestMatrix(t *testing.T) {
 		"500 too long":                hi + "C: NOOP " + long + "\nS: 500 5.5.6\nC: NOOP " + strings.Repeat(long, 10) + "\nS: 500 5.5.6\nC: NOOP\nS: 250\n",
 		"500 bare LF":                 hi + `C! "NOOP\n"` + "\nS: 500 5.5.2\nC! \"NO\\rOP\\r\\n\"\nS: 500 5.5.2\n",
 		"501 NUL, broken UTF-8":       hi + `C! "NOOP \x00\r\nNOOP \xff\r\n"` + "\nS: 501 5.5.2\nS: 501 5.5.2\n",
+		"421 HTTP":                    hi + "C: POST / HTTP/1.1\nC: MAIL FROM:<x@crepes.fr>\nS: 421 4.7.0\nS: <EOF>\n",
 		"501 arguments":               hi + "C: MAIL\nS: 501 5.5.4\nC: MAIL FROM:x@y\nS: 501 5.5.4\nC: DATA x\nS: 501 5.5.4\nC: MAIL FROM:<a@b> SIZE=\nS: 501 5.5.4\nC: MAIL FROM:<a@b> SIZE=x\nS: 501 5.5.4\nC: MAIL FROM:<a@b> SIZE=1 SIZE=1\nS: 501 5.5.4\n",
 		"502 not implemented":         hi + "C: TURN\nS: 502 5.5.1\nC: ETRN x\nS: 502 5.5.1\nC: BURL x\nS: 502 5.5.1\n",
 		"503 order":                   "S: 220\nC: MAIL FROM:<>\nS: 503 5.5.1\nC: HELO a\nS: 250\nC: RCPT TO:<an@hanoi.example>\nS: 503 5.5.1\nC: DATA\nS: 503 5.5.1\n" + from + "C: MAIL FROM:<>\nS: 503 5.5.1\nC: DATA\nS: 503 5.5.1\n",
@@ -46,7 +49,7 @@ func TestMatrix(t *testing.T) {
 		"555 parameters":              hi + "C: MAIL FROM:<> X=1\nS: 555 5.5.4\n" + from + "C: RCPT TO:<an@hanoi.example> X=1\nS: 555 5.5.4\n",
 		"555 parameters after HELO":   "S: 220\nC: HELO a\nS: 250\nC: MAIL FROM:<> SIZE=1\nS: 555 5.5.4\n",
 		"553 address":                 hi + "C: MAIL FROM:<a b@c>\nS: 553 5.1.7\n" + from + "C: RCPT TO:<an@@hanoi.example>\nS: 553 5.1.3\nC: RCPT TO:<>\nS: 553 5.1.3\n",
-		"553 SMTPUTF8":                hi + "C: MAIL FROM:<điệp@crepes.fr>\nS: 553 5.6.7\nC: MAIL FROM:<điệp@crepes.fr> SMTPUTF8\nS: 250 2.1.0\n",
+		"550, 553 SMTPUTF8":           hi + "C: MAIL FROM:<điệp@crepes.fr>\nS: 550 5.6.7\n" + from + "C: RCPT TO:<điệp@hanoi.example>\nS: 553 5.6.7\nC: RSET\nS: 250\nC: MAIL FROM:<điệp@crepes.fr> SMTPUTF8\nS: 250 2.1.0\n",
 		"250 source route":            hi + from + "C: RCPT TO:<@a.example,@b.example:an@hanoi.example>\nS: 250\n",
 		"250 postmaster":              hi + from + "C: RCPT TO:<Postmaster>\nS: 250\n",
 		"550 unknown user":            hi + from + "C: RCPT TO:<nobody@hanoi.example>\nS: 550 5.1.1\n",
@@ -76,6 +79,16 @@ func TestMatrix(t *testing.T) {
 			play(t, o, text)
 		})
 	}
+}
+
+// TestExpandUTF8: members with names in UTF-8 are told to who can read them (RFC 6531 §3.7.4.2).
+func TestExpandUTF8(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	check(t, w.Directory.AddList(t.Context(), directory.List{Address: addr(t, "nhóm@hanoi.example"), Members: []address.Address{addr(t, "điệp@saigon.example")}, Group: true}))
+	play(t, w.Options, hello+"C: "+loginAn+"\nS: 235\nC: EXPN <nhóm@hanoi.example>\nS: 550 5.6.8\n"+
+		"C: EXPN <nhóm@hanoi.example> smtputf8\nS: 250 2.1.5 <điệp@saigon.example>\nC: EXPN all@hanoi.example SMTPUTF8\nS: 250-2.1.5\nS: 250 2.1.5\n"+
+		"C: VRFY điệp SMTPUTF8\nS: 252 2.5.2\n")
 }
 
 func TestMatrixSubmission(t *testing.T) {

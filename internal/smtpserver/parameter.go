@@ -47,7 +47,7 @@ func (x *session) mailParams(c *smtp.Command, t *transaction) error {
 			return err
 		}
 	}
-	return needUTF8(c.Path, t)
+	return needUTF8(c.Path, t, 550)
 }
 
 // declared is SIZE (RFC 1870 §6).
@@ -144,6 +144,8 @@ func (x *session) rcptParams(c *smtp.Command) (w wanted, err error) {
 			return w, smtp.NewReply(555, "5.5.4", p.Name+": parameters need EHLO")
 		case !known:
 			return w, smtp.NewReply(555, "5.5.4", p.Name+": parameter not recognised")
+		case p.Value == "":
+			return w, smtp.NewReply(501, "5.5.4", p.Name+": needs a value")
 		case p.Name == "NOTIFY":
 			w.wish.Notify, err = smtp.ParseNotify(p.Value)
 		case p.Name == "ORCPT":

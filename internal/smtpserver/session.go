@@ -36,7 +36,7 @@ type session struct {
 	dialogue  *journey.Dialogue // what was said since the last message; nil: nobody wants to know
 
 	errors    int // 5xx replies
-	idle      int // commands outside a transaction since a recipient was taken
+	idle      int // commands that brought no message on since a recipient was taken
 	denials   int // refusals since a message was taken
 	authFails int
 	ended     bool
@@ -55,20 +55,21 @@ type transaction struct {
 
 // verb is one row of the command table.
 type verb struct {
-	run   func(x *session, ctx context.Context, c *smtp.Command)
-	hello bool // only after HELO or EHLO
-	bare  bool // takes no argument
+	run    func(x *session, ctx context.Context, c *smtp.Command)
+	hello  bool // only after HELO or EHLO
+	bare   bool // takes no argument
+	brings bool // brings a message that was begun on
 }
 
 var verbs = map[string]verb{
 	"HELO":     {run: (*session).helo},
 	"EHLO":     {run: (*session).ehlo},
 	"MAIL":     {run: (*session).from, hello: true},
-	"RCPT":     {run: (*session).to, hello: true},
-	"LHLO":     {run: (*session).ehlo}, // by another name (RFC 2033 §4.1)
-	"BDAT":     {run: (*session).bdat}, // says itself what is missing, when it has read its chunk
+	"RCPT":     {run: (*session).to, hello: true, brings: true},
+	"LHLO":     {run: (*session).ehlo},               // by another name (RFC 2033 §4.1)
+	"BDAT":     {run: (*session).bdat, brings: true}, // says itself what is missing, when it has read its chunk
 	"XCLIENT":  {run: (*session).xclient},
-	"DATA":     {run: (*session).data, hello: true, bare: true},
+	"DATA":     {run: (*session).data, hello: true, bare: true, brings: true},
 	"RSET":     {run: (*session).rset, bare: true},
 	"NOOP":     {run: (*session).noop},
 	"VRFY":     {run: (*session).vrfy},
@@ -101,9 +102,6 @@ func (x *session) run(ctx context.Context) {
 		}
 		x.linger(ctx)
 		x.command(ctx, l)
-		if x.mail == nil {
-			x.idle++
-		}
 		if x.idle > maxIdle && !x.ended {
 			x.bye("4.7.0", "too many commands without a message")
 		}
@@ -154,10 +152,15 @@ func (x *session) early(ctx context.Context) bool {
 func (x *session) command(ctx context.Context, l []byte) {
 	c, err := smtp.Parse(l)
 	v, ok := verbs[c.Verb]
+	if x.mail == nil || !v.brings {
+		x.idle++
+	}
 	switch {
 	case err != nil && c.Verb == "":
 		x.refuse(err)
 		x.ended = x.ended || isVerb(l, "BDAT")
+	case !ok && isHTTP(c.Arg):
+		x.bye("4.7.0", "this is SMTP, not HTTP")
 	case !ok && known[c.Verb]:
 		x.reply(502, "5.5.1", c.Verb+": command not implemented")
 	case !ok || !x.o.Mode.greets(c.Verb):
@@ -171,6 +174,13 @@ func (x *session) command(ctx context.Context, l []byte) {
 	default:
 		v.run(x, ctx, &c)
 	}
+}
+
+// isHTTP reports the argument of an HTTP request. A web page can have its reader's
+// browser send one to any port that the reader reaches, with commands for its text.
+func isHTTP(arg string) bool {
+	_, version, ok := strings.Cut(arg, " ")
+	return ok && strings.HasPrefix(version, "HTTP/")
 }
 
 // unreadable answers a line that can't be read, or the end of the connection.

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// maxIdle is how many commands there may be outside transactions, until one has
-// brought a recipient.
+// maxIdle is how many commands there may be that bring no message on, until one
+// has brought a recipient.
 const maxIdle = 1000
 
 const (

@@ -28,6 +28,8 @@ func TestSlowText(t *testing.T) {
 
 func TestIdleCommands(t *testing.T) {
 	t.Parallel()
+	play(t, newWorld(t).Options, hello+"C: MAIL FROM:<a@x.example>\nS: 250\nC: RCPT TO:<an@hanoi.example>\nS: 250\n"+strings.Repeat("C: NOOP\nS: 250\n", maxIdle+1)+
+		"S: 421 4.7.0 mx.hanoi.example closing connection: too many commands without a message\n")
 	play(t, newWorld(t).Options, hello+strings.Repeat("C: NOOP\nS: 250\n", maxIdle)+
 		"S: 421 4.7.0 mx.hanoi.example closing connection: too many commands without a message\n")
 }

@@ -15,7 +15,7 @@ type Chunk struct {
 // ParseChunk reads the argument of BDAT. Beside an error the Size is right, too, if it was given.
 func ParseChunk(arg string) (Chunk, error) {
 	usage := NewReply(501, "5.5.4", "Syntax: BDAT octets [LAST]")
-	words := strings.Fields(arg)
+	words := strings.FieldsFunc(arg, isBlank)
 	if len(words) == 0 || !isDigits(words[0]) {
 		return Chunk{Size: -1}, usage
 	}
@@ -23,7 +23,7 @@ func ParseChunk(arg string) (Chunk, error) {
 	if err != nil {
 		n = math.MaxInt64 // it was too many octets, whatever the number
 	}
-	c := Chunk{Size: n, Last: len(words) == 2 && strings.EqualFold(words[1], "LAST")}
+	c := Chunk{Size: n, Last: len(words) == 2 && upper(words[1]) == "LAST"}
 	if len(words) > 1 && !c.Last {
 		return c, usage
 	}

@@ -47,7 +47,7 @@ func Parse(line []byte) (Command, error) {
 		}
 	}
 	verb, arg, _ := strings.Cut(string(line), " ")
-	c := Command{Verb: strings.ToUpper(verb), Arg: strings.Trim(arg, " \t")}
+	c := Command{Verb: upper(verb), Arg: strings.Trim(arg, " \t")}
 	switch c.Verb {
 	case "MAIL":
 		return c, c.path("FROM:")
@@ -55,6 +55,17 @@ func Parse(line []byte) (Command, error) {
 		return c, c.path("TO:")
 	}
 	return c, nil
+}
+
+// upper turns small letters into capitals, those of ASCII only: other scripts have
+// letters whose capitals are I and S, and what is no command to others is none here.
+func upper(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' {
+			r += 'A' - 'a'
+		}
+		return r
+	}, s)
 }
 
 // path reads the argument of MAIL and RCPT (RFC 5321 §4.1.1.2, §4.1.1.3).
@@ -134,10 +145,10 @@ func (c *Command) mailbox(s string) error {
 
 // params reads esmtp-params (RFC 5321 §4.1.2).
 func (c *Command) params(s string) error {
-	for _, p := range strings.Fields(s) {
+	for _, p := range strings.FieldsFunc(s, isBlank) {
 		name, value, hasValue := strings.Cut(p, "=")
-		name = strings.ToUpper(name)
-		if !isKeyword(name) || hasValue && value == "" || strings.Contains(value, "=") { // RFC 5321 §4.1.2: esmtp-value
+		name = upper(name)
+		if !isKeyword(name) || hasValue && !isParamValue(name, value) {
 			return NewReply(501, "5.5.4", p+": not a parameter")
 		}
 		if _, again := c.Param(name); again || len(c.Params) == maxParams {
@@ -146,6 +157,14 @@ func (c *Command) params(s string) error {
 		c.Params = append(c.Params, Param{name, value})
 	}
 	return nil
+}
+
+func isBlank(r rune) bool { return r == ' ' || r == '\t' }
+
+// isParamValue is RFC 5321 §4.1.2's esmtp-value. Of all that there are, ORCPT alone
+// may hold UTF-8 (RFC 6533 §3).
+func isParamValue(name, value string) bool {
+	return value != "" && !strings.Contains(value, "=") && (name == "ORCPT" || isPrintable(value))
 }
 
 func isKeyword(s string) bool {

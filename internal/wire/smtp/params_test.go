@@ -78,7 +78,7 @@ func TestParseChunk(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]Chunk{
 		"0 LAST": {0, true}, "86": {86, false}, "5  last": {5, true}, "007": {7, false},
-		"5 FIRST": {5, false}, "5 LAST LAST": {5, false}, "99999999999999999999": {math.MaxInt64, false},
+		"5 FIRST": {5, false}, "5 LAſT FIRST": {5, false}, "5\u00a0LAST": {-1, false}, "5 LAST LAST": {5, false}, "99999999999999999999": {math.MaxInt64, false},
 		"": {-1, false}, "LAST": {-1, false}, "-5": {-1, false}, "+5": {-1, false}, "0x5": {-1, false}, "5;LAST": {-1, false},
 	} {
 		got, err := ParseChunk(in)

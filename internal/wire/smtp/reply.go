@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"tem/internal/line"
 	"tem/internal/message/dsn"
@@ -16,6 +17,8 @@ type Reply struct {
 	Lines    []string // text of each line, without code and enhanced code; at least one
 	// Ours: no server said it; the client knows by what the server offers.
 	Ours bool
+	// UTF8: the client has said that it can read UTF-8 in this reply (RFC 6531 §3.7.4).
+	UTF8 bool
 }
 
 // NewReply makes a reply; enhanced is like "5.1.1", or "" for none.
@@ -57,8 +60,13 @@ func StatusReply(s dsn.Status) *Reply {
 	return &Reply{Code: code, Enhanced: s.Code, Lines: []string{s.Text}}
 }
 
+// maxReplyLine is the longest line of a reply without its CRLF (RFC 5321
+// §4.5.3.1.5). A challenge of AUTH is as long as it is (RFC 4954 §4).
+const maxReplyLine = 510
+
 // Write buffers the reply: one line for each of Lines (RFC 5321 §4.2.1), each
-// with the enhanced code (RFC 2034 §3).
+// with the enhanced code (RFC 2034 §3). What was quoted is cut off where the line
+// would be too long.
 func (r *Reply) Write(c *line.Conn) error {
 	var room [128]byte
 	for i, text := range r.Lines {
@@ -70,21 +78,46 @@ func (r *Reply) Write(c *line.Conn) error {
 		if !r.Enhanced.IsZero() {
 			b = append(r.Enhanced.Append(b), ' ')
 		}
-		if err := c.WriteLineBytes(append(b, clean(text)...)); err != nil {
+		b = append(b, clean(text, r.UTF8)...)
+		if r.Code != 334 {
+			b = clip(b, maxReplyLine)
+		}
+		if err := c.WriteLineBytes(b); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// clean keeps a reply on its line, whatever was quoted in it.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return '?'
+// clean keeps a reply on its line, whatever was quoted in it, and in ASCII unless
+// the client reads more (RFC 6531 §3.7.4.2): điệp is then \x{111}i\x{1EC7}p.
+func clean(s string, wide bool) string {
+	if isPrintable(s) { // nearly always
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r < ' ' || r == 0x7f:
+			b.WriteByte('?')
+		case r > 0x7f && !wide:
+			fmt.Fprintf(&b, `\x{%X}`, r)
+		default:
+			b.WriteRune(r)
 		}
-		return r
-	}, s)
+	}
+	return b.String()
+}
+
+// clip cuts a text off at the last character that fits.
+func clip(b []byte, most int) []byte {
+	if len(b) <= most {
+		return b
+	}
+	for !utf8.RuneStart(b[most]) {
+		most--
+	}
+	return b[:most]
 }
 
 // maxReplyLines bounds one reply.

@@ -37,6 +37,12 @@ func TestParse(t *testing.T) {
 		{in: "MAIL FROM:<a@b> X==1", verb: "MAIL", code: 501},
 		{in: "MAIL FROM:<a@b> =1", verb: "MAIL", code: 501},
 		{in: "MAIL FROM:<a@b> SMTPUTF8 SMTPUTF8", verb: "MAIL", code: 501},
+		{in: "ſtarttls", verb: "ſTARTTLS"}, // its letters have S and I for capitals
+		{in: "quıt", verb: "QUıT"},
+		{in: "MAIL FROM:<a@b> ſIZE=1", verb: "MAIL", code: 501},
+		{in: "MAIL FROM:<a@b> BODY=8BıTMIME", verb: "MAIL", code: 501},
+		{in: "MAIL FROM:<a@b> SIZE=1\u00a0BODY=7BIT", verb: "MAIL", code: 501},
+		{in: "RCPT TO:<a@b> ORCPT=utf-8;điệp", verb: "RCPT", path: "a@b", params: "ORCPT=utf-8;điệp"},
 		{in: "NOOP \x00", code: 501},
 		{in: "NOOP \xff", code: 501},
 	} {
@@ -76,6 +82,33 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q: %+v, then %+v, %v", l, c, again, err)
 		}
 	})
+}
+
+// TestReplyLines: whatever is quoted, a reply is ASCII unless it may be more, and its lines are not too long.
+func TestReplyLines(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("ệ", 1000)
+	for _, tt := range []struct {
+		reply Reply
+		want  string
+	}{
+		{Reply{Code: 550, Lines: []string{"<điệp@b>\r\n"}}, `550 <\x{111}i\x{1EC7}p@b>??`},
+		{Reply{Code: 250, Lines: []string{"<điệp@b>\t"}, UTF8: true}, "250 <điệp@b>?"},
+		{Reply{Code: 250, Lines: []string{long}, UTF8: true}, "250 " + long[:3*168]},
+		{Reply{Code: 501, Lines: []string{strings.Repeat("x", 2000)}}, "501 " + strings.Repeat("x", 506)},
+		{Reply{Code: 334, Lines: []string{strings.Repeat("x", 2000)}}, "334 " + strings.Repeat("x", 2000)},
+	} {
+		client, server := net.Pipe()
+		go func() {
+			c := line.NewConn(server, line.Server, line.Options{})
+			tt.reply.Write(c)
+			c.Close()
+		}()
+		got, err := io.ReadAll(client)
+		if err != nil || string(got) != tt.want+"\r\n" {
+			t.Errorf("%v: %q, %v", tt.reply, got, err)
+		}
+	}
 }
 
 func TestRedact(t *testing.T) {
