@@ -13,7 +13,8 @@ import (
 	"tem/internal/message"
 )
 
-// answer is an account that answers by itself, and the recipient that stood for it.
+// answer is an account that answers by itself, and the recipient that stood for
+// it: its own address if that was a group, which is nobody's.
 type answer struct {
 	account directory.Account
 	rcpt    address.Address
@@ -50,7 +51,7 @@ func placed(p *plan, a answer) bool {
 func (d *Delivery) answerable(ctx context.Context, e *Envelope, h message.Header, a answer) bool {
 	to := e.ReturnPath
 	forged := e.SPF == "fail" || e.SPF == "softfail" // by the word of the path's own domain: somebody else would get the answer
-	if to.IsNull() || e.Junk || forged || to.Key() == a.account.Address.Key() || robot(to.Local) || automatic(h) || !named(h, a) {
+	if to.IsNull() || e.Junk || forged || samePerson(to, a.account.Address) || robot(to.Local) || names(to.Local, a.account.Address) || automatic(h) || !named(h, a) {
 		return false
 	}
 	if !a.reply.Ours {
@@ -75,21 +76,26 @@ func robot(local string) bool {
 			return true
 		}
 	}
+	list, _, _ := strings.Cut(l, "+")
 	for _, s := range []string{"-request", "-owner", "-bounces", "-relay", "-noreply", "-no-reply"} {
-		if strings.HasSuffix(l, s) {
+		if strings.HasSuffix(list, s) {
 			return true
 		}
 	}
 	return false
 }
 
+// names says that the return path has the recipient in it (friends-return-7-an=hanoi.example),
+// by which programs that send to many tell whose report comes back.
+func names(path string, a address.Address) bool {
+	return strings.Contains(strings.ToLower(path), strings.ToLower(a.Local+"="+a.Domain))
+}
+
 // automatic says that a header is of something that a program sent to many, or by itself.
 func automatic(h message.Header) bool {
-	if v := firstWord(h.Get("Auto-Submitted")); v != "" && v != "no" { // RFC 3834 §5
-		return true
-	}
-	switch firstWord(h.Get("Precedence")) { // RFC 3834 §2
-	case "bulk", "list", "junk":
+	byItself := func(v string) bool { return v != "" && firstWord(v) != "no" } // RFC 3834 §5
+	toMany := func(v string) bool { return slices.Contains([]string{"bulk", "list", "junk"}, firstWord(v)) }
+	if slices.ContainsFunc(h.Values("Auto-Submitted"), byItself) || slices.ContainsFunc(h.Values("Precedence"), toMany) { // RFC 3834 §2
 		return true
 	}
 	// QUIRK(Exchange): it says what is not to be answered with.

@@ -33,10 +33,12 @@ type route struct {
 	paths  map[string]address.Address // return paths, by the domain that sends on
 	from   []address.Address          // authors, once they were asked for
 	came   int                        // what visits says, once it was asked; -1 before
+	group  bool                       // the recipient that is looked at stands for a group
 }
 
 // recipient puts what a recipient stands for into the plan.
 func (r *route) recipient(ctx context.Context, rcpt address.Address, found directory.Resolved) error {
+	r.group = found.Group
 	for _, a := range found.Accounts {
 		if _, err := r.account(ctx, a, found, rcpt, 0); err != nil {
 			return err
@@ -129,7 +131,7 @@ func (r *route) account(ctx context.Context, a directory.Account, found director
 			return false, err
 		}
 		if s.Reply.Active(r.d.o.Now()) {
-			r.replies = append(r.replies, answer{a, rcpt, s.Reply})
+			r.replies = append(r.replies, answer{a, r.own(a, rcpt), s.Reply})
 		}
 	}
 	if !sent || s.Forward.Keep {
@@ -138,6 +140,14 @@ func (r *route) account(ctx context.Context, a directory.Account, found director
 	}
 	r.landed[a.ID] = true
 	return true, nil
+}
+
+// own is the address of an account that a message came to.
+func (r *route) own(a directory.Account, rcpt address.Address) address.Address {
+	if r.group {
+		return a.Address
+	}
+	return rcpt
 }
 
 // forward sends on what came to an account, and reports whether anybody gets it.

@@ -17,6 +17,7 @@ type Resolved struct {
 	Accounts []Account             // local people
 	Remote   []address.Address     // addresses elsewhere
 	Local    bool                  // the address's domain is ours
+	Group    bool                  // it is a group's, or leads through one
 	Settings map[kv.Part]*Settings // of those of Accounts who have some; not to be changed
 	Tags     map[kv.Part]string    // the +tags that led to those of Accounts who want their mail filed by them
 }
@@ -122,6 +123,7 @@ func (w *walk) list(l List, depth int) error {
 		return nil // a loop, or a second way to the same list
 	}
 	w.lists[k] = true
+	w.Group = w.Group || l.Group
 	if depth > maxDepth {
 		return problemf(ErrInvalid, "%s: aliases and groups are nested more than %d deep", show(l.Address), maxDepth)
 	}
