@@ -15,6 +15,7 @@ var zone = []string{
 	`_dmarc.test.example. TXT "v=DMARC1; p=reject; t=y"`,
 	`_dmarc.gov. TXT "v=DMARC1; p=none; sp=reject; psd=y"`,
 	"tax.gov. A 192.0.2.1",
+	`_dmarc.gov.state. TXT "v=DMARC1; p=reject; psd=y"`, `_dmarc.state. TXT "v=DMARC1; p=none"`,
 	`_dmarc.own.hanoi.example. TXT "v=DMARC1; p=none; psd=n"`,
 	`_dmarc.two.example. TXT "v=DMARC1; p=reject"`, `_dmarc.two.example. TXT "v=DMARC1; p=none"`,
 	`_dmarc.bad.example. TXT "v=DMARC1; p=refuse"`,
@@ -51,6 +52,9 @@ func TestEvaluate(t *testing.T) {
 		{"tax.gov", nil, "fail reject sp reject"},
 		{"tax.gov", dkim("mail.tax.gov"), "pass reject sp none"},
 		{"tax.gov", dkim("other.gov"), "fail reject sp reject"},
+		{"gov.state", dkim("gov.state"), "pass reject p none"},
+		{"gov.state", dkim("shop.state"), "fail reject p reject"}, // a public suffix is no part of what is above it
+		{"tax.gov.state", dkim("shop.state"), "fail reject p reject"},
 		{"two.example", nil, "none   none"},
 		{"bad.example", nil, "permerror   none"},
 		{"badrua.example", nil, "fail none p none"},

@@ -24,16 +24,17 @@ type published struct {
 	bad    error
 }
 
-// walk is the DNS tree walk from a domain up: the records found, the longest name first.
+// walk is the DNS tree walk from a domain up (RFC 9989 §4.10): the records found, the longest name first.
+// psd=y and psd=n end it.
 func walk(ctx context.Context, r *dns.Resolver, domain string) (found []published, err error) {
-	for at, first := domain, true; ; first = false {
+	for at := domain; ; {
 		p, err := lookup(ctx, r, at)
 		if err != nil {
 			return found, err
 		}
 		if p.domain != "" {
 			found = append(found, p)
-			if p.record != nil && (p.record.PSD == 'n' || p.record.PSD == 'y' && !first) {
+			if p.record != nil && p.record.PSD != 'u' { // the first name's too: nothing above speaks for a public suffix
 				return found, nil
 			}
 		}
