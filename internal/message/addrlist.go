@@ -252,7 +252,7 @@ func (l *addrList) bare() {
 		i--
 	}
 	l.pending = addr{name: phrase(l.words[:i]), local: localPart(l.words[i:])}
-	l.s = strings.TrimLeft(l.s[1:], " \t\r\n")
+	l.s = behindGap(l.s[1:])
 	n := domainLength(l.s)
 	l.pending.domain, l.s = squeeze(l.s[:n]), l.s[n:]
 	l.words, l.has, l.angled = l.words[:0], true, false
@@ -268,12 +268,12 @@ func domainLength(s string) int {
 		}
 	}
 	for n > 0 {
-		rest := strings.TrimLeft(s[n:], " \t\r\n")
+		rest := behindGap(s[n:])
 		gap := len(s) - n - len(rest)
 		if gap == 0 || rest == "" || rest[0] != '.' && s[n-1] != '.' {
 			break
 		}
-		more := labelLength(rest) // host . example (RFC 5322 §4.4, obs-domain)
+		more := labelLength(rest) // host (name) . example (RFC 5322 §4.4, obs-domain)
 		if more == 0 {
 			break
 		}

@@ -37,6 +37,18 @@ func commentLength(s string) int {
 	return len(s)
 }
 
+// behindGap is s without the white space and comments that it begins with (RFC 5322 §3.2.2, CFWS).
+func behindGap(s string) string {
+	for s != "" && (isSpace(s[0]) || s[0] == '(') {
+		if s[0] == '(' {
+			s = s[commentLength(s):]
+		} else {
+			s = s[1:]
+		}
+	}
+	return s
+}
+
 // unquote takes the quotes or parentheses around s off and undoes quoted pairs.
 func unquote(s string) string {
 	s = s[1:]

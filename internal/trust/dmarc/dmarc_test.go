@@ -119,6 +119,7 @@ func TestAuthor(t *testing.T) {
 		{[]string{"An <an@Hanoi.Example>"}, "hanoi.example", ""},
 		{[]string{`"x@bad.example" <an@hanoi.example>`}, "hanoi.example", ""},
 		{[]string{"an@bücher.example"}, "xn--bcher-kva.example", ""},
+		{[]string{"an@hanoi (x) .example"}, "hanoi.example", ""}, {[]string{"an @ (x) hanoi. (y)\r\n example (An)"}, "hanoi.example", ""}, // comments and folds tie, they do not end
 		{[]string{"a@x.example, b@X.example"}, "x.example", ""},
 		{[]string{"a@x.example, b@y.example"}, "", None},
 		// What programs show as a name is not the author, and nothing hides behind what is.
