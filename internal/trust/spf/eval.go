@@ -146,6 +146,10 @@ func (e *evaluation) match(t term, domain string, depth, at int) (bool, error) {
 	if err != nil {
 		return false, permError{err}
 	}
+	if !isASCII(target) { // RFC 8616 §4: %{s} and %{l} of a local part in UTF-8 name nothing in the DNS
+		e.found(at, "%s is no name", target)
+		return false, nil
+	}
 	switch t.name {
 	case "include":
 		return e.include(target, depth, at)

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"tem/internal/address"
 	"tem/internal/dns"
 )
 
@@ -107,7 +108,11 @@ func split(s string) (local, domain string) {
 
 func check(ctx context.Context, r *dns.Resolver, q Query, identity, sender string) Outcome {
 	q.IP = q.IP.Unmap().WithZone("") // RFC 7208 §5: IPv4-mapped is IPv4
+	q.Hello = aLabels(q.Hello)
 	local, domain := split(sender)
+	if d := aLabels(domain); d != domain {
+		sender, domain = local+"@"+d, d
+	}
 	e := evaluation{ctx: ctx, resolver: r, query: q, sender: sender, local: local, senderDomain: domain}
 	v := e.host(domain, 0)
 	return Outcome{
@@ -115,6 +120,20 @@ func check(ctx context.Context, r *dns.Resolver, q Query, identity, sender strin
 		Explanation: e.explain(v), Record: e.record, Steps: e.steps, Lookups: e.lookups, Void: e.void,
 	}
 }
+
+// aLabels writes a domain with U-labels as the DNS has it (RFC 8616 §4); what is no such domain stays.
+func aLabels(domain string) string {
+	if isASCII(domain) {
+		return domain
+	}
+	d, err := address.Domain(domain)
+	if err != nil {
+		return domain
+	}
+	return d
+}
+
+func isASCII(s string) bool { return strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 }) < 0 }
 
 // verdict is what check_host() comes to for one domain.
 type verdict struct {

@@ -54,6 +54,34 @@ func TestNoTimeIsNoFail(t *testing.T) {
 	}
 }
 
+// The DNS has domains as A-labels, and nothing for a local part in UTF-8 (RFC 8616 §4).
+func TestSenderInUTF8(t *testing.T) {
+	t.Parallel()
+	r, err := dns.ZoneResolver(`xn--bcher-kva.example. TXT "v=spf1 exists:%{l}.%{d} a:%{h} include:%{s} -all"`, "*.xn--bcher-kva.example. A 192.0.2.1", "mx.xn--bcher-kva.example. A 192.0.2.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		q    Query
+		want string
+	}{
+		{Query{Sender: "an@bücher.example", Hello: "mx.bücher.example"}, "pass +exists an@xn--bcher-kva.example"},
+		{Query{Sender: "ấn@BÜCHER.example", Hello: "mx.bücher.example"}, "pass +a ấn@xn--bcher-kva.example"},
+		{Query{Sender: "ấn@bücher.example", Hello: "elsewhere.example"}, "fail -all ấn@xn--bcher-kva.example"},
+	} {
+		c.q.IP = netip.MustParseAddr("192.0.2.1")
+		o := Check(t.Context(), r, c.q)
+		qualified := o.Mechanism
+		if o.Result == Pass {
+			qualified = "+" + o.Mechanism
+		}
+		name, _, _ := strings.Cut(qualified, ":")
+		if got := string(o.Result) + " " + name + " " + o.Sender; got != c.want || o.Domain != "xn--bcher-kva.example" {
+			t.Errorf("%+v: %s, want %s: %s", c.q, got, c.want, o.Reason)
+		}
+	}
+}
+
 func FuzzCheck(f *testing.F) {
 	for _, s := range []string{"v=spf1 a:%{d2r}/24//64 mx ptr:x.example exists:%{i}.%{L1r-+}.e.example -all", "v=spf1 include:r.example redirect=%{d}.example exp=%{o}.example",
 		"v=spf1 ip4:1.2.3.4/0 ip6:::1/0 ?all", "v=spf1 %%{} x=%{"} {
