@@ -44,8 +44,8 @@ type checkReport struct {
 	Reason  string    `json:"reason"`
 	Meaning checkText `json:"meaning"`
 	Says    string    `json:"explanation,omitempty"` // what the domain says of an SPF fail (exp=)
-	// Signatures are those of DKIM, for dkim and dmarc, in the order in which they stand.
-	Signatures []checkSignature `json:"signatures,omitempty"`
+	// Signatures are those of DKIM, in the order in which they stand; nil for checks of something else.
+	Signatures []checkSignature `json:"signatures,omitzero"`
 	Policy     *checkPolicy     `json:"policy,omitempty"` // dmarc: of the domain in From
 	Steps      []checkStep      `json:"steps"`
 	Questions  []checkQuestion  `json:"questions"`
@@ -139,9 +139,10 @@ func (f *checkFlags) run(ctx context.Context, out io.Writer, check func(context.
 	return nil
 }
 
-// bad: the verdict speaks against the message, or could not be had.
+// bad: the verdict speaks against the message, or could not be had. Neutral is
+// what an SPF record may well say; of a signature it says that it can't be read.
 func (r *checkReport) bad() bool {
-	return r.Verdict != "pass" && r.Verdict != "none" && r.Verdict != "neutral"
+	return r.Verdict != "pass" && r.Verdict != "none" && (r.Verdict != "neutral" || r.Check != "spf")
 }
 
 func (r *checkReport) step(what, format string, args ...any) {

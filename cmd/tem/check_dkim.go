@@ -46,6 +46,7 @@ func verifyDKIM(ctx context.Context, r *dns.Resolver, text []byte) []dkim.Result
 
 // dkim adds the steps of each signature, and returns the best result.
 func (r *checkReport) dkim(results []dkim.Result) (verdict, reason string) {
+	r.Signatures = make([]checkSignature, 0, len(results))
 	if len(results) == 0 {
 		r.step("signatures", "there are none")
 		return string(dkim.None), "the message is not signed"

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net/netip"
 
 	"tem/internal/dns"
@@ -31,15 +31,9 @@ Exit codes: 0 pass or no policy, 1 any other result, 2 a mistake in the command.
 
 // Run judges.
 func (c *CheckDMARCCommand) Run(ctx context.Context, std *streams) error {
-	var ip netip.Addr
-	if c.IP != "" {
-		var err error
-		if ip, err = netip.ParseAddr(c.IP); err != nil {
-			return usageError{fmt.Errorf("--ip %s is not an address", c.IP)}
-		}
-		if c.From == "" && c.Helo == "" {
-			return usageError{fmt.Errorf("--ip needs --from or --helo: SPF checks their domain")}
-		}
+	ip, err := c.client()
+	if err != nil {
+		return usageError{err}
 	}
 	text, err := readLetter(c.File, std.in)
 	if err != nil {
@@ -53,22 +47,41 @@ func (c *CheckDMARCCommand) Run(ctx context.Context, std *streams) error {
 	})
 }
 
+// client is the address that sent the message, with who it said it was; the zero address without --ip.
+func (c *CheckDMARCCommand) client() (ip netip.Addr, err error) {
+	switch {
+	case c.IP == "" && c.From == "" && c.Helo == "":
+		return ip, nil
+	case c.IP == "":
+		return ip, errors.New("--from and --helo are for SPF, which needs --ip as well: the address that sent the message")
+	case c.From == "" && c.Helo == "":
+		return ip, errors.New("--ip needs --from or --helo: SPF checks their domain")
+	}
+	return clientAddress(c.IP, c.From)
+}
+
 // judge makes the checks that DMARC builds on, and comes to its result.
 func (c *CheckDMARCCommand) judge(ctx context.Context, r *dns.Resolver, rep *checkReport, ip netip.Addr, text []byte) *dmarc.Result {
+	outcome := c.spf(ctx, r, rep, ip)
+	signatures := verifyDKIM(ctx, r, text)
+	rep.dkim(signatures)
 	domain, none := dmarc.Author(message.Header(text).Values("From"))
 	if none != nil {
 		return none
 	}
-	var outcome *spf.Outcome
-	if ip.IsValid() {
-		o := spf.Check(ctx, r, spfQuery(ip, c.Helo, c.From))
-		rep.spf(o)
-		outcome = &o
-	}
-	signatures := verifyDKIM(ctx, r, text)
-	rep.dkim(signatures)
 	ids := trust.Identifiers(outcome, signatures)
 	return dmarc.Discover(ctx, r, domain).Evaluate(ctx, r, ids)
+}
+
+// spf checks the sender of the envelope; nil without the address that sent it.
+func (c *CheckDMARCCommand) spf(ctx context.Context, r *dns.Resolver, rep *checkReport, ip netip.Addr) *spf.Outcome {
+	if !ip.IsValid() {
+		rep.step("SPF", "left out: --ip tells which address sent the message")
+		return nil
+	}
+	o := spf.Check(ctx, r, spfQuery(ip, c.Helo, c.From))
+	rep.spf(o)
+	return &o
 }
 
 // dmarc adds what the policy says and how each identifier stands to From.

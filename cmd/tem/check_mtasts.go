@@ -29,6 +29,9 @@ Exit codes: 0 pass or none, 1 any other result, 2 a mistake in the command.`
 
 // Run checks (RFC 8461 §3, §4).
 func (c *CheckMTASTSCommand) Run(ctx context.Context, std *streams) error {
+	if err := c.named(); err != nil {
+		return usageError{err}
+	}
 	roots, err := c.roots()
 	if err != nil {
 		return usageError{err}

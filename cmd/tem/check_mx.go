@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"tem/internal/address"
 	"tem/internal/dns"
 	"tem/internal/line"
 	"tem/internal/message/dsn"
@@ -33,6 +34,16 @@ type exchangerFlags struct {
 	Roots   string `type:"path" placeholder:"FILE" help:"PEM file with the authorities to verify by (default: those of the system)."`
 }
 
+// named takes the domain in the form that the DNS has it, lower-case A-labels.
+func (f *exchangerFlags) named() error {
+	d, err := address.Domain(strings.TrimSuffix(f.Domain, "."))
+	if err != nil || strings.HasPrefix(d, "[") {
+		return fmt.Errorf("%q is not a domain, such as hanoi.example: of an address, give what is behind the @", f.Domain)
+	}
+	f.Domain = d
+	return nil
+}
+
 func (CheckMXCommand) Help() string {
 	return `Examples:
   tem check mx hanoi.example
@@ -44,6 +55,9 @@ Exit codes: 0 every server answers, or the domain says that it takes no mail, 1 
 
 // Run checks.
 func (c *CheckMXCommand) Run(ctx context.Context, std *streams) error {
+	if err := c.named(); err != nil {
+		return usageError{err}
+	}
 	return c.run(ctx, std.out, func(ctx context.Context, r *dns.Resolver, rep *checkReport) error {
 		rep.Check = "mx"
 		hosts, ok := c.hosts(ctx, r, rep)

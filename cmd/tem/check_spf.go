@@ -31,9 +31,9 @@ Exit codes: 0 pass, neutral or none, 1 any other result, 2 a mistake in the comm
 
 // Run checks.
 func (c *CheckSPFCommand) Run(ctx context.Context, std *streams) error {
-	ip, err := netip.ParseAddr(c.IP)
+	ip, err := clientAddress(c.IP, c.From)
 	if err != nil {
-		return usageError{fmt.Errorf("--ip %s is not an address", c.IP)}
+		return usageError{err}
 	}
 	if c.From == "" && c.Helo == "" {
 		return usageError{fmt.Errorf("--helo is needed with the null path: its domain is the one checked")}
@@ -45,6 +45,18 @@ func (c *CheckSPFCommand) Run(ctx context.Context, std *streams) error {
 		rep.spf(o)
 		return nil
 	})
+}
+
+// clientAddress reads --ip, and sees that --from is what stands between the brackets of MAIL FROM.
+func clientAddress(ip, from string) (netip.Addr, error) {
+	a, err := netip.ParseAddr(ip)
+	switch {
+	case err != nil:
+		return a, fmt.Errorf("--ip %s is not an address, such as 192.0.2.7 or 2001:db8::7", ip)
+	case strings.ContainsAny(from, "<>"):
+		return a, fmt.Errorf("--from %s: give the address without the brackets, as in an@hanoi.example", from)
+	}
+	return a, nil
 }
 
 func spfQuery(ip netip.Addr, helo, from string) spf.Query {

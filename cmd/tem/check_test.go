@@ -34,7 +34,7 @@ func lesson(t *testing.T) (zone, letter string) {
 		t.Fatal(err)
 	}
 	zone, letter = filepath.Join(t.TempDir(), "lesson.zone"), filepath.Join(t.TempDir(), "letter.eml")
-	records := "$ORIGIN hanoi.example.\n@ TXT \"v=spf1 ip4:192.0.2.0/24 -all\"\n_dmarc TXT \"v=DMARC1; p=reject\"\ns._domainkey TXT \"" + record + "\"\n"
+	records := "$ORIGIN hanoi.example.\n@ TXT \"v=spf1 ip4:192.0.2.0/24 -all\"\n_dmarc TXT \"v=DMARC1; p=reject\"\nxn--bcher-kva.example. MX 1 mx\nmx A 192.0.2.8\ns._domainkey TXT \"" + record + "\"\n"
 	for name, content := range map[string]string{zone: records, letter: strings.ReplaceAll(string(fields)+text, "\r\n", "\n")} {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -54,6 +54,10 @@ func TestCheckCommand(t *testing.T) {
 	if err := os.WriteFile(changed, append(text, "more\n"...), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	garbled := letter + ".garbled"
+	if err := os.WriteFile(garbled, []byte(strings.Replace(string(text), "v=1;", "v=2;", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args string // separated by |
 		code int
@@ -67,6 +71,15 @@ func TestCheckCommand(t *testing.T) {
 		{"dkim|" + letter, 0, []string{"DKIM: pass", "key at s._domainkey.hanoi.example", "hash "}},
 		{"dkim|" + changed, 1, []string{"DKIM: fail", "signed was"}},
 		{"dkim|nowhere.eml", 2, nil},
+		{"dkim|" + garbled, 1, []string{"DKIM: neutral", "can't be read"}},
+		{"dmarc|" + changed, 1, []string{"SPF: left out: --ip"}},
+		{"dmarc|" + changed + "|--from|an@hanoi.example", 2, nil},
+		{"spf|--ip|192.0.2.7|--from|<an@hanoi.example>", 2, nil},
+		{"mx|an@hanoi.example|--no-connect", 2, nil},
+		{"mx||--no-connect", 2, nil},
+		{"dane|[192.0.2.1]|--no-connect", 2, nil},
+		{"mta-sts|ha noi.example|--no-connect", 2, nil},
+		{"mx|Bücher.example|--no-connect", 0, []string{"MX: pass", "MX xn--bcher-kva.example: "}},
 		{"dmarc|" + letter, 0, []string{"DMARC: pass", "dkim hanoi.example: verified and aligned (relaxed)", "to do by the policy: none"}},
 		{"dmarc|" + changed + "|--ip|198.51.100.7|--from|an@hanoi.example", 1, []string{"DMARC: fail", "p=reject", "spf hanoi.example: not verified", "to do by the policy: reject"}},
 		{"dmarc|" + changed + "|--ip|192.0.2.9|--from|an@hanoi.example", 0, []string{"DMARC: pass: spf of hanoi.example passes"}},
@@ -98,6 +111,13 @@ func TestCheckCommand(t *testing.T) {
 func TestCheckTellsPrograms(t *testing.T) {
 	t.Parallel()
 	zone, letter := lesson(t)
+	unsigned := letter + ".unsigned"
+	if err := os.WriteFile(unsigned, []byte("From: An <an@hanoi.example>\n\nHello\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, out, errOut := tem(t, "", "check", "dkim", unsigned, "--zone", zone, "--json"); !strings.Contains(out, `"signatures":[],`) {
+		t.Errorf("unsigned: %s%s", out, errOut)
+	}
 	for args, want := range map[string]string{
 		"dkim": `"signatures":[{"domain":"hanoi.example","selector":"s","algorithm":"ed25519-sha256","result":"pass"}],"steps"`,
 		"dmarc --ip 198.51.100.7 --from x@nowhere.example": `"policy":{"author":"hanoi.example","organization":"hanoi.example","domain":"hanoi.example",` +
