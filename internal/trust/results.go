@@ -107,7 +107,7 @@ func claims(raw []byte, host string) bool {
 	_, value, _ := bytes.Cut(raw, []byte(":"))
 	f, err := authres.Parse(string(value))
 	if err != nil {
-		return bytes.Contains(bytes.ToLower(value), []byte(strings.ToLower(host)))
+		return authres.Mentions(string(value), host)
 	}
 	return strings.EqualFold(strings.TrimSuffix(f.Host, "."), host)
 }

@@ -216,6 +216,8 @@ func TestStripForged(t *testing.T) {
 		"Authentication-Results: (x) \"mx.saigon.example\" 1; none\r\nC: d\r\n":                "C: d\r\n",
 		"Authentication-Results: mx.saigon.example; spf=\r\nC: d\r\n":                          "C: d\r\n",
 		"Authentication-Results: other.example; spf=pass\r\n":                                  "Authentication-Results: other.example; spf=pass\r\n",
+		"Authentication-Results: mx.saigon(c).example; spf=pass\r\nC: d\r\n":                   "C: d\r\n",
+		"Authentication-Results: mx.sai\r\n gon.\"exa\\mple\"; spf=pass\r\nC: d\r\n":           "C: d\r\n",
 		"From x\r\nAuthentication-Results: mx.saigon.example; a=b\r\nno field\r\nX: y\r\n":     "From x\r\nno field\r\nX: y\r\n",
 		"\r\nAuthentication-Results: mx.saigon.example; none\r\n":                              "\r\nAuthentication-Results: mx.saigon.example; none\r\n",
 		"": "",

@@ -44,6 +44,22 @@ func Parse(value string) (Field, error) {
 	return f, nil
 }
 
+// Mentions reports that the name of a host is in the value of a field that
+// can't be read, as it stands or once comments, folds and quotes are taken out:
+// those who read it less strictly may see it there.
+func Mentions(value, host string) bool {
+	host = strings.ToLower(host)
+	var b strings.Builder
+	l := lexer{s: value}
+	for l.skip(); l.s != ""; l.skip() {
+		if c := l.s[0]; c != '"' && c != '\\' {
+			b.WriteByte(c)
+		}
+		l.s = l.s[1:]
+	}
+	return strings.Contains(strings.ToLower(value), host) || strings.Contains(strings.ToLower(b.String()), host)
+}
+
 // head reads authserv-id and version; without an authserv-id, the first result.
 func (l *lexer) head(f *Field) error {
 	l.skip()
