@@ -8,7 +8,9 @@ import (
 	"io"
 	"os"
 	"time"
+	"unicode/utf8"
 
+	"tem/internal/address"
 	"tem/internal/trust/dkim"
 )
 
@@ -24,7 +26,7 @@ type DKIMSignCommand struct {
 	Selector string        `required:"" help:"The selector of its key (s=)."`
 	Key      string        `required:"" help:"File with the private key, in PEM form."`
 	Expire   time.Duration `placeholder:"TIME" help:"How long the signature is good for, such as 168h; without it, for ever."`
-	JSON     bool          `help:"Answer with JSON: the field, the message, and the record to publish."`
+	JSON     bool          `help:"Answer with JSON: field, message (message_base64 where it is not UTF-8), the name and the record to publish, crlf (false: line ends were changed)."`
 }
 
 func (DKIMSignCommand) Help() string {
@@ -33,16 +35,18 @@ func (DKIMSignCommand) Help() string {
   tem mail source 7 | tem dkim sign - --domain hanoi.example --selector s1 --key s1.pem
   tem dkim sign letter.eml --domain hanoi.example --selector s1 --key s1.pem --json
 
-A message whose lines end with LF only is signed as it will be on its way, with CRLF.`
+A message whose lines end with LF only is signed as it will be on its way, with CRLF.
+Exit codes: 0 signed, 1 it can't be signed, 2 a mistake in the command.`
 }
 
 // signed is the answer with --json.
 type signed struct {
-	Field   string `json:"field"`   // the DKIM-Signature, folded, with CRLF
-	Message string `json:"message"` // with the field in front
-	Name    string `json:"name"`    // where the key is to be published
-	Record  string `json:"record"`  // what as a TXT record
-	CRLF    bool   `json:"crlf"`    // false: line ends were LF, and have been changed
+	Field   string `json:"field"`                    // the DKIM-Signature, folded, with CRLF
+	Message string `json:"message,omitempty"`        // with the field in front; "" if that is no UTF-8
+	Octets  []byte `json:"message_base64,omitempty"` // which then stands here
+	Name    string `json:"name"`                     // where the key is to be published
+	Record  string `json:"record"`                   // what as a TXT record
+	CRLF    bool   `json:"crlf"`                     // false: line ends were LF, and have been changed
 }
 
 // Run signs.
@@ -69,7 +73,15 @@ func (c *DKIMSignCommand) Run(std *streams) error {
 		if err != nil {
 			return err
 		}
-		return json.NewEncoder(std.out).Encode(signed{string(field), string(field) + string(message), c.Selector + "._domainkey." + c.Domain, record, crlf})
+		domain, err := address.Domain(c.Domain)
+		if err != nil {
+			return usageError{err}
+		}
+		s := signed{Field: string(field), Octets: append(field, message...), Name: c.Selector + "._domainkey." + domain, Record: record, CRLF: crlf}
+		if utf8.Valid(s.Octets) {
+			s.Message, s.Octets = string(s.Octets), nil
+		}
+		return json.NewEncoder(std.out).Encode(s)
 	}
 	if !crlf {
 		fmt.Fprintln(std.err, "tem: lines that ended with LF now end with CRLF, as they do in SMTP")

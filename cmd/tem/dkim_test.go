@@ -45,6 +45,7 @@ func TestDKIMSign(t *testing.T) {
 		{"From: an@hanoi.example\n\nhello\n", nil, "CRLF"},
 		{"From: an@hanoi.example\r\n\r\nhello\r\n", nil, ""},
 		{"From: an@hanoi.example\n\nhello\n", []string{"--json"}, ""},
+		{"From: an@hanoi.example\nSubject: \xe9\n\nhello\n", []string{"--json"}, ""}, // no UTF-8
 	} {
 		var out, errOut bytes.Buffer
 		args := append([]string{"dkim", "sign", "-", "--domain", "hanoi.example", "--selector", "s1", "--key", file}, c.args...)
@@ -57,13 +58,34 @@ func TestDKIMSign(t *testing.T) {
 			if err := json.Unmarshal(out.Bytes(), &s); err != nil || s.Record != record || s.CRLF {
 				t.Fatalf("%v %+v", err, s)
 			}
-			message = s.Message
+			message = s.Message + string(s.Octets)
 		}
 		v := verifier.Verify(t.Context())
 		v.Write([]byte(message))
 		if r := v.Results(t.Context()); len(r) != 1 || r[0].Status != dkim.Pass {
 			t.Errorf("%q: %v", message, r)
 		}
+	}
+}
+
+// What is to be published has the domain as the DNS has it.
+func TestDKIMSignIDN(t *testing.T) {
+	t.Parallel()
+	signer, err := dkim.GenerateKey("ed25519")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := dkim.MarshalKey(signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "key.pem")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errOut := tem(t, "From: an@bücher.example\n\nhello\n", "dkim", "sign", "-", "--domain", "Bücher.example", "--selector", "s1", "--key", file, "--json")
+	if code != 0 || !strings.Contains(out, `"name":"s1._domainkey.xn--bcher-kva.example"`) {
+		t.Errorf("exit code %d: %s%s", code, out, errOut)
 	}
 }
 

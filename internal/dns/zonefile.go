@@ -11,6 +11,7 @@ import (
 
 const (
 	maxZoneFile    = 16 << 20 // octets
+	byteOrderMark  = "\ufeff" // which some editors put in front of a file
 	maxZoneRecords = 1 << 17  // $GENERATE makes many of one line
 )
 
@@ -31,7 +32,7 @@ func ReadZone(path string) ([]string, error) {
 		return nil, fmt.Errorf("read the zone: %w", err)
 	}
 	var lines []string
-	err = eachRecord(timeouts(string(text)), path, func(rr dns.RR) { lines = append(lines, rr.String()) })
+	err = eachRecord(timeouts(strings.TrimPrefix(string(text), byteOrderMark)), path, func(rr dns.RR) { lines = append(lines, rr.String()) })
 	if err != nil {
 		return nil, fmt.Errorf("read the zone: %w", err)
 	}

@@ -56,7 +56,7 @@ $ORIGIN hue.example.
 
 func TestReadZoneSilence(t *testing.T) {
 	t.Parallel()
-	lines, err := ReadZone(writeZone(t, "$ORIGIN example.\nerr TIMEOUT ; all of it\nhalf A 192.0.2.1\nhalf timeout\n"+`a\058b\047c A 192.0.2.2`+"\n"))
+	lines, err := ReadZone(writeZone(t, "\ufeff$ORIGIN example.\nerr TIMEOUT ; all of it\nhalf A 192.0.2.1\nhalf timeout\n"+`a\058b\047c A 192.0.2.2`+"\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
