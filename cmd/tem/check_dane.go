@@ -44,10 +44,18 @@ func (c *CheckDANECommand) Run(ctx context.Context, std *streams) error {
 			return nil
 		}
 		rep.Verdict, rep.Reason = "none", "no mail server has TLSA records"
+		bare := ""
 		for _, host := range hosts {
-			if verdict, reason := c.host(ctx, r, rep, host); worseVerdict(verdict, rep.Verdict) {
+			verdict, reason := c.host(ctx, r, rep, host)
+			if verdict == "none" {
+				bare = reason
+			}
+			if worseVerdict(verdict, rep.Verdict) {
 				rep.Verdict, rep.Reason = verdict, reason
 			}
+		}
+		if rep.Verdict == "pass" && bare != "" { // RFC 7672 §2.2.1: each server stands for itself, and who blocks one leads mail to the next
+			rep.Verdict, rep.Reason = "neutral", bare+", while others have keys that count"
 		}
 		return nil
 	})

@@ -85,6 +85,7 @@ func TestCheckHosts(t *testing.T) {
 		{"mta-sts --https-port 1", mx + sts, 1, []string{"MTA-STS: fail", "can't be had"}},
 		{"dane", key + mx + "_25._tcp.mx.example.com. TLSA " + p.tlsa, 0, []string{"DANE: pass", "a TLSA record fits", "authenticated"}},
 		{"dane", key + mx + "_25._tcp.mx.example.com. TLSA 3 1 1 " + strings.Repeat("00", 32), 1, []string{"DANE: fail", "no TLSA record fits"}},
+		{"dane", key + mx + "example.com. MX 2 mx2.example.com.\nmx2.example.com. A 127.0.0.1\n_25._tcp.mx.example.com. TLSA " + p.tlsa, 1, []string{"DANE: neutral", "mx2.example.com has no TLSA records, while others", "kẻ đứng giữa"}},
 		{"dane", key + mx, 0, []string{"DANE: none", "no mail server has TLSA records"}},
 		{"dane", mx + "_25._tcp.mx.example.com. TLSA " + p.tlsa, 0, []string{"DANE: none", "not authenticated"}},
 	} {

@@ -52,6 +52,7 @@ func meaningOf(check, verdict string) checkText {
 		"mx none":         {"The domain says that it takes no mail.", "Tên miền tuyên bố không nhận thư."},
 		"dane pass":       {"The servers' keys are those that the domain publishes: nobody can stand between.", "Khoá của máy chủ đúng như tên miền công bố: không ai chen vào giữa được."},
 		"dane fail":       {"A server does not show a key that the domain publishes; mail waits until its administrator mends it.", "Máy chủ không đưa ra khoá mà tên miền công bố; thư phải chờ đến khi quản trị viên của họ sửa."},
+		"dane neutral":    {"Some of the domain's servers have keys that count and others none: whoever stands between can lead mail to those.", "Chỉ một số máy chủ của tên miền có khoá có giá trị: kẻ đứng giữa có thể lái thư sang các máy chủ còn lại."},
 		"dane none":       {"The domain publishes no keys of its mail servers that count.", "Tên miền không công bố khoá nào có giá trị cho máy chủ thư."},
 		"mta-sts pass":    {"The domain's mail servers are as its policy says.", "Các máy chủ thư đúng như chính sách của tên miền."},
 		"mta-sts fail":    {"Policy and mail servers do not fit; the domain's administrator must mend it.", "Chính sách và máy chủ thư không khớp; quản trị viên của tên miền phải sửa."},
