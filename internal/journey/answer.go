@@ -86,13 +86,13 @@ func (f *fate) suspicion() *cause {
 	if !found {
 		return nil
 	}
-	return causeOf(dsn.Status{}, because)
+	return causeOf(dsn.Status{}, because, f.to)
 }
 
 // troubled explains what stands in the way, and returns what to do.
 func (f *fate) troubled(a *Answer, lang string) explain.Text {
 	never := f.state == Ended || f.state == Turned && !f.status.Temporary()
-	c := causeOf(f.status, f.reason)
+	c := causeOf(f.status, f.reason, f.to)
 	if c == nil {
 		return f.unexplained(a, lang, never)
 	}

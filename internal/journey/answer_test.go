@@ -53,6 +53,22 @@ func TestCauses(t *testing.T) {
 		{Refused, status(451, 4, 3, 0, "x"), "", "internal", Sender},
 		{Failed, status(554, 5, 7, 1, "x"), "", "policy", Sender},
 		{Failed, status(535, 5, 7, 8, "x"), "", "login", Sender},
+		{Failed, status(530, 5, 7, 0, "x"), "", "login", Sender},
+		{Failed, status(530, 5, 7, 0, "Must issue a STARTTLS command first"), "", "tls", OtherSide},
+		{Deferred, status(0, 4, 7, 5, "relay.example does not offer TLS, which is a must (relay)"), "", "tls", OtherSide},
+		{Deferred, status(421, 4, 7, 0, "[TSS04] Messages from 192.0.2.1 temporarily deferred due to unexpected volume or user complaints"), "", "rate", Wait},
+		{Failed, status(554, 5, 7, 9, "Message not accepted for policy reasons"), "", "policy", Sender},
+		{Failed, status(550, 5, 7, 999, "x"), "", "policy", Sender},
+		{Failed, status(550, 5, 6, 0, "x"), "", "policy", Sender},
+		{Failed, status(550, 5, 7, 515, "Access denied, sending domain a.example doesn't meet the required authentication level"), "", "dkim", Sender},
+		{Failed, status(550, 5, 7, 606, "Access denied, banned sending IP [192.0.2.1]"), "", "blocked-address", Operator},
+		{Failed, status(550, 5, 4, 1, "Recipient address rejected: Access denied"), "", "no-user", Sender},
+		{Failed, status(550, 5, 1, 10, "RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup"), "", "no-user", Sender},
+		{Failed, status(550, 5, 5, 0, "Requested action not taken: mailbox unavailable"), "", "no-user", Sender},
+		{Deferred, status(450, 4, 2, 1, "The user you are trying to contact is receiving mail at a rate that prevents additional messages"), "", "rate", Wait},
+		{Deferred, status(450, 4, 1, 8, "Sender address rejected: Domain not found"), "", "sender-address", Operator},
+		{Failed, status(550, 5, 1, 8, "x"), "", "sender-address", Operator},
+		{Failed, status(554, 5, 7, 1, "Relay access denied"), "", "relay", OtherSide},
 		{Failed, status(554, 5, 6, 0, "x"), "", "policy", Sender},
 		{Deferred, status(0, 0, 0, 0, ""), "", "", Wait},
 		{Failed, status(0, 5, 6, 3, "x"), "", "", Sender},
@@ -88,7 +104,7 @@ func TestEveryCauseIsWhole(t *testing.T) {
 			t.Errorf("%s is incomplete", c.name)
 		}
 		for _, w := range c.words {
-			if causeOf(dsn.Status{Text: w}, "") == nil {
+			if causeOf(dsn.Status{Text: w}, "", "") == nil {
 				t.Errorf("%q leads nowhere", w)
 			}
 		}
@@ -106,8 +122,10 @@ func TestNamesAreNoCauses(t *testing.T) {
 		{dsn.Status{Code: dsn.Code{4, 4, 2}, Text: "connection with mx.dane.example [192.0.2.1:25] dropped: EOF", Remote: "mx.dane.example"}, "connection"},
 		{dsn.Status{Code: dsn.Code{5, 1, 1}, Text: "the mailbox was unlooped"}, "no-user"},
 		{dsn.Status{Reply: 550, Code: dsn.Code{5, 7, 1}, Text: "an@a.example failed (SPF)"}, "spf"},
+		{dsn.Status{Code: dsn.Code{4, 4, 3}, Text: "MX of tls.example: SERVFAIL"}, "dns"},
+		{dsn.Status{Code: dsn.Code{5, 1, 2}, Text: "host dmarc-loop.TLS.example not found"}, "no-domain"},
 	} {
-		if found := causeOf(c.status, c.status.Text); found == nil || found.name != c.cause {
+		if found := causeOf(c.status, c.status.Text, "an@tls.example"); found == nil || found.name != c.cause {
 			t.Errorf("%v: %+v, want %s", c.status, found, c.cause)
 		}
 	}

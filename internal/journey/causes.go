@@ -73,16 +73,16 @@ var causes = [...]cause{
 	{name: "dane", words: []string{"dane", "tlsa"}, later: OtherSide, never: OtherSide,
 		why:  explain.Text{EN: "The server's certificate does not match the TLSA records of its domain (DANE).", VI: "Chứng chỉ của máy chủ không khớp bản ghi TLSA của tên miền (DANE)."},
 		next: explain.Text{EN: "They must publish TLSA records that match the certificate.", VI: "Họ phải công bố bản ghi TLSA khớp với chứng chỉ."}},
-	{name: "tls", words: []string{"tls handshake", "certificate", "x509:"}, codes: []string{"7.10", "7.11"}, later: OtherSide, never: OtherSide,
+	{name: "tls", words: []string{"tls handshake", "certificate", "x509:", "does not offer tls", "must issue a starttls", "starttls command first"}, codes: []string{"7.5", "7.10", "7.11"}, later: OtherSide, never: OtherSide,
 		why:  explain.Text{EN: "No TLS that may be used came about with the other server.", VI: "Không thiết lập được kết nối TLS dùng được với máy chủ kia."},
 		next: explain.Text{EN: "Look at the attempt's dialogue; they must mend their TLS.", VI: "Xem đối thoại của lần thử; họ phải sửa TLS."}},
 	{name: "greylisted", words: []string{"greylist", "graylist", "grey list"}, later: Wait, never: Wait,
 		why:  explain.Text{EN: "The other server makes senders that it does not know wait (greylisting).", VI: "Máy chủ kia bắt người gửi chưa quen phải chờ (greylisting)."},
 		next: explain.Text{EN: "Just wait.", VI: "Chỉ cần chờ."}},
-	{name: "rate", words: []string{"rate limit", "too many messages", "too many connections", "throttl", "unusual rate"}, codes: []string{"7.28", "4.5", "3.2"}, reply: []int{421}, later: Wait, never: Operator,
+	{name: "rate", words: []string{"rate limit", "too many messages", "too many connections", "throttl", "unusual rate", "unexpected volume", "temporarily deferred", "receiving mail at a rate", "receiving mail too quickly", "maximum number of connections", "too many concurrent", "concurrent connections", "server busy"}, codes: []string{"7.28", "4.5", "3.2"}, reply: []int{421}, later: Wait, never: Operator,
 		why:  explain.Text{EN: "The other server takes no more for now: it is busy, or finds that too much comes.", VI: "Máy chủ kia tạm thời không nhận thêm: đang bận hoặc thấy thư đến quá nhiều."},
 		next: explain.Text{EN: "Just wait; if it lasts, send less at a time.", VI: "Chỉ cần chờ; nếu kéo dài, hãy gửi ít hơn mỗi lần."}},
-	{name: "blocked-address", words: []string{"blocklist", "blacklist", "block list", "spamhaus", "dnsbl", "blocked using", "comes from is blocked", "ip reputation", "poor reputation", "on our block"}, codes: []string{"7.25", "7.27"}, later: Operator, never: Operator, ours: OtherSide,
+	{name: "blocked-address", words: []string{"blocklist", "blacklist", "block list", "spamhaus", "dnsbl", "blocked using", "comes from is blocked", "ip reputation", "poor reputation", "on our block", "banned sending ip", "banned sender", "permanently deferred"}, codes: []string{"7.25", "7.27", "7.708"}, later: Operator, never: Operator, ours: OtherSide,
 		why:  explain.Text{EN: "The address of the sending server is blocked or has a bad name.", VI: "Địa chỉ IP của máy chủ gửi bị chặn hoặc có uy tín xấu."},
 		next: explain.Text{EN: "Find the list that the reply names, end what put the address there, ask to be taken off; check the PTR record.", VI: "Tìm danh sách được nêu trong phản hồi, khắc phục nguyên nhân, xin gỡ địa chỉ; kiểm tra bản ghi PTR."}},
 	{name: "blocked-sender", words: []string{"blocked sender", "sender is blocked", "blocked by the recipient", "does not take mail from this sender"}, later: Recipient, never: Recipient,
@@ -94,7 +94,7 @@ var causes = [...]cause{
 	{name: "spf", words: []string{"spf"}, codes: []string{"7.23", "7.24"}, later: Sender, never: Sender,
 		why:  explain.Text{EN: "The sender's domain does not name the sending server in its SPF record.", VI: "Bản ghi SPF của tên miền người gửi không cho phép máy chủ gửi này."},
 		next: explain.Text{EN: "The operator of the sender's domain must add the server to SPF, or the message must go through the domain's own.", VI: "Quản trị viên tên miền người gửi phải thêm máy chủ vào SPF, hoặc gửi qua máy chủ của tên miền."}},
-	{name: "dkim", words: []string{"dkim"}, codes: []string{"7.20", "7.21", "7.22", "7.26"}, later: Sender, never: Sender,
+	{name: "dkim", words: []string{"dkim", "required authentication level"}, codes: []string{"7.20", "7.21", "7.22", "7.26", "7.515"}, later: Sender, never: Sender,
 		why:  explain.Text{EN: "The message has no good DKIM signature, or is not authenticated at all.", VI: "Thư không có chữ ký DKIM hợp lệ, hoặc không được xác thực."},
 		next: explain.Text{EN: "The operator of the sender's domain must sign mail and publish the key (tem dns check).", VI: "Quản trị viên tên miền người gửi phải ký thư và công bố khoá (tem dns check)."}},
 	{name: "null-mx", words: []string{"null mx", "accepts no mail"}, codes: []string{"1.10"}, reply: []int{521, 556}, later: Sender, never: Sender,
@@ -103,6 +103,12 @@ var causes = [...]cause{
 	{name: "no-domain", words: []string{"no such host", "no such domain", "nxdomain", "does not exist in the dns"}, codes: []string{"1.2"}, reply: []int{512}, later: Wait, never: Sender,
 		why:  explain.Text{EN: "The domain of the address is not in the DNS.", VI: "Tên miền của địa chỉ không có trong DNS."},
 		next: explain.Text{EN: "Check the domain letter by letter.", VI: "Kiểm tra tên miền từng chữ."}},
+	{name: "sender-address", words: []string{"sender address rejected"}, codes: []string{"1.7", "1.8"}, later: Operator, never: Operator, ours: Sender,
+		why:  explain.Text{EN: "The server does not accept the sender's address: it finds no such domain or mailbox.", VI: "Máy chủ không chấp nhận địa chỉ người gửi: không tìm thấy tên miền hoặc hộp thư đó."},
+		next: explain.Text{EN: "See that the address is right, and that its domain has the records it needs (tem dns check).", VI: "Kiểm tra địa chỉ có đúng không, và tên miền có đủ bản ghi không (tem dns check)."}},
+	{name: "no-user", words: []string{"no such user", "user unknown", "unknown user", "does not exist", "mailbox unavailable", "recipient not found", "recipient address rejected: access denied"}, codes: []string{"1.1", "1.6", "1.0"}, reply: []int{550, 551, 553}, later: Sender, never: Sender,
+		why:  explain.Text{EN: "There is no such mailbox.", VI: "Không có hộp thư này."},
+		next: explain.Text{EN: "Check the address letter by letter and send it anew.", VI: "Kiểm tra địa chỉ từng chữ rồi gửi lại."}},
 	{name: "dns", words: []string{"dns", "servfail", "look up", "lookup"}, codes: []string{"4.3", "4.4"}, later: Wait, never: OtherSide,
 		why:  explain.Text{EN: "The DNS does not say where the mail of the domain goes.", VI: "DNS không trả lời thư của tên miền phải đi đâu."},
 		next: explain.Text{EN: "If it lasts, the domain's name servers must be mended (tem check mx DOMAIN shows each step).", VI: "Nếu kéo dài, phải sửa máy chủ tên của tên miền (tem check mx DOMAIN cho xem từng bước)."}},
@@ -121,19 +127,16 @@ var causes = [...]cause{
 	{name: "disabled", codes: []string{"2.1"}, later: Operator, never: Recipient, away: Wait,
 		why:  explain.Text{EN: "The mailbox is disabled.", VI: "Hộp thư đang bị vô hiệu hoá."},
 		next: explain.Text{EN: "Whoever runs the mailbox's server can enable it; reach the recipient another way.", VI: "Quản trị viên của máy chủ nhận có thể mở lại; hãy liên lạc với người nhận bằng cách khác."}},
-	{name: "no-user", words: []string{"no such user", "user unknown", "unknown user", "does not exist"}, codes: []string{"1.1", "1.6", "1.0"}, reply: []int{550, 551, 553}, later: Sender, never: Sender,
-		why:  explain.Text{EN: "There is no such mailbox.", VI: "Không có hộp thư này."},
-		next: explain.Text{EN: "Check the address letter by letter and send it anew.", VI: "Kiểm tra địa chỉ từng chữ rồi gửi lại."}},
-	{name: "relay", words: []string{"relaying denied", "relay access denied", "not permitted to relay"}, later: Sender, never: Sender,
-		why:  explain.Text{EN: "The server does not send mail on for somebody who has not logged in.", VI: "Máy chủ không chuyển tiếp thư cho người chưa đăng nhập."},
-		next: explain.Text{EN: "Log in at the port for submission (587 or 465).", VI: "Đăng nhập ở cổng gửi thư (587 hoặc 465)."}},
+	{name: "relay", words: []string{"relaying denied", "relay access denied", "not permitted to relay", "unable to relay"}, later: OtherSide, never: OtherSide, ours: Sender,
+		why:  explain.Text{EN: "The server does not take mail for this domain, or only from somebody who has logged in.", VI: "Máy chủ không nhận thư cho tên miền này, hoặc chỉ nhận từ người đã đăng nhập."},
+		next: explain.Text{EN: "A mail program must log in at the port for submission (587 or 465). If a mail server was refused, the domain's MX record names the wrong one.", VI: "Chương trình thư phải đăng nhập ở cổng gửi thư (587 hoặc 465). Nếu máy chủ thư bị từ chối, bản ghi MX của tên miền trỏ sai chỗ."}},
 	{name: "connection", words: []string{"no answer", "connection refused", "timed out", "timeout", "dropped", "reset by peer", "unreachable"}, codes: []string{"4.0", "4.1", "4.2"}, later: Wait, never: OtherSide,
 		why:  explain.Text{EN: "The other server can't be reached, or ended the connection.", VI: "Không kết nối được tới máy chủ kia, hoặc kết nối bị ngắt."},
 		next: explain.Text{EN: "If it lasts, their server or the network is to be mended; if every domain is affected, port 25 may be closed here.", VI: "Nếu kéo dài, phải sửa máy chủ của họ hoặc mạng; nếu mọi tên miền đều bị, có thể cổng 25 ở đây bị chặn."}},
-	{name: "login", codes: []string{"7.8", "7.9", "7.0"}, reply: []int{530, 535}, later: Operator, never: Sender,
+	{name: "login", words: []string{"no login at relay"}, codes: []string{"7.8"}, reply: []int{530, 532, 534, 535, 538}, later: Operator, never: Sender,
 		why:  explain.Text{EN: "The server wants a login, or did not take the one that was given.", VI: "Máy chủ yêu cầu đăng nhập, hoặc không chấp nhận thông tin đăng nhập."},
 		next: explain.Text{EN: "Check name and password of the account; for a relay those of its configuration.", VI: "Kiểm tra tên và mật khẩu; với máy chủ chuyển tiếp thì kiểm tra cấu hình."}},
-	{name: "policy", codes: []string{"7.1", "7.2", "7.7"}, reply: []int{554}, later: Operator, never: Sender,
+	{name: policyCause, codes: []string{"7.0", "7.1", "7.2", "7.7", "7.9"}, reply: []int{554}, later: Operator, never: Sender,
 		why:  explain.Text{EN: "The server refuses the message by its policy.", VI: "Máy chủ từ chối thư theo chính sách của nó."},
 		next: explain.Text{EN: "Its text says which; if it is about our server, tell the operator.", VI: "Phần văn bản của phản hồi cho biết lý do; nếu do máy chủ của ta, hãy báo quản trị viên."}},
 	{name: "internal", codes: []string{"3.0", "3.1", "3.5"}, reply: []int{451, 452}, later: Wait, never: OtherSide,
@@ -144,37 +147,64 @@ var causes = [...]cause{
 		next: explain.Text{EN: "The last reply says why; mend that, then send it anew.", VI: "Phản hồi cuối cho biết lý do; khắc phục rồi gửi lại."}},
 }
 
-// causeOf finds the cause of what was said. Nil: none that is known.
-func causeOf(s dsn.Status, reason string) *cause {
-	text := spoken(reason+"\n"+s.Text, s.Remote)
-	for i := range causes {
-		if slices.ContainsFunc(causes[i].words, func(w string) bool { return says(text, w) }) {
-			return &causes[i]
-		}
-	}
+// policyCause is what is left to say of a refusal that is not about the address.
+const policyCause = "policy"
+
+// causeOf finds the cause of what was said about mail to somebody. Nil: none
+// that is known.
+func causeOf(s dsn.Status, reason, to string) *cause {
+	text := spoken(reason+"\n"+s.Text, s.Remote, domain(to))
 	_, code, _ := strings.Cut(s.Code.String(), ".")
-	for i := range causes {
-		if !s.Code.IsZero() && slices.Contains(causes[i].codes, code) {
-			return &causes[i]
-		}
-	}
-	for i := range causes {
-		if slices.Contains(causes[i].reply, s.Reply) {
+	for _, fits := range []func(*cause) bool{
+		func(c *cause) bool {
+			return slices.ContainsFunc(c.words, func(w string) bool { return says(text, w) })
+		},
+		func(c *cause) bool { return s.Reply/10 == 53 && slices.Contains(c.reply, s.Reply) }, // RFC 4954 §6: about a login, whatever else
+		func(c *cause) bool { return !s.Code.IsZero() && slices.Contains(c.codes, code) },
+		func(c *cause) bool { return aside(s) && c.name == policyCause },
+		func(c *cause) bool { return slices.Contains(c.reply, s.Reply) },
+	} {
+		if i := slices.IndexFunc(causes[:], func(c cause) bool { return fits(&c) }); i >= 0 {
 			return &causes[i]
 		}
 	}
 	return nil
 }
 
-// spoken is a text without the addresses that it quotes and without the name of
-// the server: an@spf.example is no word about SPF.
-func spoken(text, server string) string {
+// aside reports that a refusal says by its enhanced code that it is about
+// security or policy (RFC 3463 §3.8), or that it is not about an address
+// although its reply is one for addresses.
+func aside(s dsn.Status) bool {
+	return s.Code[1] == 7 || s.Code[1] > 1 && (s.Reply == 550 || s.Reply == 551 || s.Reply == 553)
+}
+
+func domain(to string) string { return to[strings.LastIndexByte(to, '@')+1:] }
+
+// spoken is a text without the addresses that it quotes and without the names
+// of servers and domains, and of hosts in them: an@spf.example is no word about
+// SPF.
+func spoken(text string, names ...string) string {
 	text = strings.ToLower(text)
-	if server != "" {
-		text = strings.ReplaceAll(text, strings.ToLower(server), "")
+	for _, name := range names {
+		if strings.Contains(name, ".") { // any other may be a word
+			text = without(text, strings.ToLower(name))
+		}
 	}
 	words := slices.DeleteFunc(strings.Fields(text), func(w string) bool { return strings.Contains(w, "@") })
 	return strings.Join(words, " ")
+}
+
+// without takes a name out of a text, with what stands before it as labels.
+func without(text, name string) string {
+	for {
+		before, after, found := strings.Cut(text, name)
+		if !found {
+			return text
+		}
+		text = strings.TrimRightFunc(before, func(r rune) bool {
+			return r == '.' || r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r)
+		}) + " " + after
+	}
 }
 
 // says reports that words begin somewhere in a text, but not within a word.
