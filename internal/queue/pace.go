@@ -18,7 +18,8 @@ const (
 	maxSites    = 100000           // domains whose site is remembered
 	leastGap    = time.Millisecond // a shorter one is none
 	mostGap     = 30 * time.Second
-	putOffs     = 16 // jobs put off at once while a site is dead
+	putOffs     = 16               // jobs put off at once while a site is dead
+	crowdTime   = 10 * time.Minute // that a site's word on how many connections are too many is kept to
 )
 
 // pace is how fast one site is written to: the servers of one name, whatever
@@ -26,8 +27,10 @@ const (
 // starts slowly, grows with what goes well, and is halved by what does not.
 type pace struct {
 	site    string
-	window  float64 // attempts that there may be at once
-	steady  bool    // it was halved once: it grows slowly now
+	window  float64   // attempts that there may be at once
+	steady  bool      // it was halved once: it grows slowly now
+	ceiling float64   // the window that the site said is the most; 0: it has not
+	crowded time.Time // when it said so
 	running int
 	lanes   line[*lane] // those with jobs
 	ready   bool        // is in scheduler.ready
@@ -191,8 +194,8 @@ func (s *scheduler) learn(e ended, now time.Time) {
 	a := adviseAll(e.statuses)
 	switch {
 	case a.move == goOn:
-		p.good(float64(s.o.PerDomain), a.status.OK())
-	case e.started.Before(p.halved):
+		p.good(p.limit(float64(s.o.PerDomain), now), a.status.OK())
+	case e.started.Before(p.halved) && !(a.crowd && p.running > 0): // each that is turned away was one too many
 	default:
 		s.slowDown(p, e.lane.domain, a, now)
 	}
@@ -224,6 +227,15 @@ func (s *scheduler) settleAt(l *lane, statuses []dsn.Status) *pace {
 	l.pace = s.pace(name)
 	s.offer(l)
 	return l.pace
+}
+
+// limit is the most that the window may be: what the configuration says, or
+// what the site said not long ago.
+func (p *pace) limit(most float64, now time.Time) float64 {
+	if p.ceiling > 0 && now.Sub(p.crowded) < crowdTime {
+		return min(most, p.ceiling)
+	}
+	return most
 }
 
 // good is a server that answered; delivered: and took a message.
@@ -269,6 +281,10 @@ func (s *scheduler) slowDown(p *pace, domain string, a advice, now time.Time) {
 	believed := a.move != block || p.blocked(domain)
 	p.why, p.halved, p.steady = a.status, now, true
 	p.window /= 2
+	if a.crowd && p.running > 0 {
+		p.crowd(now)
+		return
+	}
 	pause := min(a.pause<<min(p.troubles, 10), a.most)
 	switch {
 	case !believed:
@@ -288,6 +304,13 @@ func (s *scheduler) slowDown(p *pace, domain string, a advice, now time.Time) {
 		p.until = now.Add(pause)
 	}
 	p.window = max(1, p.window)
+}
+
+// crowd keeps a site that serves no more connections to those that there are.
+// They need not rest: it does not mind them.
+func (p *pace) crowd(now time.Time) {
+	p.ceiling, p.crowded = float64(p.running), now
+	p.window = p.ceiling
 }
 
 // sleepers is a heap of paces, the one that wakes first on top.

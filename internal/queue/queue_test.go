@@ -654,6 +654,41 @@ func TestSlowStart(t *testing.T) {
 	})
 }
 
+// TestCrowd: a server that serves three connections and turns away others gets
+// three, without a rest for those that it serves.
+func TestCrowd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		running, turned, done := 0, 0, 0
+		l := newLab(t, nil)
+		l.deliver = func(*Job, []Recipient) []dsn.Status {
+			l.mu.Lock()
+			if running == 3 {
+				turned++
+				l.mu.Unlock()
+				return []dsn.Status{{Reply: 421, Code: dsn.Code{4, 7, 0}, Text: "too many connections from 192.0.2.1", Remote: "mx.a.example"}}
+			}
+			running++
+			l.mu.Unlock()
+			time.Sleep(time.Second)
+			l.mu.Lock()
+			running--
+			done++
+			l.mu.Unlock()
+			return []dsn.Status{{Reply: 250, Code: dsn.Code{2, 0, 0}, Remote: "mx.a.example"}}
+		}
+		for i := range 300 {
+			l.add(fmt.Sprintf("A-%d", i), "me@x", "u@a.example")
+		}
+		defer l.run()()
+		time.Sleep(110 * time.Second)
+		synctest.Wait()
+		if done != 300 || turned > 5 {
+			t.Errorf("%d of 300 delivered, %d turned away; three at once take 100 seconds", done, turned)
+		}
+	})
+}
+
 // TestDeadSiteIsProbed: jobs for a server that does not answer end in time, with
 // few attempts to reach it, and go when it comes back.
 func TestDeadSiteIsProbed(t *testing.T) {
@@ -957,11 +992,12 @@ func TestAdvice(t *testing.T) {
 		"421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to unexpected volume or user complaints":          ease,
 		"421 4.7.1 [TS03] All messages from 192.0.2.1 will be permanently deferred":                                           block,
 		"451 4.7.1 Greylisted, please try again":                                                                              goOn,
-		"421 4.3.2 shutting down":                                                                                             ease,
-		"451 4.3.0 something":                                                                                                 goOn,
-		"0 4.4.1 connection refused":                                                                                          probe,
-		"0 4.3.0 no body":                                                                                                     goOn,
-		"250 2.0.0 we are not rate limited today":                                                                             goOn,
+		"421 4.3.2 The maximum number of concurrent server connections has exceeded a limit, closing transmission channel":    ease,
+		"421 4.3.2 shutting down":                 ease,
+		"451 4.3.0 something":                     goOn,
+		"0 4.4.1 connection refused":              probe,
+		"0 4.3.0 no body":                         goOn,
+		"250 2.0.0 we are not rate limited today": goOn,
 	} {
 		var status dsn.Status
 		reply, rest, _ := strings.Cut(text, " ")

@@ -23,12 +23,14 @@ type advice struct {
 	move
 	pause, most time.Duration // before the next attempt: the first time, and at most
 	rate        bool          // it came too fast, rather than too many at once
+	crowd       bool          // too many connections at once: those that there are may go on
 	status      dsn.Status
 }
 
 // Advice by move; a pause is doubled while trouble lasts.
 var (
 	easeOff   = advice{move: ease, pause: 30 * time.Second, most: 30 * time.Minute}
+	easeCrowd = advice{move: ease, pause: 30 * time.Second, most: 30 * time.Minute, crowd: true}
 	easeRate  = advice{move: ease, pause: time.Minute, most: time.Hour, rate: true}
 	blockedUs = advice{move: block, pause: 15 * time.Minute, most: 4 * time.Hour}
 	silence   = advice{move: probe, pause: time.Minute, most: 30 * time.Minute}
@@ -73,15 +75,16 @@ var known = [...]says{
 	{4, "4.7.650", easeRate},    // 451 address [..] was temporarily rate limited due to IP reputation
 	{4, "4.7.651", easeRate},    // 421, 451: the same
 	{4, "server busy", easeOff}, // 421 4.4.5 at Google, 451 at Microsoft
-	{4, "exceeded the maximum number of connections", easeOff},
-	{5, "5.7.511", blockedUs}, // access denied, banned sender
-	{5, "5.7.606", blockedUs}, // … to 5.7.649: access denied, banned sending IP
+	{4, "exceeded the maximum number of connections", easeCrowd},
+	{4, "maximum number of concurrent", easeCrowd}, // 421 4.3.2 of Exchange
+	{5, "5.7.511", blockedUs},                      // access denied, banned sender
+	{5, "5.7.606", blockedUs},                      // … to 5.7.649: access denied, banned sending IP
 	{5, "banned sending ip", blockedUs},
 	{5, "5.7.708", blockedUs}, // low reputation of the address
 	{4, "(rp-001)", easeRate}, // the sending rate of the address is over what its reputation allows
 	{4, "(rp-002)", easeRate},
-	{4, "(rp-003)", easeOff}, // connections at once
-	{5, "s3140", blockedUs},  // 550 5.7.1: part of their network is on our block list
+	{4, "(rp-003)", easeCrowd}, // connections at once
+	{5, "s3140", blockedUs},    // 550 5.7.1: part of their network is on our block list
 	{5, "s3150", blockedUs},
 	{5, "(sc-00", blockedUs}, {5, "(dy-00", blockedUs}, {5, "(ou-00", blockedUs},
 	// Yahoo and AOL.
@@ -95,7 +98,8 @@ var known = [...]says{
 	// Anybody: block lists by name, and plain words.
 	{5, "spamhaus", blockedUs}, {5, "barracudanetworks", blockedUs}, {5, "spamcop", blockedUs},
 	{4, "greylist", advice{}}, {4, "graylist", advice{}}, // what this message waits for, the next one may not
-	{4, "too many connections", easeOff}, {4, "too many concurrent", easeOff},
+	{4, "too many connections", easeCrowd}, {4, "too many concurrent", easeCrowd},
+	{4, "too many open connections", easeCrowd}, {4, "too many sessions", easeCrowd},
 	{4, "too many messages", easeRate}, {4, "too many emails", easeRate},
 	{4, "rate limit", easeRate}, {4, "ratelimit", easeRate}, {4, "throttl", easeRate},
 }
