@@ -19,7 +19,7 @@ func serveFaults(t *testing.T, fault Fault) *Resolver {
 	r.timeout = 5 * time.Second
 	switch fault {
 	case Silent, Late:
-		r.timeout = 250 * time.Millisecond
+		r.timeout = 2500 * time.Millisecond // of which the first round has a second
 	}
 	return r
 }
@@ -71,7 +71,7 @@ func TestSilentServerComesLast(t *testing.T) {
 	t.Parallel()
 	silent := serveFaults(t, Silent).servers[0]
 	r := NewResolver(silent, serveLab(t, labZone...).servers[0])
-	r.timeout = 100 * time.Millisecond
+	r.timeout = 2500 * time.Millisecond
 	for range 2 {
 		if got := show(r.A(t.Context(), "mx.hanoi.example")); got != "[127.0.0.1]" {
 			t.Error(got)
@@ -101,7 +101,7 @@ func TestNoNameServer(t *testing.T) {
 			t.Errorf("after %d and %d questions without an answer: %v, want %v", c.first, c.second, got, c.want)
 		}
 	}
-	r.timeout = 2 * time.Second
+	r.timeout = 20 * time.Second // of which a server has a second now
 	if _, err := r.A(t.Context(), "mx.hanoi.example"); err != nil {
 		t.Fatal(err)
 	}

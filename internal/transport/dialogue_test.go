@@ -186,7 +186,7 @@ func newLab(t testing.TB, ports ...int) *lab {
 	}
 	l := &lab{Remote: newRemote(t, records...)}
 	l.Ports = named
-	l.Timeout = 5 * time.Second
+	l.Timeout = 30 * time.Second
 	l.Log = slog.New(slog.DiscardHandler)
 	store, err := mail.Open(t.Context(), mail.Options{KV: memory.New(), Blobs: blobs.New(), Bus: local.New(), Log: l.Log})
 	if err != nil {

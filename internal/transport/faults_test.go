@@ -48,7 +48,9 @@ func TestFaults(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, serveScript(t, c.script))
-			l.Timeout = 300 * time.Millisecond
+			if c.reason == "i/o timeout" {
+				l.Timeout = 2 * time.Second
+			}
 			w := new(watcher).watch(l.Remote)
 			statuses, codes := l.send(t, "a@saigon.example")
 			e := w.events[0]
@@ -74,7 +76,7 @@ func TestSlowDrip(t *testing.T) {
 			}
 			go func() {
 				defer c.Close()
-				for tick := time.NewTicker(10 * time.Millisecond); ; <-tick.C {
+				for tick := time.NewTicker(50 * time.Millisecond); ; <-tick.C {
 					if _, err := c.Write([]byte("220-still here\r\n")); err != nil {
 						return
 					}
@@ -86,7 +88,7 @@ func TestSlowDrip(t *testing.T) {
 	var n int
 	fmt.Sscan(port, &n)
 	lab := newLab(t, n)
-	lab.Timeout = 300 * time.Millisecond
+	lab.Timeout = 2 * time.Second
 	if statuses, codes := lab.send(t, "a@saigon.example"); codes != "0 4.4.2" || !strings.Contains(statuses[0].Text, errSlow.Error()) {
 		t.Errorf("%v", statuses)
 	}
