@@ -328,7 +328,7 @@ func (u *crashUser) nextUID(name string) (next UID) {
 func (u *crashUser) read(ask func() error) (err error) {
 	for begins := time.Now(); ; {
 		// A server that starts again is back in less.
-		if err = ask(); err == nil || !u.c.tolerant || time.Since(begins) > 10*time.Second {
+		if err = ask(); err == nil || !u.c.tolerant || time.Since(begins) > time.Minute {
 			return err
 		}
 	}
