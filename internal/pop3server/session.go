@@ -103,13 +103,15 @@ func (x *session) run(ctx context.Context) {
 	}
 }
 
-// end gives the maildrop back, whatever ended the session.
+// end gives the maildrop back, if the session still has one, whatever ended it.
 func (x *session) end() {
-	if x.drop != nil {
-		x.server.drops.release(x.drop.account.ID)
-		x.log.Info("pop3 session", "account", x.drop.account.Address.String(),
-			"retrieved", x.drop.retrieved, "removed", x.drop.removed, "moved", x.drop.moved)
+	if x.drop == nil {
+		return
 	}
+	x.server.drops.release(x.drop.account.ID)
+	x.log.Info("pop3 session", "account", x.drop.account.Address.String(),
+		"retrieved", x.drop.retrieved, "removed", x.drop.removed, "moved", x.drop.moved)
+	x.drop = nil
 }
 
 // maxEarly bounds the commands of one who has not logged in: no client needs a
@@ -246,8 +248,10 @@ func clip(answer []byte) []byte {
 }
 
 // leave is QUIT: in TRANSACTION it enters UPDATE. RFC 1939 §6
+// The maildrop is free before the client is told, which may come back at once.
 func (x *session) leave(ctx context.Context, _ pop3.Command) error {
 	x.quit = true
+	defer x.end()
 	if x.drop != nil {
 		if err := x.drop.update(ctx); err != nil {
 			x.log.Error("pop3 update failed", "account", x.drop.account.Address.String(), "err", err)

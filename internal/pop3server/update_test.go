@@ -12,7 +12,7 @@ import (
 	"tem/internal/wire/pop3"
 )
 
-// login is a session of An's; it waits for the lock of one that has just ended.
+// login is a session of An's; it waits for the lock of one that has just broken off.
 func (h house) login(t *testing.T) *pop3.Client {
 	t.Helper()
 	c := h.connect(t)
@@ -24,7 +24,7 @@ func (h house) login(t *testing.T) *pop3.Client {
 		if refused, ok := err.(*pop3.Error); !ok || refused.Code != pop3.CodeInUse || tries == 30_000 {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Millisecond) // the lock is given back a moment after the goodbye
+		time.Sleep(time.Millisecond)
 	}
 }
 
