@@ -13,7 +13,7 @@ import (
 )
 
 // patience is how long a carrier over a network may take.
-const patience = 5 * time.Second
+const patience = time.Minute
 
 // Run tests buses made by open.
 func Run(t *testing.T, open func(t *testing.T) bus.Bus) {

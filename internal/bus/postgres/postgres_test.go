@@ -21,7 +21,7 @@ var cluster pgtest.Cluster
 func TestMain(m *testing.M) { os.Exit(cluster.Main(m)) }
 
 // patience is how long a notice may take on a busy machine.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // open returns a bus that does not look at rows during a test, unless it says so.
 func open(t *testing.T, o Options) *Bus {
