@@ -3,6 +3,7 @@ import imaplib
 import poplib
 
 from peer import *
+from waiting import wait_for
 
 box = Box()
 box.put("INBOX", *range(1, 11))
@@ -92,10 +93,17 @@ plain.logout()
 
 # POP3: what is marked comes back when the session breaks, and goes when it quits.
 def pop():
-    p = poplib.POP3_SSL("localhost", POP3S, context=context(), timeout=PATIENCE)
-    p.user(AN["address"])
-    p.pass_(AN["password"])
-    return p
+    """A session; the server may not have seen yet that the one before has broken off."""
+    def opened():
+        p = poplib.POP3_SSL("localhost", POP3S, context=context(), timeout=PATIENCE)
+        p.user(AN["address"])
+        try:
+            p.pass_(AN["password"])
+            return p
+        except poplib.error_proto as e:
+            assert "IN-USE" in str(e), e
+            p.close()
+    return wait_for("the maildrop", opened)
 
 
 p = pop()

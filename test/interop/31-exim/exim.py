@@ -52,9 +52,12 @@ def signatures():
 
 def chunks():
     """Exim handed all of its letters over by BDAT, which its log has as K."""
-    with open(exim.at("spool/mainlog")) as f:
-        sent = [l for l in f if " => " in l and "T=remote" in l]
-    assert len(sent) >= 5 and all(" K C=" in l for l in sent), sent
+    def sent():
+        with open(exim.at("spool/mainlog")) as f:
+            found = [l for l in f if " => " in l and "T=remote" in l]
+        return found if len(found) >= 5 else None  # it writes after Tem has the letter
+    for l in wait_for("five letters in Exim's log", sent):
+        assert " K C=" in l, l
 
 
 def by_relay():
