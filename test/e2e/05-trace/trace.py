@@ -3,7 +3,7 @@ import os
 import subprocess
 from base64 import b64encode
 
-from lab import AN, BINH, HANOI, LAB, port
+from lab import AN, BINH, HANOI, LAB, PATIENCE, port
 
 
 def trace(protocol, service, lines, *flags):
