@@ -86,6 +86,8 @@ func TestTownsAreFound(t *testing.T) {
 		status, text = l.get(t, s, "mta-sts."+s.Domain, "/.well-known/mta-sts.txt")
 		has(t, "policy "+status, text, "mode: enforce\r\nmx: "+s.Hostname+"\r\n")
 		status, text = l.get(t, s, s.Hostname, "/")
+		has(t, "settings "+status, text, s.Hostname)
+		status, text = l.get(t, s, s.Hostname, "/nowhere")
 		has(t, "anything else", status+text, "404", "nothing here", "Không có gì")
 	}
 }
