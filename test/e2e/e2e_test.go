@@ -167,7 +167,7 @@ func (l *lab) rss(t testing.TB) int64 {
 // python runs one script against the lab.
 func (l *lab) python(t *testing.T, script string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*testTime)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "python3", script)
 	here, err := filepath.Abs("python")

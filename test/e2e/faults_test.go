@@ -61,7 +61,7 @@ func TestKillWhileSending(t *testing.T) {
 		p.start(t)
 	}
 	slow.Store(false)
-	eventually(t, "an empty queue", 2*testTime, func() bool {
+	eventually(t, "an empty queue", testTime, func() bool {
 		return strings.Contains(p.do(t, "queue", "list"), "empty")
 	})
 	there := map[string]int{}

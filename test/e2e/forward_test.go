@@ -101,7 +101,7 @@ func TestLoopBetweenServers(t *testing.T) {
 	tool(t, binary, "account", "forward", "--data", data(0), an.Address, "--to", chi.Address)
 	tool(t, binary, "account", "forward", "--data", data(1), chi.Address, "--to", an.Address)
 	l.hand(t, binh, an, fmt.Sprintf("From: %s\r\nTo: %s\r\nSubject: round and round\r\n\r\nx\r\n", binh.Address, an.Address))
-	eventually(t, "the end of the loop", 2*testTime, func() bool {
+	eventually(t, "the end of the loop", testTime, func() bool {
 		return strings.Contains(tool(t, binary, "queue", "list", "--data", data(0))+tool(t, binary, "queue", "list", "--data", data(1)), "empty") &&
 			len(popAll(t, l.Servers[0], an))+len(popAll(t, l.Servers[1], chi)) > 0
 	})

@@ -10,8 +10,9 @@ import (
 )
 
 // testTime is how long something may take that takes a moment, on a machine that
-// is slow and has much else to do.
-const testTime = time.Minute
+// is slow and has much else to do: where a name server did not answer in time, or
+// a server, a letter is tried again after a minute.
+const testTime = 3 * time.Minute
 
 // post is a server of hue.example with name servers of its own and mail servers around it.
 type post struct {
