@@ -64,6 +64,8 @@ func TestParameterValues(t *testing.T) {
 		{by, "0;R", refused}, {by, "-5;R", refused}, {by, "120", refused}, {by, "1234567890;N", refused}, {by, "5;X", refused}, {by, "+-5;N", refused}, {by, ";N", refused},
 		{priority, "-9", "-9"}, {priority, "0", "0"}, {priority, "10", refused}, {priority, "+1", refused}, {priority, "-0", refused}, {priority, "--1", refused},
 		{hold("HOLDFOR"), "3600", "1h0m0s"}, {hold("HOLDFOR"), "3601", refused}, {hold("HOLDFOR"), "-1", refused}, {hold("HOLDFOR"), "9999999999", refused},
+		{hold("HOLDFOR"), "0", "0s"}, {hold("HOLDFOR"), "", refused}, {hold("HOLDFOR"), "+1", refused}, {hold("HOLDFOR"), "0000000001", refused},
+		{hold("HOLDUNTIL"), "2026-11-26T07:59:59Z", "-1s"}, {hold("HOLDUNTIL"), "1970-01-01T00:00:00Z", fmt.Sprint(time.Unix(0, 0).Sub(now))}, {hold("HOLDUNTIL"), "", refused},
 		{hold("HOLDUNTIL"), "2026-11-26T08:30:00Z", "30m0s"}, {hold("HOLDUNTIL"), "2026-11-26T15:30:00+07:00", "30m0s"},
 		{hold("HOLDUNTIL"), "2026-11-26T09:30:00Z", refused}, {hold("HOLDUNTIL"), "soon", refused},
 		{since, "2026-11-26T08:00:00Z", "1795680000 false"}, {since, "2026-11-26T08:00:00Z;c", "1795680000 true"}, {since, "2026-11-26T08:00:00Z;", refused}, {since, "x;R", refused},

@@ -40,6 +40,10 @@ func ParseBy(value string, now time.Time) (dsn.By, error) {
 }
 
 // ParseHold reads HOLDFOR and HOLDUNTIL (RFC 4865 §4), and refuses what is more than most from now.
+// A time that is over already, and HOLDFOR=0, mean now: clocks differ, and a
+// command takes its time on the way.
+//
+// DEVIATES(RFC 4865 §3): its grammar has intervals begin with a digit from 1 to 9.
 func ParseHold(name, value string, now time.Time, most time.Duration) (time.Time, error) {
 	var until time.Time
 	if name == "HOLDFOR" {
