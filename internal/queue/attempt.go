@@ -21,9 +21,14 @@ type outcome struct {
 
 // attempt tries one job, or does not if skip says why, and records what came of it.
 func (q *Queue) attempt(ctx context.Context, h hint, skip *dsn.Status) (o outcome) {
+	q.setTrying(h.id, true)
+	defer q.setTrying(h.id, false)
 	s, err := q.load(ctx, h.id)
 	if err != nil {
 		return q.trouble(ctx, h, err)
+	}
+	if len(s.pending()) == 0 {
+		q.setTrying(h.id, false)
 	}
 	began := q.o.Now()
 	if s.Next.After(began) { // it was put off by hand, or by another process
@@ -34,13 +39,13 @@ func (q *Queue) attempt(ctx context.Context, h hint, skip *dsn.Status) (o outcom
 	} else if s, o.statuses, err = q.deliverAlone(ctx, s); err != nil {
 		return q.trouble(ctx, h, err)
 	}
-	now := q.o.Now()
+	now, fresh := q.o.Now(), s.spread(o.statuses)
 	keep := context.WithoutCancel(ctx) // what happened is written down even when Run is ending
 	for first := true; ; first = false {
 		j := s.Job
 		j.Recipients = slices.Clone(s.Recipients)
 		given := !first && len(o.statuses) > 0 && j.takeBack()
-		tried := j.record(o.statuses, now)
+		tried := j.record(fresh, now)
 		if given {
 			j.giveUp()
 		}
@@ -91,6 +96,9 @@ func sleep(ctx context.Context, d time.Duration) bool {
 func (q *Queue) trouble(ctx context.Context, h hint, err error) outcome {
 	switch {
 	case errors.Is(err, errClaimed):
+		return outcome{skipped: true}
+	case errors.Is(err, errBadRow): // it gets no better by looking again soon
+		q.o.Log.Error("queue: a job can't be read, and is left alone", "err", err)
 		return outcome{skipped: true}
 	case errors.Is(err, ErrNotFound):
 		var b kv.Batch
@@ -145,16 +153,30 @@ func (j *Job) due() time.Time {
 	return j.Next
 }
 
-// record notes one status for each pending recipient, in order, and returns
-// these recipients as they are now.
-func (j *Job) record(statuses []dsn.Status, now time.Time) (tried []Recipient) {
+// spread gives each recipient its place among the statuses of the pending ones;
+// that of the others is zero.
+func (j *Job) spread(statuses []dsn.Status) []dsn.Status {
+	all := make([]dsn.Status, len(j.Recipients))
+	n := 0
+	for i := range j.Recipients {
+		if !j.Recipients[i].Done {
+			all[i] = statuses[n]
+			n++
+		}
+	}
+	return all
+}
+
+// record notes what each recipient was told, unless it has its end already, and
+// returns those as they are now.
+func (j *Job) record(fresh []dsn.Status, now time.Time) (tried []Recipient) {
 	j.Attempts++
 	for i := range j.Recipients {
 		r := &j.Recipients[i]
-		if r.Done {
+		if r.Done || fresh[i] == (dsn.Status{}) {
 			continue
 		}
-		r.Status = statuses[len(tried)]
+		r.Status = fresh[i]
 		j.Last = r.Status.String()
 		if !r.Status.OK() && !r.Status.Permanent() && !now.Before(j.Expires) {
 			r.Status = expired(r.Status)

@@ -42,9 +42,25 @@ func (j *Job) goesWith(other *Job) bool {
 		j.EnvID == other.EnvID && j.Return == other.Return && j.Binary == other.Binary && (j.Domain == "") == (other.Domain == "")
 }
 
-// underWay reports whether an attempt at a job may be about to end.
-func (j *Job) underWay(now time.Time) bool {
-	return !j.Held && (!j.Next.After(now) || j.Claimed.After(now)) && len(j.pending()) > 0
+// isDue reports whether an attempt at a job is about to begin.
+func (j *Job) isDue(now time.Time) bool {
+	return !j.Held && !j.Next.After(now) && len(j.pending()) > 0
+}
+
+func (q *Queue) setTrying(id string, now bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if now {
+		q.trying[id] = true
+	} else {
+		delete(q.trying, id)
+	}
+}
+
+func (q *Queue) isTrying(id string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.trying[id]
 }
 
 // gather returns the companions of a job that owe their sender a report, too;
@@ -55,10 +71,11 @@ func (q *Queue) gather(ctx context.Context, old stored, j *Job, now time.Time) (
 		return nil, false // it is reported on by itself
 	}
 	for _, s := range all {
-		if len(s.only(s.owes)) > 0 {
-			owing = append(owing, s)
+		tried := s.Claimed.After(now) || q.isTrying(s.ID)
+		if !tried && len(s.only(s.owes)) > 0 {
+			owing = append(owing, s) // what an attempt under way comes to is not known yet
 		}
-		wait = wait || s.underWay(now)
+		wait = wait || tried || s.isDue(now)
 	}
 	return owing, wait && len(old.only(old.owes)) == 0
 }

@@ -93,8 +93,9 @@ func site(host string) string {
 func (s *scheduler) pace(name string) *pace {
 	p := s.paces[name]
 	if p == nil {
-		if len(s.paces) >= maxPaces {
+		if len(s.paces) >= max(maxPaces, s.crowd) {
 			s.forget()
+			s.crowd = len(s.paces) * 5 / 4 // all may have something to do: they are not gone through for each new one
 		}
 		p = &pace{site: name, window: min(firstWindow, float64(s.o.PerDomain))}
 		s.paces[name] = p
@@ -105,11 +106,11 @@ func (s *scheduler) pace(name string) *pace {
 // forget drops what is known of sites that have nothing to do.
 func (s *scheduler) forget() {
 	for name, p := range s.paces {
-		if p.running == 0 && len(p.lanes) == 0 && !p.sleeping {
-			delete(s.paces, name)
-		}
 		if len(s.paces) < maxPaces*9/10 {
 			return
+		}
+		if p.running == 0 && len(p.lanes) == 0 && !p.sleeping {
+			delete(s.paces, name)
 		}
 	}
 }

@@ -134,6 +134,8 @@ type Queue struct {
 	mu   sync.Mutex
 	news []news // of jobs since Run has last looked
 	all  bool   // Wake could not say which jobs are new
+	// trying has the jobs with an attempt under way at recipients of theirs.
+	trying map[string]bool
 	// refer and release are those of o.Mail: a job keeps its message's body.
 	refer, release func(b *kv.Batch, body blob.ID, owner []byte)
 }
@@ -146,7 +148,7 @@ func New(o Options) *Queue {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Queue{o: o, wake: make(chan struct{}, 1), refer: o.Mail.Refer, release: o.Mail.Release}
+	return &Queue{o: o, wake: make(chan struct{}, 1), trying: make(map[string]bool), refer: o.Mail.Refer, release: o.Mail.Release}
 }
 
 // Add writes a job's rows into b and fills in Created, Expires and Next; Wake with it after the commit makes Run look.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -26,6 +27,9 @@ const (
 )
 
 var sortedKey = []byte{'v'}
+
+// errBadRow: a row is damaged, or of a later program.
+var errBadRow = errors.New("job row can't be read")
 
 // rowVersion is written into every job row; a row of a later one is not
 // touched. Those of version 1 may have no d row yet.
@@ -128,14 +132,14 @@ func (j *Job) encode() []byte {
 func decode(val []byte) (stored, error) {
 	var r row
 	if err := json.Unmarshal(val, &r); err != nil {
-		return stored{}, fmt.Errorf("job row: %w", err)
+		return stored{}, fmt.Errorf("%w: %w", errBadRow, err)
 	}
 	if r.Version < 1 || r.Version > rowVersion {
-		return stored{}, fmt.Errorf("job row: version %d, this program knows %d", r.Version, rowVersion)
+		return stored{}, fmt.Errorf("%w: version %d, this program knows %d", errBadRow, r.Version, rowVersion)
 	}
 	body, err := blob.ParseID(r.Body)
 	if err != nil {
-		return stored{}, fmt.Errorf("job row: body %q: %w", r.Body, err)
+		return stored{}, fmt.Errorf("%w: body %q: %w", errBadRow, r.Body, err)
 	}
 	r.Job.Body = body
 	return stored{Job: r.Job, raw: bytes.Clone(val)}, nil

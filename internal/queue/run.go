@@ -15,6 +15,7 @@ const (
 	recovery = time.Minute      // before the rows are read again after an error
 	others   = 15 * time.Second // before the rows are read again for what other processes left
 	again    = time.Hour        // before all due rows are read again, whatever happens
+	blink    = time.Minute      // before the clock is looked at again: it may have been set
 )
 
 // scheduler is the state of Run; it belongs to Run's goroutine. A due job is
@@ -24,6 +25,7 @@ type scheduler struct {
 	known   map[string]bool // ids
 	lanes   map[string]*lane
 	paces   map[string]*pace
+	crowd   int               // paces there must be before those with nothing to do are looked for, if more than maxPaces
 	sites   map[string]string // by domain: the site of its servers, as far as it was learned
 	ready   line[*pace]       // those that may start an attempt
 	stalled []*pace           // those that would, if their kind had not its share of the workers already
@@ -129,7 +131,7 @@ func (s *scheduler) wait() time.Duration {
 	if len(s.asleep) > 0 && s.asleep[0].until.Before(until) {
 		until = s.asleep[0].until
 	}
-	return until.Sub(now)
+	return min(until.Sub(now), blink)
 }
 
 // full reports that no more due jobs are to be read for now.
