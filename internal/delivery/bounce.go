@@ -3,12 +3,14 @@ package delivery
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 
 	"tem/internal/address"
 	"tem/internal/kv"
+	"tem/internal/mail"
 	"tem/internal/message/dsn"
 	"tem/internal/queue"
 )
@@ -42,7 +44,12 @@ func (d *Delivery) Bounce(ctx context.Context, j *queue.Job, failed []queue.Reci
 // report is the message that tells a sender about recipients (RFC 3464).
 func (d *Delivery) report(ctx context.Context, j *queue.Job, about []queue.Recipient, delayed bool) (*dsn.Report, error) {
 	header, whole, err := d.quote(ctx, j, failed(about) && j.Return == dsn.ReturnFull && !j.Binary)
-	if err != nil {
+	switch {
+	case err == nil:
+	case isGone(err) || !d.o.Now().Before(j.Expires): // or the job would come back for its report for ever
+		d.o.Log.Error("report without the message, which can't be read", "id", j.ID, "err", err)
+		header, whole = nil, nil
+	default:
 		return nil, err
 	}
 	r := &dsn.Report{
@@ -55,6 +62,12 @@ func (d *Delivery) report(ctx context.Context, j *queue.Job, about []queue.Recip
 		})
 	}
 	return r, nil
+}
+
+// isGone reports that a message is not in the store any more.
+func isGone(err error) bool {
+	e := (*mail.Error)(nil)
+	return errors.As(err, &e) && e.Kind == mail.NotFound
 }
 
 // failed reports that one of the recipients was given up.

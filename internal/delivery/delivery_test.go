@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"tem/internal/address"
+	"tem/internal/blob"
 	blobs "tem/internal/blob/memory"
 	bus "tem/internal/bus/local"
 	"tem/internal/directory"
@@ -473,6 +474,18 @@ func (l *lab) marked() (ok bool) {
 		return err
 	}))
 	return ok
+}
+
+// TestBounceWithoutMessage: who sent a message that the store has lost is told of its end all the same.
+func TestBounceWithoutMessage(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	j, failed := l.failedJob("an@hanoi.example")
+	j.Body = blob.ID{9}
+	l.must(l.bounce(t.Context(), j, failed, false, mark))
+	if got := l.inbox("an"); len(got) != 1 || !strings.Contains(got[0], "Final-Recipient: rfc822; x@hue.example") || !l.marked() {
+		t.Errorf("%q", got)
+	}
 }
 
 func TestBounceInOneCommit(t *testing.T) {

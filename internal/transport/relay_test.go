@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
@@ -236,6 +237,21 @@ func TestToken(t *testing.T) {
 	p.refresh = "other"
 	if _, err := token.Get(t.Context()); err == nil || !strings.Contains(err.Error(), "invalid_grant") || strings.Contains(err.Error(), "r2") {
 		t.Errorf("%v", err)
+	}
+	asked := p.asked
+	p.refresh = "r2"
+	if _, err := token.Get(t.Context()); err == nil || p.asked != asked {
+		t.Errorf("asked again at once: %v", err)
+	}
+	token.again = time.Now()
+	p.expires = 3600
+	get(fmt.Sprint("a", asked+1))
+	token.Forget()
+	p.Close()
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := token.Get(gone); err == nil || token.why != nil {
+		t.Errorf("an attempt that was broken off keeps others from asking: %v", token.why)
 	}
 }
 

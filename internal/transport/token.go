@@ -26,12 +26,15 @@ type Token struct {
 	mu    sync.Mutex
 	value string
 	until time.Time
+	why   error     // there is none
+	again time.Time // when one is asked for again after that
 }
 
 const (
 	tokenTimeout = 30 * time.Second
 	tokenMargin  = time.Minute      // before its end, in which a token is not begun with
 	tokenLife    = 10 * time.Minute // of one whose end is not told
+	tokenPause   = 30 * time.Second // after a failure, so that not every attempt waits for a provider that is silent
 	maxAnswer    = 64 << 10
 )
 
@@ -42,6 +45,19 @@ func (t *Token) Get(ctx context.Context) (string, error) {
 	if t.value != "" && time.Now().Before(t.until) {
 		return t.value, nil
 	}
+	if t.why != nil && time.Now().Before(t.again) {
+		return "", t.why
+	}
+	value, err := t.fetch(ctx)
+	if t.why = err; ctx.Err() != nil {
+		t.why = nil // it is the attempt that was broken off
+	}
+	t.again = time.Now().Add(tokenPause)
+	return value, err
+}
+
+// fetch asks the provider.
+func (t *Token) fetch(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
 	defer cancel()
 	form, err := t.form()
