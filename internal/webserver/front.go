@@ -48,23 +48,16 @@ func (s *Server) front(r *http.Request) (answer, error) {
 	q := r.URL.Query()
 	w := wordsFor(q.Get("lang"), r.Header.Get("Accept-Language"))
 	v := view{Words: w, CSS: template.CSS(frontCSS), Host: s.o.Hostname, Typed: strings.TrimSpace(q.Get("emailaddress"))}
-	code := http.StatusOK
-	if v.Typed != "" {
-		p, err := s.person(r, v.Typed, "", "")
-		known := (*refusal)(nil)
-		switch {
-		case err == nil:
-			v.Address = p.login
-		case !errors.As(err, &known):
-			return answer{}, err
-		case known.code == http.StatusNotFound:
-			code, v.Mistake = known.code, w.NotHere
-		default:
-			code, v.Mistake = known.code, w.NoAddress
-		}
+	code, err := s.typed(r, &v)
+	if err != nil {
+		return answer{}, err
 	}
-	for _, service := range s.o.Services {
-		v.Ways = append(v.Ways, w.way(service))
+	for _, kind := range []string{"imap", "pop3", "smtp"} {
+		for _, service := range s.o.Services {
+			if service.Kind == kind {
+				v.Ways = append(v.Ways, w.way(service))
+			}
+		}
 	}
 	if _, _, ok := s.account(); ok && v.Address != "" {
 		v.Profile = profilePath
@@ -76,6 +69,29 @@ func (s *Server) front(r *http.Request) (answer, error) {
 	return answer{kind: "text/html; charset=utf-8", body: b.String(), what: "page of settings", code: code, policy: frontPolicy()}, nil
 }
 
+// typed looks at the address that was typed, if one was: a mistake is told on
+// the page, in whose status it is, too.
+func (s *Server) typed(r *http.Request, v *view) (code int, err error) {
+	if v.Typed == "" {
+		return http.StatusOK, nil
+	}
+	p, err := s.person(r, v.Typed, "", "")
+	known := (*refusal)(nil)
+	switch {
+	case err == nil:
+		v.Address = p.login
+		return http.StatusOK, nil
+	case !errors.As(err, &known):
+		return 0, err
+	case known.code == http.StatusNotFound:
+		v.Mistake = v.Words.NotHere
+	default:
+		v.Mistake = v.Words.NoAddress
+	}
+	return known.code, nil
+}
+
+// way says what a service is for, where it is and how it begins.
 func (w *words) way(s Service) way {
 	kind := map[string]string{"imap": w.IMAP, "pop3": w.POP3, "smtp": w.SMTP}[s.Kind]
 	if s.Implicit {

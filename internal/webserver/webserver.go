@@ -1,5 +1,5 @@
 // Package webserver answers over HTTPS what others ask of a mail server: the
-// MTA-STS policy of each domain (RFC 8461 §3.3), and the settings that mail
+// MTA-STS policy of each domain (RFC 8461 §3.3), the settings that mail
 // programs look for by themselves (Thunderbird's autoconfig, Outlook's
 // autodiscover), and a page for people that has them in words and in a profile
 // for Apple's devices.
