@@ -58,6 +58,9 @@ func TestWeb(t *testing.T) {
 	if code != 200 || strings.Count(text, "<hostname>localhost</hostname>") != 0 {
 		t.Errorf("ports of which the number is not known: %d %s", code, text)
 	}
+	if code, text = o.get(t, "localhost", "/?lang=vi&emailaddress=an@hanoi.example"); code != 200 || !strings.Contains(text, "<dd>an@hanoi.example</dd>") {
+		t.Errorf("the page of settings: %d %s", code, text)
+	}
 }
 
 // TestEnsureDomain: a town of an older localserve gets keys, and keeps them.

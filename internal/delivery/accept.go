@@ -62,7 +62,7 @@ func (d *Delivery) accept(ctx context.Context, e *Envelope, body *mail.Body, als
 			}
 			return p, status, nil
 		}
-		if !p.dropFull(err, body.Size) {
+		if !p.dropFull(err, body.Size) && !p.unfile(err) {
 			return nil, dsn.Status{}, err
 		}
 	}

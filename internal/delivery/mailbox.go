@@ -3,6 +3,7 @@ package delivery
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -42,6 +43,21 @@ func filedAmong(boxes []mail.Mailbox, tag string) string {
 		return ""
 	}
 	return name
+}
+
+// unfile lets what was to be filed go to INBOX after all, if err says that the
+// mailbox was removed or renamed since it was chosen.
+func (p *plan) unfile(err error) bool {
+	var problem *mail.Error
+	if !errors.As(err, &problem) || problem.Kind != mail.NotFound {
+		return false
+	}
+	i := slices.IndexFunc(p.local, func(l local) bool { return l.account.ID == problem.Account && l.tag != "" && !l.junk })
+	if i < 0 {
+		return false
+	}
+	p.local[i].tag, p.local[i].mailbox = "", ""
+	return true
 }
 
 // boxNamed finds the mailbox that has this name or, if none has, the only one of

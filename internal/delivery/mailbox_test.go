@@ -182,6 +182,24 @@ func TestFiledLater(t *testing.T) {
 	}
 }
 
+// TestFiledIntoWhatIsGone: a mailbox that is removed between choice and commit loses no message.
+func TestFiledIntoWhatIsGone(t *testing.T) {
+	t.Parallel()
+	l := filing(t, "work")
+	ctx := t.Context()
+	e, body := envelope("x@hue.example", "an+work@hanoi.example"), l.body(letter)
+	p, err := l.plan(ctx, e, nil)
+	l.must(err)
+	l.must(l.store.Account(l.ids["an"]).Delete(ctx, "work"))
+	_, err = l.commit(ctx, e, body, p, nil)
+	if !p.unfile(err) {
+		t.Fatal(err)
+	}
+	if _, err = l.commit(ctx, e, body, p, nil); err != nil || l.boxes("an") != "INBOX 1" || p.unfile(&mail.Error{Kind: mail.NotFound, Account: l.ids["an"]}) {
+		t.Errorf("%v, an has %q", err, l.boxes("an"))
+	}
+}
+
 // FuzzFiled: no tag makes a mailbox, or leads to one that is not for what comes.
 func FuzzFiled(f *testing.F) {
 	for _, tag := range []string{"work", "WORK", "a/b", "Trash", "tra\u017fh", "INBOX", "..", "\x00", "Junk", "wor\u212a", strings.Repeat("/", 60)} {
