@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -16,7 +15,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,36 +24,19 @@ import (
 	"tem/internal/address"
 	"tem/internal/config"
 	"tem/internal/line"
+	"tem/internal/line/linetest"
 	"tem/internal/sasl"
 	"tem/internal/wire/imap/imapclient"
 	"tem/internal/wire/pop3"
 	"tem/internal/wire/smtp"
 )
 
-// safeBuffer is a log that is read while it is written.
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
 // office is a running server with an@hanoi.example, who has the password
 // "secret", and may have a certificate and tokens.
 type office struct {
 	*Server
 	ca     *authority
-	log    *safeBuffer
+	log    *linetest.Log
 	tokens *ecdsa.PrivateKey
 }
 
@@ -71,7 +52,7 @@ func newOffice(t *testing.T) *office {
 	dir := t.TempDir()
 	ca, err := openAuthority(dir)
 	ok(t, err)
-	o := &office{ca: ca, log: new(safeBuffer)}
+	o := &office{ca: ca, log: new(linetest.Log)}
 	o.tokens, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	ok(t, err)
 	jwks, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: o.tokens.Public(), KeyID: "1"}}})

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +17,7 @@ import (
 	"tem/internal/directory"
 	"tem/internal/kv"
 	"tem/internal/kv/memory"
+	"tem/internal/line/linetest"
 	"tem/internal/mail"
 	"tem/internal/message/dsn"
 	"tem/internal/queue"
@@ -49,9 +48,9 @@ func serviceOn(t *testing.T, e kv.Engine) *Service {
 }
 
 // serve runs a door for s in a fresh directory, and collects its log.
-func serve(t *testing.T, s *Service, dir string) *lockedBuffer {
+func serve(t *testing.T, s *Service, dir string) *linetest.Log {
 	t.Helper()
-	log := &lockedBuffer{}
+	log := &linetest.Log{}
 	s.Log = slog.New(slog.NewTextHandler(log, nil))
 	door, err := Listen(t.Context(), dir, s)
 	if err != nil {
@@ -67,23 +66,6 @@ func serve(t *testing.T, s *Service, dir string) *lockedBuffer {
 		}
 	})
 	return log
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // neverOpen is for calls that must find a server.
@@ -168,7 +150,7 @@ func TestVerbs(t *testing.T) {
 		t.Run(fmt.Sprintf("running=%v", running), func(t *testing.T) {
 			t.Parallel()
 			s := service(t)
-			dir, log := t.TempDir(), &lockedBuffer{}
+			dir, log := t.TempDir(), &linetest.Log{}
 			open := func(context.Context) (*Service, func() error, error) { return s, func() error { return nil }, nil }
 			if running {
 				log = serve(t, s, dir)

@@ -17,6 +17,7 @@ import (
 	"tem/internal/address"
 	"tem/internal/kv"
 	"tem/internal/kv/memory"
+	"tem/internal/line/linetest"
 	"tem/internal/mail"
 	"tem/internal/queue"
 )
@@ -410,7 +411,7 @@ func TestACallEndsWithItsCaller(t *testing.T) {
 	}
 	dir := t.TempDir()
 	t.Run("call", func(t *testing.T) {
-		var log *lockedBuffer
+		var log *linetest.Log
 		t.Cleanup(func() { // after the server has ended
 			if strings.Contains(log.String(), "level=ERROR") {
 				t.Errorf("the log calls it an error: %s", log)

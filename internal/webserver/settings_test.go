@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tem/internal/line/linetest"
 )
 
 // outlook is what Outlook sends.
@@ -41,7 +43,7 @@ func FuzzAutodiscover(f *testing.F) {
 	f.Add(outlook("an@hanoi.example"))
 	f.Add(outlook(`"a&lt;/LoginName&gt;"@hanoi.example`))
 	f.Add(`<a><Request><EMailAddress>an@hanoi.example`)
-	s := New(options(new(buffer)))
+	s := New(options(new(linetest.Log)))
 	f.Fuzz(func(t *testing.T, body string) {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://a.example/", strings.NewReader(body))
 		if err != nil {

@@ -1,7 +1,6 @@
 package webserver
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -22,6 +21,7 @@ import (
 	"time"
 
 	"tem/internal/line"
+	"tem/internal/line/linetest"
 	"tem/internal/transport/sts"
 )
 
@@ -52,30 +52,12 @@ func pair(t *testing.T) (*tls.Config, *x509.CertPool) {
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, pool
 }
 
-// buffer is a log that is read while it is written.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
 // site is a running server for hanoi.example, on a real socket.
 type site struct {
 	*http.Client
 	addr  netip.AddrPort
 	roots *x509.CertPool
-	log   *buffer
+	log   *linetest.Log
 }
 
 func options(log io.Writer) Options {
@@ -94,7 +76,7 @@ func options(log io.Writer) Options {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	w := &site{log: new(buffer)}
+	w := &site{log: new(linetest.Log)}
 	o := options(w.log)
 	o.TLS, w.roots = pair(t)
 	s := New(o)
