@@ -32,14 +32,14 @@ func TestGoClients(t *testing.T) {
 	l := newLab(t)
 	s := l.Servers[0]
 	an, binh := s.Accounts[0], s.Accounts[1]
-	c, err := smtp.DialStartTLS(s.at("submission"), l.trust(t))
+	c, err := smtp.DialStartTLS(s.At("submission"), l.trust(t))
 	must(t, err)
 	must(t, c.Auth(sasl.NewPlainClient("", an.Address, an.Password)))
 	text := "From: " + an.Address + "\r\nSubject: by go-smtp\r\n\r\n.stuffed\r\nbody\r\n"
 	must(t, c.SendMail(an.Address, []string{binh.Address}, strings.NewReader(text)))
 	must(t, c.Quit())
 
-	m, err := imapclient.DialTLS(s.at("imaps"), &imapclient.Options{TLSConfig: l.trust(t)})
+	m, err := imapclient.DialTLS(s.At("imaps"), &imapclient.Options{TLSConfig: l.trust(t)})
 	must(t, err)
 	defer m.Close()
 	must(t, m.Login(binh.Address, binh.Password).Wait())

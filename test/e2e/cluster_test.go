@@ -9,30 +9,35 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"tem/internal/dns"
 	"tem/internal/pgtest"
 	"tem/internal/s3test"
+	"tem/test/outside"
 )
 
 // node is one `tem serve`.
 type node struct {
 	town
-	file   string // its configuration
-	data   string // its data directory
-	log    *lockedBuffer
-	cmd    *exec.Cmd
-	exited chan struct{} // closed when the process has ended
+	*outside.Process        // the running one
+	file             string // its configuration
+	data             string // its data directory
+	log              *outside.Log
 }
 
 // newNode starts a server with more in its configuration, and stops it at the end.
 func newNode(t *testing.T, hostname, more string) *node {
 	t.Helper()
-	base := freeBase(t)
-	n := &node{data: t.TempDir(), log: new(lockedBuffer)}
+	return newNodeIn(t, t.TempDir(), hostname, more)
+}
+
+// newNodeIn is newNode with its data in a directory that is there.
+func newNodeIn(t *testing.T, data, hostname, more string) *node {
+	t.Helper()
+	base := outside.FreeBase(t)
+	n := &node{data: data, log: outside.NewLog(t, hostname)}
 	n.town = town{Hostname: hostname, Address: "127.0.0.1", Ports: map[string]int{"smtp": base + 25, "pop3": base + 110, "imap": base + 143, "submission": base + 587}}
 	n.file = configFile(t, fmt.Sprintf(`hostname = %q
 data = %q
@@ -45,14 +50,9 @@ listen.submissions = []
 listen.pop3s = []
 listen.imaps = []
 %s
-`, hostname, n.data, n.at("smtp"), n.at("imap"), n.at("pop3"), n.at("submission"), more))
+`, hostname, n.data, n.At("smtp"), n.At("imap"), n.At("pop3"), n.At("submission"), more))
+	t.Cleanup(func() { n.stop(t) })
 	n.start(t)
-	t.Cleanup(func() {
-		n.stop(t)
-		if t.Failed() {
-			t.Logf("log of %s:\n%s", hostname, tail(n.log.String(), 6000))
-		}
-	})
 	return n
 }
 
@@ -60,17 +60,11 @@ listen.imaps = []
 func (n *node) start(t *testing.T) {
 	t.Helper()
 	before := strings.Count(n.log.String(), "msg=ready")
-	n.cmd, n.exited = exec.Command(binary, "serve", "--config", n.file), make(chan struct{})
-	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
-	must(t, n.cmd.Start())
-	go func(cmd *exec.Cmd, exited chan struct{}) {
-		cmd.Wait()
-		close(exited)
-	}(n.cmd, n.exited)
-	eventually(t, n.Hostname, 20*time.Second, func() bool {
+	n.Process = outside.Start(t, n.log, n.log, binary, "serve", "--config", n.file)
+	eventually(t, n.Hostname, testTime, func() bool {
 		select {
-		case <-n.exited:
-			t.Fatalf("%s does not start:\n%s", n.Hostname, n.log)
+		case <-n.Exited():
+			t.Fatalf("%s does not start", n.Hostname)
 		default:
 		}
 		return strings.Count(n.log.String(), "msg=ready") > before
@@ -78,19 +72,8 @@ func (n *node) start(t *testing.T) {
 }
 
 func (n *node) stop(t *testing.T) {
-	n.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-n.exited:
-	case <-time.After(40 * time.Second):
-		n.cmd.Process.Kill()
-		t.Errorf("%s did not stop in 40 s", n.Hostname)
-	}
-}
-
-// kill ends the server as a power cut would.
-func (n *node) kill() {
-	n.cmd.Process.Kill()
-	<-n.exited
+	t.Helper()
+	n.End(t)
 }
 
 // admin runs one verb of the administrator's on this node and returns what it
@@ -122,12 +105,12 @@ func (n *node) addAccount(t *testing.T, address string) person {
 	secret := filepath.Join(t.TempDir(), "password")
 	must(t, os.WriteFile(secret, []byte("a-word-for-it\n"), 0o600))
 	n.do(t, "account", "add", "--password-file", secret, address)
-	return person{address, "a-word-for-it"}
+	return person{Address: address, Password: "a-word-for-it"}
 }
 
 // send hands a letter over by SMTP; nil means that it was taken.
 func (n *node) send(to, text string) error {
-	c, err := dialSMTP(n.at("smtp"), nil)
+	c, err := dialSMTP(n.At("smtp"), nil)
 	if err != nil {
 		return err
 	}
@@ -145,7 +128,7 @@ type imapSession struct {
 // dialIMAP logs in and selects INBOX.
 func dialIMAP(t *testing.T, n *node, who person) *imapSession {
 	t.Helper()
-	c, err := dial(n.at("imap"))
+	c, err := dial(n.At("imap"))
 	must(t, err)
 	t.Cleanup(func() { c.Close() })
 	s := &imapSession{Conn: c, t: t}
@@ -247,7 +230,7 @@ func TestCluster(t *testing.T) {
 	onA.until("* 1 EXPUNGE")
 	onA.done()
 
-	a.kill()
+	a.Kill()
 	must(t, b.send(who.Address, "Subject: alone\r\n\r\nB goes on\r\n"))
 	has(t, "B alone", onB.say("NOOP"), "* 2 EXISTS")
 	has(t, "the verbs of a node that is down", a.do(t, "account", "list"), who.Address)
@@ -332,7 +315,7 @@ func TestClusterSendsOnce(t *testing.T) {
 	eventually(t, "an empty queue", testTime, func() bool { // else what was taken elsewhere, and is not noted yet, rightly goes out again
 		return strings.Contains(nodes[1].do(t, "queue", "list"), "empty")
 	})
-	nodes[0].kill()
+	nodes[0].Kill()
 	send(nodes[1])
 	arrived()
 }

@@ -16,18 +16,18 @@ func TestCrowd(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	s := l.Servers[1]
-	before := l.rss(t)
+	before := l.RSS(t)
 	t.Run("silent", func(t *testing.T) {
 		for range 150 {
 			for _, service := range []string{"smtp", "pop3", "imap"} {
-				c, err := net.Dial("tcp", s.at(service))
+				c, err := net.Dial("tcp", s.At(service))
 				must(t, err)
 				t.Cleanup(func() { c.Close() })
 				io.WriteString(c, "NO") // the beginning of a command that never ends
 			}
 		}
 		eventually(t, "the next client", testTime, func() bool { return served(s) })
-		if grown := l.rss(t) - before; grown > 100<<20 {
+		if grown := l.RSS(t) - before; grown > 100<<20 {
 			t.Errorf("450 silent clients took %d MiB", grown>>20)
 		}
 	})
@@ -35,7 +35,7 @@ func TestCrowd(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 16 {
 			wg.Go(func() {
-				c, err := dialSMTP(s.at("smtp"), nil)
+				c, err := dialSMTP(s.At("smtp"), nil)
 				if err != nil {
 					t.Error(err)
 					return
@@ -48,7 +48,7 @@ func TestCrowd(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if grown := l.rss(t) - before; grown > 250<<20 {
+		if grown := l.RSS(t) - before; grown > 250<<20 {
 			t.Errorf("16 letters of 8 MB at once took %d MiB", grown>>20)
 		}
 	})
@@ -59,7 +59,7 @@ func TestCrowd(t *testing.T) {
 
 // served says whether a new client gets a letter through.
 func served(s town) bool {
-	c, err := dialSMTP(s.at("smtp"), nil)
+	c, err := dialSMTP(s.At("smtp"), nil)
 	if err != nil {
 		return false
 	}

@@ -88,7 +88,7 @@ func (s smtpSession) send(from string, to []string, text string) error {
 // popAll returns every letter of an inbox, read over POP3.
 func popAll(t testing.TB, s town, who person) (letters []string) {
 	t.Helper()
-	c, err := dial(s.at("pop3"))
+	c, err := dial(s.At("pop3"))
 	must(t, err)
 	defer c.Close()
 	ok := func(format string, args ...any) string {

@@ -57,7 +57,7 @@ func TestKillWhileSending(t *testing.T) {
 		for i := range each {
 			p.writes(t, fmt.Sprintf("letter-%d-%d-end", round, i), "", "a@far.example")
 		}
-		p.kill()
+		p.Kill()
 		p.start(t)
 	}
 	slow.Store(false)

@@ -97,7 +97,7 @@ func TestLoopBetweenServers(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	an, binh, chi, _ := l.people()
-	data := func(i int) string { return filepath.Join(l.dir, l.Servers[i].Domain) }
+	data := func(i int) string { return filepath.Join(l.Dir, l.Servers[i].Domain) }
 	tool(t, binary, "account", "forward", "--data", data(0), an.Address, "--to", chi.Address)
 	tool(t, binary, "account", "forward", "--data", data(1), chi.Address, "--to", an.Address)
 	l.hand(t, binh, an, fmt.Sprintf("From: %s\r\nTo: %s\r\nSubject: round and round\r\n\r\nx\r\n", binh.Address, an.Address))

@@ -45,7 +45,7 @@ func (n *node) offer(t *testing.T, address, helo, from, to, letter string) (int,
 	t.Helper()
 	address, client, proxied := strings.Cut(address, " ")
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}, Timeout: testTime}
-	nc, err := dialer.DialContext(t.Context(), "tcp", n.at("smtp"))
+	nc, err := dialer.DialContext(t.Context(), "tcp", n.At("smtp"))
 	must(t, err)
 	c := textproto.NewConn(patient{nc})
 	defer c.Close()

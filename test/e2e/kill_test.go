@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -105,22 +104,21 @@ func (l *lab) killDuring(t *testing.T, round int, local, remote *ledger) {
 	var wg sync.WaitGroup
 	for i := range 3 {
 		wg.Go(func() {
-			local.work(ctx, hanoi.at("smtp"), nil, "alice@crepes.fr", []string{an.Address, binh.Address}, fmt.Sprintf("local-%d-%d", round, i))
+			local.work(ctx, hanoi.At("smtp"), nil, "alice@crepes.fr", []string{an.Address, binh.Address}, fmt.Sprintf("local-%d-%d", round, i))
 		})
 	}
 	wg.Go(func() {
-		remote.work(ctx, hanoi.at("submission"), &an, an.Address, []string{chi.Address}, fmt.Sprintf("remote-%d", round))
+		remote.work(ctx, hanoi.At("submission"), &an, an.Address, []string{chi.Address}, fmt.Sprintf("remote-%d", round))
 	})
 	time.Sleep(time.Duration(20+rand.IntN(180)) * time.Millisecond)
 	eventually(t, "an answer", testTime, func() bool {
 		return local.answered() >= enough*(round+1)
 	})
 	time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
-	l.signal(syscall.SIGKILL)
+	l.Kill()
 	cancel()
 	wg.Wait()
-	<-l.exited
-	l.start(t)
+	l.Start(t)
 }
 
 // checkRemote waits for what the first server took for the second. A kill

@@ -17,6 +17,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"tem/test/outside"
 )
 
 // user is a person at a shell with a home of their own.
@@ -31,7 +33,7 @@ func newUser(t *testing.T, l *lab) *user {
 	home := t.TempDir()
 	env := []string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", "COLUMNS=200", "TZ=UTC"}
 	if l != nil {
-		env = append(env, "TEM_LOCALSERVE="+l.dir)
+		env = append(env, "TEM_LOCALSERVE="+l.Dir)
 	}
 	return &user{home, env}
 }
@@ -202,7 +204,7 @@ func (l *lab) people() (an, binh, chi, dung person) {
 // hand gives a raw letter to a person's server, as somebody else's program would.
 func (l *lab) hand(t *testing.T, from, to person, raw string) {
 	t.Helper()
-	s, err := dialSMTP(l.Servers[0].at("submission"), &from)
+	s, err := dialSMTP(l.Servers[0].At("submission"), &from)
 	must(t, err)
 	defer s.Close()
 	must(t, s.send(from.Address, []string{to.Address}, raw))
@@ -244,12 +246,12 @@ func TestMailRoundTrip(t *testing.T) {
 	secret := filepath.Join(b.home, "secret")
 	must(t, os.WriteFile(secret, []byte(binh.Password+"\n"), 0o600))
 	s := l.Servers[0]
-	got := b.json(t, "", "setup", binh.Address, "--imap", s.at("imap"), "--smtp", s.at("submission"), "--pop", s.at("pop3s"),
+	got := b.json(t, "", "setup", binh.Address, "--imap", s.At("imap"), "--smtp", s.At("submission"), "--pop", s.At("pop3s"),
 		"--tls", "", "--ca", l.CA, "--password-file", secret)
 	if got[0]["address"] != binh.Address {
 		t.Errorf("setup: %v", got)
 	}
-	b.do(t, "", "setup", binh.Address, "--imap", s.at("imap"), "--smtp", s.at("submission"), "--pop", s.at("pop3"), "--ca", l.CA, "--password-file", secret)
+	b.do(t, "", "setup", binh.Address, "--imap", s.At("imap"), "--smtp", s.At("submission"), "--pop", s.At("pop3"), "--ca", l.CA, "--password-file", secret)
 	reads(t, b, an, binh, chi, content)
 	answers(t, u, b, an, chi)
 	files(t, b)
@@ -513,7 +515,7 @@ func unreachable(t *testing.T, l *lab, who person) {
 	u.fails(t, 5, "", "pop")
 	has(t, "nobody listens", u.fails(t, 5, "", "write", "--to", who.Address, "--body", "x"), "kept as draft")
 	tls := newUser(t, nil).with("TEM_PASSWORD=" + who.Password)
-	tls.do(t, "", "setup", who.Address, "--imap", l.Servers[0].at("imap"), "--smtp", l.Servers[0].at("submissions"), "--tls", "implicit", "--password-file", "x")
+	tls.do(t, "", "setup", who.Address, "--imap", l.Servers[0].At("imap"), "--smtp", l.Servers[0].At("submissions"), "--tls", "implicit", "--password-file", "x")
 	tls.fails(t, 5, "", "write", "--to", who.Address, "--body", "x") // its authority is not known here
 	later := newUser(t, nil).with("TEM_PASSWORD=x")
 	later.do(t, "", "setup", "me@later.example", "--imap", "127.0.0.1:1", "--smtp", busyServer(t), "--tls", "none", "--password-file", "x")
@@ -619,7 +621,7 @@ func watched(t *testing.T, u *user, text string, do func(), then func() bool, ar
 	cmd := u.command(t, append([]string{"watch"}, args...)...)
 	out, err := cmd.StdoutPipe()
 	must(t, err)
-	said := new(lockedBuffer)
+	said := new(outside.Log)
 	cmd.Stderr = said
 	must(t, cmd.Start())
 	eventually(t, "watching", testTime, func() bool { return strings.Contains(said.String(), "Watching") })
@@ -708,10 +710,10 @@ func TestTraceIdle(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	an, binh, _, _ := l.people()
-	cmd := exec.CommandContext(t.Context(), binary, "trace", "imap", l.Servers[0].at("imap"), "--starttls", "--ca", l.CA)
+	cmd := exec.CommandContext(t.Context(), binary, "trace", "imap", l.Servers[0].At("imap"), "--starttls", "--ca", l.CA)
 	keys, err := cmd.StdinPipe()
 	must(t, err)
-	out := new(lockedBuffer)
+	out := new(outside.Log)
 	cmd.Stdout, cmd.Stderr = out, out
 	must(t, cmd.Start())
 	sees := func(text string) {

@@ -140,7 +140,7 @@ func TestPolicies(t *testing.T) {
 // requires submits a letter with REQUIRETLS, for which the session must be in TLS.
 func (p *post) requires(t *testing.T, to string) {
 	t.Helper()
-	c, err := smtp.Dial(p.at("submission"))
+	c, err := smtp.Dial(p.At("submission"))
 	must(t, err)
 	defer c.Close()
 	must(t, c.StartTLS(&tls.Config{InsecureSkipVerify: true}))
@@ -310,7 +310,7 @@ func TestRelay(t *testing.T) {
 	ca := newAuthority(t)
 	var goodbyes atomic.Int32
 	relay := newSink(t, "localhost", func(s *sink) {
-		s.tls, s.person = ca.issue(t, s.name), &person{"shop", "its-secret"}
+		s.tls, s.person = ca.issue(t, s.name), &person{Address: "shop", Password: "its-secret"}
 		s.replies = func(_ int, line string) string {
 			if line == "QUIT" {
 				goodbyes.Add(1)

@@ -45,7 +45,7 @@ func mx(domain string, s *sink) []string {
 // writes submits a letter of An's; params follow the sender, and each recipient may have its own behind a space.
 func (p *post) writes(t *testing.T, subject, params string, to ...string) {
 	t.Helper()
-	c, err := dialSMTP(p.at("submission"), &p.an)
+	c, err := dialSMTP(p.At("submission"), &p.an)
 	must(t, err)
 	defer c.Close()
 	must(t, c.say(250, "MAIL FROM:<%s>%s", p.an.Address, params))

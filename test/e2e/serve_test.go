@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"tem/test/outside"
 )
 
 // configFile writes a configuration file
@@ -52,7 +54,7 @@ func TestServeMistakes(t *testing.T) {
 	busy, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	t.Cleanup(func() { busy.Close() })
-	good := six(t, cert, key, freeBase(t)+25)
+	good := six(t, cert, key, outside.FreeBase(t)+25)
 	for name, c := range map[string]struct{ text, say string }{
 		"unknown key": {"hostnam = 'x'\n" + good, "hostnam"},
 		"not TOML":    {good + "\n[[", "tem.toml:8"},
@@ -84,28 +86,20 @@ func TestServeMistakes(t *testing.T) {
 func TestServeSixLines(t *testing.T) {
 	t.Parallel()
 	cert, key := certificate(t)
-	port := freeBase(t) + 25
+	port := outside.FreeBase(t) + 25
 	file := configFile(t, six(t, cert, key, port))
 	tool(t, binary, "config", "check", file)
-	log := new(lockedBuffer)
-	cmd := exec.Command(binary, "serve", "--config", file)
-	cmd.Stderr = log
-	must(t, cmd.Start())
-	defer cmd.Process.Kill()
+	log := outside.NewLog(t, "the server")
+	p := outside.Start(t, log, nil, binary, "serve", "--config", file)
+	defer p.End(t)
 	s := town{Address: "127.0.0.1", Ports: map[string]int{"smtp": port, "pop3": port + 85}}
-	eventually(t, "the server", testTime, func() bool {
-		c, err := net.Dial("tcp", s.at("smtp"))
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
-	who := person{"hue@hue.example", "a-word-for-hue"}
+	eventually(t, "the server", testTime, func() bool { return strings.Contains(log.String(), "msg=ready") })
+	who := person{Address: "hue@hue.example", Password: "a-word-for-hue"}
 	secret := filepath.Join(t.TempDir(), "password")
 	must(t, os.WriteFile(secret, []byte(who.Password+"\n"), 0o600))
 	tool(t, binary, "domain", "add", "--config", file, "hue.example")
 	tool(t, binary, "account", "add", "--config", file, "--password-file", secret, who.Address)
-	c, err := dialSMTP(s.at("smtp"), nil)
+	c, err := dialSMTP(s.At("smtp"), nil)
 	must(t, err)
 	must(t, c.send("alice@crepes.fr", []string{who.Address}, "Subject: six lines\r\n\r\nmake a server\r\n"))
 	if err := c.say(552, "MAIL FROM:<alice@crepes.fr> SIZE=2000000"); err != nil {
@@ -115,19 +109,16 @@ func TestServeSixLines(t *testing.T) {
 	if letters := popAll(t, s, who); len(letters) != 1 || !strings.Contains(letters[0], "make a server") {
 		t.Errorf("letters: %q", letters)
 	}
-	before := shown(t, s.at("smtp"))
+	before := shown(t, s.At("smtp"))
 	newCert, newKey := certificate(t)
 	must(t, os.Rename(newKey, key))
 	must(t, os.Rename(newCert, cert))
-	must(t, cmd.Process.Signal(syscall.SIGHUP))
+	p.Signal(syscall.SIGHUP)
 	eventually(t, "the reload", testTime, func() bool { return strings.Contains(log.String(), "reloaded") })
-	if bytes.Equal(before, shown(t, s.at("smtp"))) {
+	if bytes.Equal(before, shown(t, s.At("smtp"))) {
 		t.Error("the old certificate is still shown after SIGHUP")
 	}
-	must(t, cmd.Process.Signal(syscall.SIGTERM))
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("stop: %v\n%s", err, log)
-	}
+	p.End(t)
 	tool(t, binary, "account", "list", "--config", file) // on the stopped server
 }
 

@@ -15,21 +15,21 @@ func TestGracefulStop(t *testing.T) {
 	l := newLab(t)
 	s := l.Servers[0]
 	who := s.Accounts[0]
-	first, err := dialSMTP(s.at("smtp"), nil)
+	first, err := dialSMTP(s.At("smtp"), nil)
 	must(t, err)
 	must(t, first.send("alice@crepes.fr", []string{who.Address}, "Subject: kept\r\n\r\nkept\r\n"))
 	defer first.Close()
 
 	idle := map[string]*textproto.Conn{}
 	for service := range map[string]string{"pop3": "", "imap": ""} {
-		c, err := dial(s.at(service))
+		c, err := dial(s.At(service))
 		must(t, err)
 		defer c.Close()
 		_, err = c.ReadLine()
 		must(t, err)
 		idle[service] = c
 	}
-	half, err := dialSMTP(s.at("smtp"), nil)
+	half, err := dialSMTP(s.At("smtp"), nil)
 	must(t, err)
 	defer half.Close()
 	must(t, half.say(250, "MAIL FROM:<alice@crepes.fr>"))
@@ -37,7 +37,7 @@ func TestGracefulStop(t *testing.T) {
 	must(t, half.say(354, "DATA"))
 	must(t, half.PrintfLine("Subject: half"))
 
-	l.signal(syscall.SIGTERM)
+	l.Signal(syscall.SIGTERM)
 	if _, _, err := first.ReadResponse(421); err != nil {
 		t.Errorf("SMTP: %v", err)
 	}
@@ -48,14 +48,14 @@ func TestGracefulStop(t *testing.T) {
 	}
 	half.Close()
 	start := time.Now()
-	if code := l.wait(t); code != 0 {
+	if code := l.Wait(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 	if d := time.Since(start); d > 25*time.Second {
 		t.Errorf("it took %v to stop", d)
 	}
 
-	l.start(t)
+	l.Start(t)
 	if letters := popAll(t, l.Servers[0], who); len(letters) != 1 || !strings.Contains(letters[0], "Subject: kept") {
 		t.Errorf("after the restart: %q", letters)
 	}

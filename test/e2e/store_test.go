@@ -142,7 +142,7 @@ func flipBit(t *testing.T, file string) {
 func TestStoreCheckIsResumed(t *testing.T) {
 	t.Parallel()
 	n, people := alone(t, "an")
-	c, err := dialSMTP(n.at("smtp"), nil)
+	c, err := dialSMTP(n.At("smtp"), nil)
 	must(t, err)
 	defer c.Close()
 	for range 20 {

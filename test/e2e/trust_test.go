@@ -25,7 +25,7 @@ func (l *lab) get(t *testing.T, s town, host, path string) (status, text string)
 	client := http.Client{Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, s.at("https"))
+			return new(net.Dialer).DialContext(ctx, network, s.At("https"))
 		},
 	}}
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+host+path, nil)
@@ -47,7 +47,7 @@ func TestTownsBelieveEachOther(t *testing.T) {
 	an, _, chi, _ := l.people()
 	u := newUser(t, l)
 	keys := func() string {
-		out, err := exec.CommandContext(t.Context(), binary, "domain", "dkim", "list", "hanoi.example", "--data", filepath.Join(l.dir, "hanoi.example")).CombinedOutput()
+		out, err := exec.CommandContext(t.Context(), binary, "domain", "dkim", "list", "hanoi.example", "--data", filepath.Join(l.Dir, "hanoi.example")).CombinedOutput()
 		must(t, err)
 		return string(out)
 	}
@@ -62,14 +62,14 @@ func TestTownsBelieveEachOther(t *testing.T) {
 			t.Errorf("both keys should sign:\n%s", card)
 		}
 		eventually(t, "the attempt with its policy, in the journal", testTime, func() bool { // it is written a moment after the letter has arrived
-			out, _ := exec.CommandContext(t.Context(), binary, "journey", chi.Address, "--data", filepath.Join(l.dir, "hanoi.example")).Output()
+			out, _ := exec.CommandContext(t.Context(), binary, "journey", chi.Address, "--data", filepath.Join(l.Dir, "hanoi.example")).Output()
 			return strings.Count(string(out), "policy mta-sts") > n
 		})
-		l.signal(syscall.SIGTERM)
-		if code := l.wait(t); code != 0 {
+		l.Signal(syscall.SIGTERM)
+		if code := l.Wait(t); code != 0 {
 			t.Errorf("exit code %d", code)
 		}
-		l.start(t)
+		l.Start(t)
 	}
 	if again := keys(); again != first {
 		t.Errorf("the keys have changed:\n%s\nwere\n%s", again, first)

@@ -32,7 +32,7 @@ func (l *lab) trust(t *testing.T) *tls.Config {
 func (l *lab) dial(t *testing.T, who person, o imapclient.Options) *imapclient.Client {
 	t.Helper()
 	o.TLSConfig = l.trust(t)
-	c, err := imapclient.DialTLS(l.Servers[0].at("imaps"), &o)
+	c, err := imapclient.DialTLS(l.Servers[0].At("imaps"), &o)
 	must(t, err)
 	t.Cleanup(func() { c.Close() })
 	must(t, c.Login(who.Address, who.Password).Wait())
@@ -142,7 +142,7 @@ func TestGoIMAPMechanisms(t *testing.T) {
 		"PLAIN": sasl.NewPlainClient("", an.Address, an.Password),
 		"LOGIN": sasl.NewLoginClient(an.Address, an.Password),
 	} {
-		c, err := imapclient.DialStartTLS(l.Servers[0].at("imap"), &imapclient.Options{TLSConfig: l.trust(t)})
+		c, err := imapclient.DialStartTLS(l.Servers[0].At("imap"), &imapclient.Options{TLSConfig: l.trust(t)})
 		must(t, err)
 		if err := c.Authenticate(client); err != nil {
 			t.Errorf("%s: %v", name, err)

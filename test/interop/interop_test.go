@@ -16,99 +16,31 @@
 package interop
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
+
+	"tem/test/outside"
 )
 
 // binary is the program under test, built once by TestMain.
 var binary string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) { os.Exit(outside.Main(m, &binary)) }
 
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "tem-interop-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	binary = filepath.Join(dir, "tem")
-	if out, err := exec.Command("go", "build", "-o", binary, "tem/cmd/tem").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
-		return 1
-	}
-	return m.Run()
-}
-
-// town is one server of a lab, as `tem localserve --json` describes it.
-type town struct {
-	Address  string         `json:"address"`
-	Domain   string         `json:"domain"`
-	Data     string         `json:"data"`
-	Ports    map[string]int `json:"ports"`
-	Accounts []person       `json:"accounts"`
-}
-
-type person struct {
-	Address  string `json:"address"`
-	Password string `json:"password"`
-}
-
-func (s town) at(service string) string { return fmt.Sprintf("%s:%d", s.Address, s.Ports[service]) }
+type person = outside.Person
 
 // lab is one running localserve.
-type lab struct {
-	PID     int    `json:"pid"`
-	CA      string `json:"ca"`
-	Servers []town `json:"servers"`
-
-	dir  string
-	line string // the JSON
-}
+type lab struct{ *outside.Lab }
 
 // newLab starts a localserve of the test's own and stops it at the end.
-func newLab(t *testing.T) *lab {
+func newLab(t testing.TB) *lab {
 	t.Helper()
-	l := &lab{dir: t.TempDir()}
-	log := new(bytes.Buffer)
-	cmd := exec.Command(binary, "localserve", "--dir", l.dir, "--json", "--port-base", fmt.Sprint(freeBase(t)))
-	cmd.Stderr = log // read after the process has ended
-	out, err := cmd.StdoutPipe()
-	must(t, err)
-	must(t, cmd.Start())
-	late := time.AfterFunc(30*time.Second, func() { cmd.Process.Kill() })
-	in := bufio.NewReader(out)
-	l.line, _ = in.ReadString('\n')
-	late.Stop()
-	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		late := time.AfterFunc(40*time.Second, func() { cmd.Process.Kill() })
-		defer late.Stop()
-		io.Copy(io.Discard, in)
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("the server ended with %v", err)
-		}
-		if t.Failed() {
-			t.Logf("server's log:\n%s", tail(log.String(), 6000))
-		}
-	})
-	if err := json.Unmarshal([]byte(l.line), l); err != nil {
-		t.Fatalf("localserve said %q: %v", l.line, err)
-	}
-	return l
+	return &lab{outside.New(t, binary)}
 }
 
 // fresh adds an account to the first server.
@@ -123,8 +55,6 @@ func (l *lab) fresh(t *testing.T, name string) person {
 	}
 	return p
 }
-
-func tail(s string, n int) string { return s[max(0, len(s)-n):] }
 
 // interpreters say what runs a script, by the end of its name.
 // Python is Debian's own, to which the modules belong that packages bring.
@@ -143,12 +73,12 @@ func (l *lab) script(t *testing.T, name string) {
 	must(t, err)
 	paths := filepath.Join(filepath.Dir(file), "../python") + ":" + filepath.Join(filepath.Dir(file), "../../e2e/python")
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+paths, "PYTHONDONTWRITEBYTECODE=1", "PYTHONUTF8=1", "LC_ALL=C.UTF-8", "HOME="+cmd.Dir,
-		"PEER="+filepath.Dir(file), "TEM="+binary, "TEM_DIR="+l.dir, "LAB="+l.line, "TEM_CACHE="+cache)
+		"PEER="+filepath.Dir(file), "TEM="+binary, "TEM_DIR="+l.Dir, "LAB="+l.Line, "TEM_CACHE="+cache)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
 	}
-	t.Logf("%s", tail(string(out), 8000))
+	t.Logf("%s", outside.Tail(string(out), 8000))
 }
 
 // TestPeers runs every script.
@@ -168,7 +98,7 @@ func TestPeers(t *testing.T) {
 	for dir, scripts := range byDir {
 		t.Run(dir, func(t *testing.T) {
 			t.Parallel()
-			l := new(lab)
+			l := &lab{new(outside.Lab)} // none
 			if dir < "30" || dir >= "90" {
 				l = newLab(t)
 			}
@@ -184,38 +114,4 @@ func must(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// taken are the bases that this process has given out.
-var taken = struct {
-	sync.Mutex
-	bases map[int]bool
-}{bases: make(map[int]bool)}
-
-// freeBase finds a --port-base whose ports are all free, below the range that
-// the system gives to outgoing connections and beside the one of test/e2e.
-func freeBase(t testing.TB) int {
-	t.Helper()
-	taken.Lock()
-	defer taken.Unlock()
-	for i := range 80 {
-		base := 2000 + (os.Getpid()*2000+i*2000)%28000 + (os.Getpid()+i/14*100)%900
-		if !taken.bases[base] && allFree(base) {
-			taken.bases[base] = true
-			return base
-		}
-	}
-	t.Fatal("no free ports")
-	return 0
-}
-
-func allFree(base int) bool {
-	for _, p := range []int{25, 110, 143, 443, 465, 587, 993, 995, 1025, 1110, 1143, 1443, 1465, 1587, 1993, 1995} {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", base+p))
-		if err != nil {
-			return false
-		}
-		l.Close()
-	}
-	return true
 }
