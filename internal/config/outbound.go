@@ -27,7 +27,7 @@ type Relay struct {
 
 // RelayOAuth is where access tokens for a relay come from.
 type RelayOAuth struct {
-	TokenURL         string `toml:"token_url" doc:"The provider's token endpoint."`
+	TokenURL         string `toml:"token_url" doc:"The provider's token endpoint, verified by the system's authorities and those of outbound.roots."`
 	ClientID         string `toml:"client_id" doc:"What the provider knows this program as."`
 	ClientSecretFile string `toml:"client_secret_file" doc:"A file with its secret; empty if it has none."`
 	RefreshTokenFile string `toml:"refresh_token_file" doc:"A file with the refresh token; written anew when the provider changes it."`
@@ -129,10 +129,30 @@ func (s *Source) check() error {
 
 // Relays are the relays as the transport has them.
 func (o *Outbound) Relays() (list []*transport.Relay) {
+	roots := o.tokenRoots()
 	for i := range o.Relay {
-		list = append(list, o.Relay[i].relay())
+		r := o.Relay[i].relay()
+		if r.Token != nil {
+			r.Token.Roots = roots
+		}
+		list = append(list, r)
 	}
 	return list
+}
+
+// tokenRoots are the authorities of token endpoints: those of Roots beside the
+// system's, since the provider of a relay of one's own may be a public one. Nil for the system's alone.
+func (o *Outbound) tokenRoots() *x509.CertPool {
+	text, err := os.ReadFile(o.Roots)
+	if err != nil { // there are none: check has
+		return nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	pool.AppendCertsFromPEM(text)
+	return pool
 }
 
 func (r *Relay) relay() *transport.Relay {

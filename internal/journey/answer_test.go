@@ -69,6 +69,8 @@ func TestCauses(t *testing.T) {
 		{Deferred, status(450, 4, 1, 8, "Sender address rejected: Domain not found"), "", "sender-address", Operator},
 		{Failed, status(550, 5, 1, 8, "x"), "", "sender-address", Operator},
 		{Failed, status(554, 5, 7, 1, "Relay access denied"), "", "relay", OtherSide},
+		{Deferred, status(0, 4, 7, 8, "no login at relay hub, which its operator must mend: dial tcp: lookup"), "", "login", Operator},
+		{Deferred, status(0, 4, 7, 0, "no token for relay hub for now: x509: connection refused"), "", "token", Wait},
 		{Failed, status(554, 5, 6, 0, "x"), "", "policy", Sender},
 		{Deferred, status(0, 0, 0, 0, ""), "", "", Wait},
 		{Failed, status(0, 5, 6, 3, "x"), "", "", Sender},

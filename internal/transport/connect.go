@@ -241,29 +241,39 @@ func (a *attempt) login(ctx context.Context, c *conn, r *Relay) error {
 	if r == nil || r.Login == "" {
 		return nil
 	}
+	kept := r.Token != nil && r.Token.kept()
+	err := a.logInOnce(ctx, c, r)
+	refused := (*smtp.Reply)(nil)
+	if kept && errors.As(err, &refused) && refused.Code != 421 { // it may have ended before its time: a new one is tried at once
+		err = a.logInOnce(ctx, c, r)
+	}
+	if down := (*tokenDown)(nil); errors.As(err, &down) {
+		return &insecure{text: "no token for relay " + r.Name + " for now: " + err.Error(), code: dsn.Code{4, 7, 0}} // as RFC 4954 §6 has it for 454
+	}
+	if err != nil {
+		return &insecure{text: "no login at relay " + r.Name + ", which its operator must mend: " + err.Error(), code: dsn.Code{4, 7, 8}}
+	}
+	return nil
+}
+
+// logInOnce forgets a token that was refused.
+func (a *attempt) logInOnce(ctx context.Context, c *conn, r *Relay) (err error) {
 	who := sasl.Credentials{Login: r.Login, Channel: sasl.Under(c.Conn())}
-	var err error
 	if r.Token != nil {
 		who.Token, err = r.Token.Get(ctx)
 	} else {
 		who.Password, err = ReadSecret(r.Password)
 	}
 	if err != nil {
-		return r.noLogin(err)
+		return err
 	}
 	m, err := sasl.NewClient(strings.Fields(c.Ext["AUTH"]), who)
 	if err != nil {
-		return r.noLogin(fmt.Errorf("it offers AUTH %q: %w", c.Ext["AUTH"], err))
+		return fmt.Errorf("it offers AUTH %q: %w", c.Ext["AUTH"], err)
 	}
-	if err = c.Auth(ctx, m); err == nil {
-		return nil
-	}
+	err = c.Auth(ctx, m)
 	if refused := (*smtp.Reply)(nil); errors.As(err, &refused) && r.Token != nil {
 		r.Token.Forget()
 	}
-	return r.noLogin(err)
-}
-
-func (r *Relay) noLogin(err error) error {
-	return &insecure{text: "no login at relay " + r.Name + ", which its operator must mend: " + err.Error(), code: dsn.Code{4, 7, 8}}
+	return err
 }

@@ -273,3 +273,54 @@ func TestRelayByToken(t *testing.T) {
 		}
 	}
 }
+
+// TestTokenIsRenewed: a token from before that is refused is renewed at once, on the same connection, but once only.
+func TestTokenIsRenewed(t *testing.T) {
+	t.Parallel()
+	const script = "220 hub\nC: EHLO\n250-hub\n250 AUTH XOAUTH2\nC: AUTH XOAUTH2\n334 e30=\n535 5.7.8 expired\nC: AUTH XOAUTH2\n"
+	for answer, want := range map[string]string{
+		"235 2.7.0 welcome\nC: MAIL\n250 ok\nC: RCPT\n250 ok\nC: DATA\n354 go\nC: .\r\n250 2.0.0 ok\nC: QUIT\n221 bye": "250 2.0.0",
+		"334 e30=\n535 5.7.8 expired\nC: QUIT\n221 bye":                                                                "0 4.7.8",
+	} {
+		p := newProvider(t)
+		token := &Token{URL: p.URL, ClientID: "tem", SecretFile: secret(t, "s"), RefreshFile: secret(t, "r1\n"), value: "before", until: time.Now().Add(time.Hour)}
+		l := newLab(t)
+		l.Relays = []*Relay{{Name: "hub", Host: fmt.Sprintf("127.0.0.1:%d", serveScript(t, script+answer)), Clear: true, Login: "me", Token: token, For: []string{"*"}}}
+		statuses, codes := l.send(t, "a@saigon.example")
+		if codes != want || p.asked != 1 {
+			t.Errorf("%v, asked %d times", statuses, p.asked)
+		}
+	}
+}
+
+// TestTokenIsMissed: what a new refresh token would mend is told from what time may mend, and no secret is.
+func TestTokenIsMissed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		status int
+		answer string
+		codes  string
+		text   string
+	}{
+		"refused":   {400, `{"error":"invalid_grant","error_description":"r1 is not good with s3cret"}`, "0 4.7.8", `"invalid_grant" "‹secret› is not good with ‹secret›"`},
+		"trouble":   {503, "x", "0 4.7.0", "no token for relay hub for now"},
+		"too often": {429, `{"error":"slow_down"}`, "0 4.7.0", "slow_down"},
+		"elsewhere": {302, "x", "0 4.7.8", "302 Found"},
+		"nonsense":  {200, "x", "0 4.7.8", "no token: the answer is 200"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(c.status)
+				fmt.Fprint(w, c.answer)
+			}))
+			t.Cleanup(p.Close)
+			l := newLab(t)
+			token := &Token{URL: p.URL, ClientID: "tem", SecretFile: secret(t, "s3cret"), RefreshFile: secret(t, "r1\n")}
+			l.Relays = []*Relay{{Name: "hub", Host: fmt.Sprintf("127.0.0.1:%d", serveScript(t, "220 hub\nC: EHLO\n250-hub\n250 AUTH XOAUTH2\nC: QUIT\n221 bye")), Clear: true, Login: "me", Token: token, For: []string{"*"}}}
+			if statuses, codes := l.send(t, "a@saigon.example"); codes != c.codes || !strings.Contains(statuses[0].Text, c.text) {
+				t.Errorf("%v", statuses)
+			}
+		})
+	}
+}

@@ -1,7 +1,10 @@
 package transport
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,9 +22,9 @@ import (
 type Token struct {
 	URL         string // of the provider's token endpoint
 	ClientID    string
-	SecretFile  string // "": the client has none
-	RefreshFile string // written anew when the provider changes the token
-	Client      *http.Client
+	SecretFile  string         // "": the client has none
+	RefreshFile string         // written anew when the provider changes the token
+	Roots       *x509.CertPool // that the endpoint is verified by; nil: those of the system
 
 	mu    sync.Mutex
 	value string
@@ -38,11 +41,17 @@ const (
 	maxAnswer    = 64 << 10
 )
 
-// Get returns a token that is good for now.
+// tokenDown is why an endpoint could not be asked, or had trouble of its own:
+// nothing that a new refresh token would mend.
+type tokenDown struct{ error }
+
+func (e *tokenDown) Unwrap() error { return e.error }
+
+// Get returns a token that is good for now; the error is a *tokenDown if time may mend it.
 func (t *Token) Get(ctx context.Context) (string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.value != "" && time.Now().Before(t.until) {
+	if t.good() {
 		return t.value, nil
 	}
 	if t.why != nil && time.Now().Before(t.again) {
@@ -80,6 +89,15 @@ func (t *Token) fetch(ctx context.Context) (string, error) {
 	t.value, t.until = a.Access, time.Now().Add(life-tokenMargin)
 	return t.value, nil
 }
+
+// kept says whether Get has a token from before.
+func (t *Token) kept() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.good()
+}
+
+func (t *Token) good() bool { return t.value != "" && time.Now().Before(t.until) }
 
 // Forget drops a token that a server refused.
 func (t *Token) Forget() {
@@ -120,27 +138,36 @@ func (t *Token) ask(ctx context.Context, form url.Values) (a answer, err error) 
 		return a, err
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	client := t.Client
-	if client == nil {
-		client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	}
-	reply, err := client.Do(request)
+	reply, err := t.client().Do(request)
 	if err != nil {
-		return a, errors.Unwrap(err) // without what a URL may hold
+		return a, &tokenDown{errors.Unwrap(err)} // without what a URL may hold
 	}
 	defer reply.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(reply.Body, maxAnswer))
 	if err != nil {
-		return a, err
+		return a, &tokenDown{err}
 	}
 	bad := json.Unmarshal(text, &a)
 	switch {
 	case a.Error != "":
-		return a, fmt.Errorf("no token: %.100q %.300q", a.Error, a.Why)
+		hide := strings.NewReplacer(form.Get("refresh_token"), "‹secret›", cmp.Or(form.Get("client_secret"), form.Get("refresh_token")), "‹secret›")
+		err = fmt.Errorf("no token: %.100q %.300q", hide.Replace(a.Error), hide.Replace(a.Why))
 	case reply.StatusCode != http.StatusOK || bad != nil || a.Access == "":
-		return a, fmt.Errorf("no token: the answer is %s", reply.Status)
+		err = fmt.Errorf("no token: the answer is %s", reply.Status)
 	}
-	return a, nil
+	if err != nil && (reply.StatusCode >= 500 || reply.StatusCode == http.StatusTooManyRequests) {
+		err = &tokenDown{err}
+	}
+	return a, err
+}
+
+// client follows nobody elsewhere, who would be given the secrets.
+func (t *Token) client() *http.Client {
+	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	if t.Roots != nil {
+		c.Transport = &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{RootCAs: t.Roots}, DisableKeepAlives: true}
+	}
+	return c
 }
 
 // keep writes a new refresh token down: the old one may be void.

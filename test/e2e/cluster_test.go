@@ -24,6 +24,7 @@ type node struct {
 	*outside.Process        // the running one
 	file             string // its configuration
 	data             string // its data directory
+	flags            []string
 	log              *outside.Log
 }
 
@@ -60,7 +61,7 @@ listen.imaps = []
 func (n *node) start(t *testing.T) {
 	t.Helper()
 	before := strings.Count(n.log.String(), "msg=ready")
-	n.Process = outside.Start(t, n.log, n.log, binary, "serve", "--config", n.file)
+	n.Process = outside.Start(t, n.log, n.log, binary, append([]string{"serve", "--config", n.file}, n.flags...)...)
 	eventually(t, n.Hostname, testTime, func() bool {
 		select {
 		case <-n.Exited():

@@ -22,7 +22,8 @@ type sink struct {
 	port    int
 	offers  []string    // words of EHLO beside the name
 	tls     *tls.Config // nil: no STARTTLS
-	person  *person     // who may log in
+	person  *person     // who may log in, by SCRAM-SHA-256
+	bearer  *bearer     // who may log in by a token
 	replies func(session int, line string) string
 
 	mu       sync.Mutex
@@ -144,6 +145,9 @@ func (x *sinkSession) command(line string) bool {
 	case "STARTTLS":
 		return x.startTLS(line)
 	case "AUTH":
+		if x.bearer != nil {
+			return x.token(line)
+		}
 		return x.login(line)
 	case "MAIL":
 		x.m = accepted{session: x.n, mail: line, tls: x.m.tls, loggedIn: x.m.loggedIn}
@@ -167,6 +171,9 @@ func (x *sinkSession) hello() string {
 	}
 	if x.person != nil {
 		words = append(words, "AUTH SCRAM-SHA-256 PLAIN")
+	}
+	if x.bearer != nil && x.m.tls {
+		words = append(words, "AUTH PLAIN "+x.bearer.mechanism())
 	}
 	return "250-" + strings.Join(words[:len(words)-1], "\r\n250-") + "\r\n250 " + words[len(words)-1]
 }
@@ -246,3 +253,6 @@ func (x *sinkSession) data(line string) bool {
 	}
 	return x.say(".", "250 2.0.0 taken as "+strconv.Itoa(x.n))
 }
+
+// port is where a listener is.
+func port(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
