@@ -19,6 +19,7 @@ type reportsCommand struct {
 	DMARC reportsDMARC `cmd:"" name:"dmarc" help:"Who sends mail in a domain's name, as others report (DMARC)."`
 	TLS   reportsTLS   `cmd:"" name:"tls" help:"How TLS to a domain's mail servers fares, as others report (TLSRPT)."`
 	Sent  reportsSent  `cmd:"" help:"What became of the reports that this server sends to others."`
+	Send  reportsSend  `cmd:"" help:"Send a domain what was counted about it until now, without waiting for the end of the day."`
 	Read  reportsRead  `cmd:"" help:"Print one report: a file of XML or JSON, compressed or not, or a message with it."`
 }
 
@@ -28,6 +29,7 @@ func (reportsCommand) Help() string {
   tem reports tls hanoi.example --lang vi
   tem reports read 'google.com!hanoi.example!1767225600!1767311999.zip'
   tem reports sent
+  tem reports send saigon.example       to see that they arrive
 
 Others send reports once a day to the addresses that "tem dns records" has a
 domain publish. They stay in that mailbox, too. Exit code 3: none has come.`
@@ -130,6 +132,17 @@ func (c *reportsSent) Run(ctx context.Context, env *adminEnv) error {
 	var resp control.SentReports
 	q := control.SentQuery{Since: time.Now().Add(-time.Duration(c.Since)), Limit: c.Limit}
 	err := c.ask(ctx, env, control.Call{Verb: "reports.sent", Request: q, Response: &resp})
+	return c.show(env, err, resp, func(w io.Writer) { printSent(w, &resp) })
+}
+
+type reportsSend struct {
+	adminFlags
+	Domain string `arg:"" help:"The domain that asks for reports."`
+}
+
+func (c *reportsSend) Run(ctx context.Context, env *adminEnv) error {
+	var resp control.SentReports
+	err := c.ask(ctx, env, control.Call{Verb: "reports.send", Request: control.SendReportsQuery{Domain: c.Domain}, Response: &resp})
 	return c.show(env, err, resp, func(w io.Writer) { printSent(w, &resp) })
 }
 

@@ -63,6 +63,8 @@ func TestReportsCommand(t *testing.T) {
 	h.expect(1, `is not a domain`, "reports tls a..b")
 	h.expect(0, `no report was sent`, "reports sent")
 	h.expect(2, `at least 1`, "reports sent --limit 0")
+	h.expect(1, `no server is running`, "reports send saigon.example")
+	h.expect(1, `not a domain`, "reports send a..b")
 	h.expect(0, `^\{"reports":null\}`, "reports sent --json")
 }
 

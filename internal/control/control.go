@@ -135,6 +135,7 @@ func verbs() map[string]handler {
 		"reports.dmarc":    verb((*Service).DMARCReports),
 		"reports.tls":      verb((*Service).TLSReports),
 		"reports.sent":     verb((*Service).SentReports),
+		"reports.send":     verb((*Service).SendReports),
 		"queue.stats":      verb((*Service).QueueStats),
 		"queue.hold":       longVerb((*Service).HoldQueue),
 		"queue.release":    longVerb((*Service).ReleaseQueue),

@@ -51,6 +51,27 @@ type SentReports struct {
 	Lost    int64          `json:"lost,omitempty"` // messages and sessions that could not be counted
 }
 
+// SendReportsQuery names whom to send to.
+type SendReportsQuery struct {
+	Domain string `json:"domain"`
+}
+
+// SendReports sends a domain what was counted about it until now.
+func (s *Service) SendReports(ctx context.Context, q SendReportsQuery) (out SentReports, err error) {
+	name, err := domainName(q.Domain)
+	if err != nil {
+		return out, err
+	}
+	if s.Reload == nil {
+		return out, errorf(Failed, "no server is running: it is the server that sends reports")
+	}
+	out.Reports, err = s.Reports.SendNow(ctx, name)
+	if err == nil && len(out.Reports) == 0 {
+		err = errorf(NotFound, "%s: nothing was counted that it has not been told; mail in its name that comes in is, if its DMARC record has rua=, and TLS on the way to it", name)
+	}
+	return out, err
+}
+
 // maxSent bounds an answer.
 const maxSent = 10_000
 

@@ -1,9 +1,11 @@
 package reports
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -80,6 +82,8 @@ func (r *Reports) count(name []byte, of func() tally) {
 
 // flush makes rows of what was counted.
 func (r *Reports) flush(ctx context.Context) {
+	r.flushing.Lock()
+	defer r.flushing.Unlock()
 	r.mu.Lock()
 	counters, lost := r.counters, r.lost
 	r.counters, r.lost = make(map[string]*counter, len(counters)), 0
@@ -123,9 +127,27 @@ func (r *Reports) write(ctx context.Context, tallies map[tally]int64) (lost int6
 	return lost
 }
 
-// add is one commit of write. Nobody else writes rows of this process, so that
-// reading and writing them needs no condition.
+// addTries bounds how often a commit of counts is begun anew because rows in it were cut meanwhile.
+const addTries = 5
+
+// add is one commit of write.
 func (r *Reports) add(ctx context.Context, list []tally, tallies map[tally]int64) (lost int64, err error) {
+	for range addTries {
+		if lost, err = r.addOnce(ctx, list, tallies); !errors.Is(err, kv.ErrConflict) {
+			break
+		}
+	}
+	if err != nil {
+		lost = 0
+		for _, t := range list {
+			lost += tallies[t]
+		}
+	}
+	return lost, err
+}
+
+// addOnce asserts each row: nobody else adds to those of this process, but cut takes them away.
+func (r *Reports) addOnce(ctx context.Context, list []tally, tallies map[tally]int64) (lost int64, err error) {
 	var b kv.Batch
 	err = r.o.KV.View(ctx, func(v kv.Reader) error {
 		for _, t := range list {
@@ -144,6 +166,7 @@ func (r *Reports) add(ctx context.Context, list []tally, tallies map[tally]int64
 				continue
 			}
 			row.Count += tallies[t]
+			b.Assert(kv.Reports, key, bytes.Clone(val))
 			b.Set(kv.Reports, key, encode(row))
 			b.Set(kv.Reports, dayKey(t.kind, t.day, t.domain), encode(dayRow{Policy: t.policy}))
 		}
@@ -151,12 +174,6 @@ func (r *Reports) add(ctx context.Context, list []tally, tallies map[tally]int64
 	})
 	if err == nil && len(b.Ops) > 0 {
 		err = kv.Commit(ctx, r.o.KV, &b)
-	}
-	if err != nil {
-		lost = 0
-		for _, t := range list {
-			lost += tallies[t]
-		}
 	}
 	return lost, err
 }

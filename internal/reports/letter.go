@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -21,6 +22,9 @@ import (
 // maxLetter is the largest report that is sent by mail; larger ones were refused almost anywhere.
 const maxLetter = 20 << 20
 
+// errNothing: all that there was to tell has been told already, on the day itself (SendNow).
+var errNothing = errors.New("nothing was counted")
+
 // send makes the report and brings it to all who asked and have not got it. An
 // error is temporary: there is something left to do.
 func (r *Reports) send(ctx context.Context, w *work, asked []wish) error {
@@ -31,6 +35,9 @@ func (r *Reports) send(ctx context.Context, w *work, asked []wish) error {
 	file, err := r.build(ctx, w, from)
 	if err != nil {
 		return err
+	}
+	if w.state.Messages == 0 {
+		return errNothing
 	}
 	if err := r.sendMail(ctx, w, asked, from, file); err != nil {
 		return err
@@ -103,14 +110,14 @@ func (r *Reports) feedback(ctx context.Context, w *work, from address.Address) (
 	if err != nil {
 		return nil, err
 	}
-	begin, end := periodOf(w.day)
+	begin, end := w.period()
 	f := &Feedback{Version: "1.0", Policy: publishedOf(w.domain, rec), Metadata: Metadata{
 		Organization: cmp.Or(r.o.Organization, from.Domain), Email: from.String(), Contact: r.o.Contact, ReportID: w.state.ReportID,
 		Begin: Seconds(begin.Unix()), End: Seconds(end.Unix()), Generator: strings.TrimSpace("Tem " + r.o.Version),
 	}}
 	at, left := map[string]int{}, int64(0)
 	w.state.Messages = 0
-	err = r.counted(ctx, w.kind, w.day, w.domain, func(c countRow) error {
+	err = r.counted(ctx, w.kind, w.day, w.name(), func(c countRow) error {
 		w.state.Messages += c.Count
 		i, known := at[string(c.What)]
 		switch {
@@ -141,11 +148,11 @@ func (r *Reports) feedback(ctx context.Context, w *work, from address.Address) (
 
 // tlsReport is the TLS report.
 func (r *Reports) tlsReport(ctx context.Context, w *work, from address.Address) (*TLSReport, error) {
-	begin, end := periodOf(w.day)
+	begin, end := w.period()
 	t := &TLSReport{Organization: cmp.Or(r.o.Organization, from.Domain), Range: TLSRange{begin, end}, Contact: cmp.Or(r.o.Contact, from.String()), ReportID: w.state.ReportID}
 	at, failures := map[string]int{}, 0
 	w.state.Messages = 0
-	err := r.counted(ctx, w.kind, w.day, w.domain, func(c countRow) error {
+	err := r.counted(ctx, w.kind, w.day, w.name(), func(c countRow) error {
 		var s session
 		if err := json.Unmarshal(c.What, &s); err != nil {
 			return fmt.Errorf("reports: row of counts: %w", err)
@@ -238,7 +245,7 @@ func (e *refusal) Error() string { return e.text }
 
 // letter is the message that brings a report (RFC 9990 §3.5.2, RFC 8460 §5.3).
 func (r *Reports) letter(w *work, to []wish, from address.Address, file []byte) *delivery.Letter {
-	begin, end := periodOf(w.day)
+	begin, end := w.period()
 	id := w.state.ReportID + "@" + r.o.Hostname
 	name := fmt.Sprintf("%s!%s!%d!%d", from.Domain, w.domain, begin.Unix(), end.Unix())
 	d := message.Draft{

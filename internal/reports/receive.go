@@ -68,7 +68,7 @@ func (r *Reports) receive(ctx context.Context, a arrival) {
 	if err == nil {
 		err = r.keep(ctx, a, got)
 	}
-	if err != nil {
+	if err != nil && !a.ours { // ours are mostly those that we send
 		r.o.Log.Info("reports: a letter is no report that is kept", "id", a.body, "err", err)
 	}
 }

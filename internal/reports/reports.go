@@ -65,7 +65,8 @@ type Reports struct {
 
 	arrived chan arrival // letters that may bring reports
 
-	// What follows belongs to Run's goroutine that counts, but for forgot.
+	// What follows belongs to whoever holds flushing, but forgot to Run's goroutine that sends.
+	flushing sync.Mutex
 	day      uint32         // that rows are counted of
 	rows     int            // made that day
 	shares   map[string]int // of each domain in them

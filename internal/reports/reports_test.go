@@ -191,9 +191,9 @@ func TestNodesShare(t *testing.T) {
 	other.Judged(v)
 	other.flush(t.Context())
 	w.set(now)
-	list, err := other.ended(t.Context(), DMARC)
+	list, err := other.counts(t.Context(), DMARC, dayOf(w.Now()))
 	check(t, err)
-	taken, err := other.claim(t.Context(), &list[0])
+	taken, err := other.claim(t.Context(), &list[0], false)
 	if err != nil || taken == nil {
 		t.Fatal(taken, err)
 	}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"tem/internal/kv"
@@ -48,29 +50,53 @@ const (
 	claimTime  = 30 * time.Minute
 )
 
-// due is a report that is to be sent.
+// due is a report that is to be sent: on a day, or on what was counted of it until a time (see cut).
 type due struct {
 	kind   Kind
 	day    uint32
 	domain string
+	until  int64  // nanoseconds since 1970; 0: the whole day
 	policy string // of DMARC: the record
+}
+
+// name is that of the domain in keys: "hue.example", "hue.example/1764155688000000001".
+func (d *due) name() string {
+	if d.until == 0 {
+		return d.domain
+	}
+	return fmt.Sprintf("%s/%d", d.domain, d.until)
+}
+
+// named takes a name apart; others than ours are those of domains.
+func (d *due) named(name string) {
+	domain, until, _ := strings.Cut(name, "/")
+	d.domain = domain
+	d.until, _ = strconv.ParseInt(until, 10, 64)
+}
+
+// period is what the report is about; its end is its last second.
+func (d *due) period() (begin, end time.Time) {
+	if d.until != 0 {
+		return startOf(d.day), time.Unix(0, d.until).UTC().Truncate(time.Second)
+	}
+	return startOf(d.day), startOf(d.day + 1).Add(-time.Second)
 }
 
 // at is when it is sent first: not at the same time as all others.
 func (d *due) at() time.Time {
-	n := binary.BigEndian.Uint64(hash8(d.kind.String(), d.domain, fmt.Sprint(d.day)))
+	n := binary.BigEndian.Uint64(hash8(d.kind.String(), d.name(), fmt.Sprint(d.day)))
 	return startOf(d.day + 1).Add(settleTime + time.Duration(n%uint64(spread)))
 }
 
 // id is the same each time that the report is made (RFC 9990 §3.5.1).
 func (r *Reports) id(d *due) string {
-	return fmt.Sprintf("%d.%x.%s", startOf(d.day).Unix(), hash8(d.kind.String(), d.domain, r.o.Hostname), d.kind)
+	return fmt.Sprintf("%d.%x.%s", startOf(d.day).Unix(), hash8(d.kind.String(), d.name(), r.o.Hostname), d.kind)
 }
 
 // sendDue sends the reports whose time has come.
 func (r *Reports) sendDue(ctx context.Context) {
 	for _, k := range []Kind{DMARC, TLS} {
-		list, err := r.ended(ctx, k)
+		list, err := r.counts(ctx, k, dayOf(r.o.Now()))
 		if err != nil {
 			r.o.Log.Error("reports: what is to be sent", "err", err)
 		}
@@ -82,7 +108,7 @@ func (r *Reports) sendDue(ctx context.Context) {
 			if r.o.Now().Before(d.at()) {
 				continue
 			}
-			if err := r.deal(ctx, d); err != nil {
+			if _, err := r.deal(ctx, d, false); err != nil {
 				r.o.Log.Error("reports: not sent", "kind", d.kind.String(), "domain", d.domain, "err", err)
 			}
 		}
@@ -92,17 +118,19 @@ func (r *Reports) sendDue(ctx context.Context) {
 // maxEnded bounds the reports that one turn looks at.
 const maxEnded = 20_000
 
-// ended are the reports of days that are over.
-func (r *Reports) ended(ctx context.Context, k Kind) (list []due, err error) {
-	hi := head(dayPrefix, k, dayOf(r.o.Now()))
+// counts are the reports that there are counts for, of days before one.
+func (r *Reports) counts(ctx context.Context, k Kind, before uint32) (list []due, err error) {
+	hi := head(dayPrefix, k, before)
 	err = r.o.KV.View(ctx, func(v kv.Reader) error {
 		return v.Scan(kv.Reports, head(dayPrefix, k, 0), hi, kv.ScanOptions{Limit: maxEnded}, func(key, val []byte) error {
 			var row dayRow
 			if err := json.Unmarshal(val, &row); err != nil {
 				return fmt.Errorf("reports: row of a day: %w", err)
 			}
-			day, domain := target(key)
-			list = append(list, due{k, day, domain, row.Policy})
+			day, name := target(key)
+			d := due{kind: k, day: day, policy: row.Policy}
+			d.named(name)
+			list = append(list, d)
 			return nil
 		})
 	})
@@ -116,29 +144,41 @@ type work struct {
 	mine  []byte // the state row, as this process wrote it last
 }
 
-// deal does what is left to do about a report, unless another node is at it.
-func (r *Reports) deal(ctx context.Context, d *due) error {
-	w, err := r.claim(ctx, d)
+// deal does what is left to do about a report, unless another node is at it or,
+// without now, it failed a moment ago. It returns what became of it; nil: nothing was done.
+func (r *Reports) deal(ctx context.Context, d *due, now bool) (*Sent, error) {
+	w, err := r.claim(ctx, d, now)
 	if err != nil || w == nil {
-		return err
+		return nil, err
 	}
 	asked, err := r.asked(ctx, d)
-	switch {
-	case err == nil && len(asked) == 0 && len(w.state.To) == 0: // nobody wants to know
-		var b kv.Batch
-		r.clean(&b, w)
-		b.Assert(kv.Reports, sentKey(d.kind, d.day, d.domain), w.mine)
-		b.Delete(kv.Reports, sentKey(d.kind, d.day, d.domain))
-		return kv.Commit(ctx, r.o.KV, &b)
-	case err == nil:
+	if err == nil && len(asked) == 0 && len(w.state.To) == 0 { // nobody wants to know
+		w.state.Claimed, w.state.Why = time.Time{}, "the domain asks for no such report"
+		return &w.state, r.drop(ctx, w)
+	}
+	if err == nil {
 		err = r.send(ctx, w, asked)
 	}
-	return r.conclude(ctx, w, err)
+	if errors.Is(err, errNothing) {
+		return nil, r.drop(ctx, w)
+	}
+	err = r.conclude(ctx, w, err)
+	return &w.state, err
 }
 
-// claim takes a report on; nil: it is not to be dealt with now.
-func (r *Reports) claim(ctx context.Context, d *due) (*work, error) {
-	key, now := sentKey(d.kind, d.day, d.domain), r.o.Now()
+// drop forgets a report that nobody gets.
+func (r *Reports) drop(ctx context.Context, w *work) error {
+	key := sentKey(w.kind, w.day, w.name())
+	var b kv.Batch
+	r.clean(&b, w)
+	b.Assert(kv.Reports, key, w.mine)
+	b.Delete(kv.Reports, key)
+	return kv.Commit(ctx, r.o.KV, &b)
+}
+
+// claim takes a report on; nil: it is not to be dealt with, or, unless at once, not yet.
+func (r *Reports) claim(ctx context.Context, d *due, atOnce bool) (*work, error) {
+	key, now := sentKey(d.kind, d.day, d.name()), r.o.Now()
 	w := &work{due: d, state: Sent{Kind: d.kind, Domain: d.domain, Day: startOf(d.day), ReportID: r.id(d)}}
 	var old []byte
 	err := r.o.KV.View(ctx, func(v kv.Reader) error {
@@ -159,7 +199,7 @@ func (r *Reports) claim(ctx context.Context, d *due) (*work, error) {
 		r.clean(&b, w)
 		return nil, ignoreConflict(kv.Commit(ctx, r.o.KV, &b))
 	}
-	if now.Before(w.state.Claimed) || now.Before(w.state.Next) {
+	if now.Before(w.state.Claimed) || now.Before(w.state.Next) && !atOnce {
 		return nil, nil
 	}
 	w.state.Claimed = now.Add(claimTime)
@@ -181,14 +221,14 @@ func ignoreConflict(err error) error {
 
 // clean takes the counts of a report away.
 func (r *Reports) clean(b *kv.Batch, w *work) {
-	lo, hi := countKeys(w.kind, w.day, w.domain)
+	lo, hi := countKeys(w.kind, w.day, w.name())
 	b.DeleteRange(kv.Reports, lo, hi)
-	b.Delete(kv.Reports, dayKey(w.kind, w.day, w.domain))
+	b.Delete(kv.Reports, dayKey(w.kind, w.day, w.name()))
 }
 
 // mark adds the state to a batch, with the condition that it is as this process left it.
 func (r *Reports) mark(b *kv.Batch, w *work, val []byte) {
-	key := sentKey(w.kind, w.day, w.domain)
+	key := sentKey(w.kind, w.day, w.name())
 	b.Assert(kv.Reports, key, w.mine)
 	b.Set(kv.Reports, key, val)
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"tem/internal/transport"
 	"tem/internal/trust"
@@ -153,9 +152,4 @@ func sessionOf(o *transport.TLSOutcome) session {
 		}
 	}
 	return s
-}
-
-// periodOf is the day of a report; its end is its last second.
-func periodOf(day uint32) (begin, end time.Time) {
-	return startOf(day), startOf(day + 1).Add(-time.Second)
 }
