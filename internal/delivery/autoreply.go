@@ -3,13 +3,16 @@ package delivery
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"slices"
 	"strings"
 
 	"tem/internal/address"
 	"tem/internal/directory"
+	"tem/internal/kv"
 	"tem/internal/message"
 )
 
@@ -147,10 +150,28 @@ func withoutTag(a address.Address) address.Address {
 	return a
 }
 
+// answerTries bounds how often a reply is begun anew because another node
+// answered somebody for the same account at that moment.
+const answerTries = 10
+
 // answer sends one reply, unless the sender had one of late.
-func (d *Delivery) answer(ctx context.Context, e *Envelope, h message.Header, a answer) error {
-	due, err := d.o.Directory.ClaimReply(ctx, a.account.Address, e.ReturnPath)
-	if err != nil || !due {
+func (d *Delivery) answer(ctx context.Context, e *Envelope, h message.Header, a answer) (err error) {
+	turn := &d.answering[crc32.ChecksumIEEE([]byte(a.account.Address.Key()))%uint32(len(d.answering))]
+	turn.Lock()
+	defer turn.Unlock()
+	for range answerTries {
+		if err = d.answerOnce(ctx, e, h, a); !errors.Is(err, kv.ErrConflict) {
+			break
+		}
+	}
+	return err
+}
+
+// answerOnce notes whom it answers in the commit that accepts the reply, so
+// that there is one, and one only, whatever happens.
+func (d *Delivery) answerOnce(ctx context.Context, e *Envelope, h message.Header, a answer) error {
+	note, err := d.o.Directory.ClaimReply(ctx, a.account.Address, e.ReturnPath)
+	if err != nil || note == nil {
 		return err
 	}
 	draft := d.reply(e.ReturnPath, h, a)
@@ -158,7 +179,7 @@ func (d *Delivery) answer(ctx context.Context, e *Envelope, h message.Header, a 
 	_, status, err := d.Send(ctx, &Letter{
 		From: a.account.Address.Domain, To: []address.Address{e.ReturnPath},
 		Build: func(w io.Writer) error { return draft.Build(w, false) },
-	}, nil)
+	}, note)
 	if err == nil && !status.OK() {
 		err = fmt.Errorf("reply to %s: %s", e.ReturnPath, status)
 	}

@@ -10,6 +10,7 @@ package delivery
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"tem/internal/address"
@@ -38,14 +39,17 @@ type Options struct {
 }
 
 // Delivery is safe for concurrent use.
-type Delivery struct{ o Options }
+type Delivery struct {
+	o         Options
+	answering [16]sync.Mutex // by account: one automatic reply of it at a time
+}
 
 // New returns the door to the store that o names.
 func New(o Options) *Delivery {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Delivery{o}
+	return &Delivery{o: o}
 }
 
 // Envelope is what a message travels in.

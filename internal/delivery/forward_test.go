@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -497,6 +498,22 @@ func TestReplyIsSentOnceAndWellFormed(t *testing.T) {
 	}
 	if jobs[0].ReturnPath != "" {
 		t.Errorf("the reply leaves from <%s>", jobs[0].ReturnPath)
+	}
+}
+
+// TestManyAreAnswered: who writes at the same moment as others is answered, too.
+func TestManyAreAnswered(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.set("an", func(s *directory.Settings) { s.Reply = directory.Reply{Text: "Away."} })
+	const senders = 30
+	var all sync.WaitGroup
+	for i := range senders {
+		all.Go(func() { l.deliver(envelope(fmt.Sprintf("x%d@y.example", i), "an@hanoi.example"), person) })
+	}
+	all.Wait()
+	if jobs, err := l.queue.List(t.Context()); err != nil || len(jobs) != senders {
+		t.Errorf("%d replies to %d senders, %v", len(jobs), senders, err)
 	}
 }
 

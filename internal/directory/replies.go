@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -21,28 +20,23 @@ const (
 	replySize  = 8 + 4
 )
 
-// ClaimReply says whether an account should answer a sender by itself now: it
-// has not of late. The answer is noted before it is sent, durably, so that
-// there is one at most, whatever happens and on however many nodes.
-func (d *Directory) ClaimReply(ctx context.Context, a, sender address.Address) (bool, error) {
+// ClaimReply returns what notes that an account answers a sender by itself, for
+// the commit that accepts the answer; nil: it is not to, for it has of late.
+// The commit fails with kv.ErrConflict if the account answered anybody meanwhile.
+func (d *Directory) ClaimReply(ctx context.Context, a, sender address.Address) (note func(*kv.Batch), err error) {
 	k := rowKey(replyRow, key(a))
 	old, err := d.row(ctx, k)
 	if err != nil {
-		return false, fmt.Errorf("read whom %s has answered: %w", a, err)
+		return nil, fmt.Errorf("read whom %s has answered: %w", a, err)
 	}
 	row, due := claimReply(old, sender.Key(), d.now())
 	if !due {
-		return false, nil
+		return nil, nil
 	}
-	b := &kv.Batch{}
-	b.Assert(kv.Directory, k, old)
-	b.Set(kv.Directory, k, row)
-	if err := kv.Commit(ctx, d.kv, b); errors.Is(err, kv.ErrConflict) {
-		return false, nil // another letter is being answered; the next one of this sender will be
-	} else if err != nil {
-		return false, fmt.Errorf("note whom %s has answered: %w", a, err)
-	}
-	return true, nil
+	return func(b *kv.Batch) {
+		b.Assert(kv.Directory, k, old)
+		b.Set(kv.Directory, k, row)
+	}, nil
 }
 
 // claimReply adds a sender to a row of those who were answered, the oldest

@@ -101,8 +101,14 @@ func TestClaimReply(t *testing.T) {
 	linh, x := mailbox(t, "linh@hanoi.example"), mailbox(t, "x@hue.example")
 	claim := func(sender string, want bool) {
 		t.Helper()
-		if got, err := d.ClaimReply(ctx, linh, mailbox(t, sender)); err != nil || got != want {
-			t.Errorf("ClaimReply(%s) = %v, %v", sender, got, err)
+		note, err := d.ClaimReply(ctx, linh, mailbox(t, sender))
+		if err != nil || (note != nil) != want {
+			t.Errorf("ClaimReply(%s): %v, %v", sender, note != nil, err)
+		}
+		if note != nil {
+			var b kv.Batch
+			note(&b)
+			must(t, kv.Commit(ctx, d.kv, &b))
 		}
 	}
 	claim("x@hue.example", true)
