@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -86,9 +87,17 @@ func newLog(w io.Writer, c config.Log) *slog.Logger {
 // acknowledged is on the disk, and nothing more may be.
 func fatal(log *slog.Logger) func(error) {
 	return func(err error) {
-		log.Error("the store has failed; stopping at once so that nothing is promised that is not kept", "err", err)
+		log.Error("the store has failed; stopping at once so that nothing is promised that is not kept", "err", err, "todo", mending(err))
 		os.Exit(exitFailure)
 	}
+}
+
+// mending is what whoever runs a server does about a store that has failed.
+func mending(err error) string {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return "the disk is full: make room on it and start the server again; everything that was accepted is there, and limits.free keeps room for next time"
+	}
+	return "see to the disk, or the database, that the error names, start the server again, and run tem store check"
 }
 
 // printer is the tap of --trace, or none.

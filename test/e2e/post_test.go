@@ -26,11 +26,17 @@ type post struct {
 // that section.
 func newPost(t *testing.T, n *names, sinks []*sink, outbound, more string) *post {
 	t.Helper()
+	return newPostIn(t, t.TempDir(), n, sinks, outbound, more)
+}
+
+// newPostIn is newPost with its data in a directory that is there, or can be made.
+func newPostIn(t *testing.T, data string, n *names, sinks []*sink, outbound, more string) *post {
+	t.Helper()
 	var ports []string
 	for _, s := range sinks {
 		ports = append(ports, s.route())
 	}
-	p := &post{names: n, node: newNode(t, "mail.hue.example", fmt.Sprintf("%s\n[outbound]\ndns = [%q]\nports = { %s }\n%s\n",
+	p := &post{names: n, node: newNodeIn(t, data, "mail.hue.example", fmt.Sprintf("%s\n[outbound]\ndns = [%q]\nports = { %s }\n%s\n",
 		more, n.at, strings.Join(ports, ", "), outbound))}
 	p.do(t, "domain", "add", "hue.example")
 	p.an, p.binh = p.addAccount(t, "an@hue.example"), p.addAccount(t, "binh@hue.example")
