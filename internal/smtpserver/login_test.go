@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"log/slog"
+	"net/textproto"
 	"regexp"
 	"strings"
 	"sync"
@@ -130,4 +131,20 @@ func TestShutdownEndsALoginsWait(t *testing.T) {
 			t.Errorf("the session ended after %v", took)
 		}
 	})
+}
+
+// TestDisabledSendsNoMore: a session that is open when its account is disabled begins no message more.
+func TestDisabledSendsNoMore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := textproto.NewConn(dialled(t, w.Options))
+	_, _, err := r.ReadResponse(220)
+	check(t, err)
+	asking(t, r, "EHLO a", loginAn, "MAIL FROM:<an@hanoi.example>", "RSET")
+	an := w.users["an"]
+	an.Disabled = true
+	check(t, w.Directory.SetAccount(t.Context(), an))
+	if got := asking(t, r, "MAIL FROM:<an@hanoi.example>"); got != "4.7.0 mx.hanoi.example closing connection: the account may not log in any more" {
+		t.Error(got)
+	}
 }
