@@ -62,9 +62,9 @@ func TestReadLine(t *testing.T) {
 		{"NOOP\r\r\n", "NOOP\r\r", ErrBareNewline},
 		{"NOOP", "", io.ErrUnexpectedEOF},
 		{"", "", io.EOF},
-		{long + "\r\n", "", ErrTooLong},
+		{long + "\r\n", long[:beginning], ErrTooLong},
 		{strings.Repeat("x", 98) + "\r\n", strings.Repeat("x", 98), nil},
-		{strings.Repeat("x", 99) + "\r\n", "", ErrTooLong},
+		{strings.Repeat("x", 99) + "\r\n", strings.Repeat("x", beginning), ErrTooLong},
 	} {
 		for _, piece := range []int{1, 7, 1 << 20} {
 			c, _ := server(cut(tt.in, piece)...)

@@ -12,7 +12,7 @@ func (c *Conn) Buffered() int { return c.w - c.r }
 // ReadLine returns the next line without its CRLF, valid until the next read.
 // Pending output is flushed before it waits for the network. A whole line must
 // come within the read time-out, so that a peer that sends an octet at a time
-// gains nothing.
+// gains nothing. With ErrTooLong it returns how the line begins.
 func (c *Conn) ReadLine() ([]byte, error) {
 	by := time.Time{}
 	seen := 0 // octets after r that hold no LF
@@ -21,7 +21,7 @@ func (c *Conn) ReadLine() ([]byte, error) {
 			return c.takeLine(seen + i + 1)
 		}
 		if seen = c.Buffered(); seen >= c.o.MaxLine {
-			return nil, c.skipLine(by)
+			return c.skipLine(by)
 		}
 		if by.IsZero() {
 			by = time.Now().Add(c.o.ReadTimeout)
@@ -42,7 +42,7 @@ func (c *Conn) takeLine(n int) ([]byte, error) {
 	c.within = false
 	if n > c.o.MaxLine {
 		c.Note("a line of %d octets refused", n)
-		return nil, ErrTooLong
+		return l[:min(len(l), beginning)], ErrTooLong
 	}
 	end := bytes.IndexByte(l, '\r')
 	bare := end != len(l)-1 // RFC 5321 §2.3.8: CR and LF only together
@@ -58,8 +58,12 @@ func (c *Conn) takeLine(n int) ([]byte, error) {
 	return l, nil
 }
 
-// skipLine throws away what is left of a line that is too long.
-func (c *Conn) skipLine(by time.Time) error {
+// beginning is how much is kept of a line that is too long: enough to tell which command it is.
+const beginning = 16
+
+// skipLine throws away what is left of a line that is too long, but its beginning.
+func (c *Conn) skipLine(by time.Time) ([]byte, error) {
+	begins := bytes.Clone(c.in[c.r:min(c.w, c.r+beginning)])
 	if by.IsZero() {
 		by = time.Now().Add(c.o.ReadTimeout)
 	}
@@ -68,12 +72,12 @@ func (c *Conn) skipLine(by time.Time) error {
 		if i := bytes.IndexByte(c.in[c.r:c.w], '\n'); i >= 0 {
 			c.r += i + 1
 			c.Note("a line of %d octets refused", n+i+1)
-			return ErrTooLong
+			return begins, ErrTooLong
 		}
 		n += c.Buffered()
 		c.r = c.w
 		if err := c.fill(by); err != nil {
-			return err
+			return nil, err
 		}
 	}
 }

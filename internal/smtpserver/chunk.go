@@ -38,7 +38,7 @@ func (x *session) bdat(ctx context.Context, c *smtp.Command) {
 	}
 }
 
-// patience is how many octets of a chunk are read to be thrown away.
+// patience is how many octets of a text or a chunk are read to be thrown away.
 func (x *session) patience() int64 { return 2 * x.o.MaxSize }
 
 // mayChunk says why there can be no chunk as things stand.

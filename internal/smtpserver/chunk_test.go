@@ -107,6 +107,14 @@ func TestChunkBeforeHello(t *testing.T) {
 	play(t, newWorld(t).Options, "S: 220\nC: BDAT 6\nC: QUIT\nS: 503 5.5.1 Say HELO\nC: NOOP\nS: 250\n")
 }
 
+// However long the line with BDAT is, what follows is no command.
+func TestChunkAfterLongLine(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{maxLine, maxAuthLine, 100_000} {
+		play(t, newWorld(t).Options, hi+"C: BDAT 6 "+strings.Repeat("x", n)+"\nS: 500 5.5.6\nS: <EOF>\n")
+	}
+}
+
 // FuzzLines: whatever the pieces, a text is judged as the whole of it is.
 func FuzzLines(f *testing.F) {
 	f.Add([]byte("a\r\nb\r"), uint8(2))

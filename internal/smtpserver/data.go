@@ -118,6 +118,9 @@ func (x *session) refused(err error) {
 	case errors.Is(err, line.ErrAmbiguousEnd):
 		r = smtp.NewReply(550, "5.6.11", "Message ends in CR CRLF . CRLF; closing, since what follows can't be told from text")
 		x.ended = true
+	case errors.Is(err, errEndless):
+		r = x.tooLarge()
+		x.ended = true
 	case errors.Is(err, line.ErrBareNewline):
 		r = smtp.NewReply(550, "5.6.11", "Message holds a CR or LF that is not part of CRLF")
 	case errors.Is(err, line.ErrInterrupted), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, errSlow):
@@ -175,20 +178,22 @@ var textRooms = sync.Pool{New: func() any { return new([textRoom]byte) }}
 func (in *intake) receive(r io.Reader) error {
 	buf := textRooms.Get().(*[textRoom]byte)
 	defer textRooms.Put(buf)
-	for {
+	for came := int64(0); ; {
 		n, err := r.Read(buf[:])
 		in.feed(buf[:n])
-		if err == io.EOF {
-			break
-		}
-		if err == nil && in.slow() {
+		came += int64(n)
+		switch {
+		case err == io.EOF:
+			return in.end()
+		case err == nil && in.slow():
 			err = errSlow
+		case err == nil && came > in.x.patience():
+			err = errEndless
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return in.end()
 }
 
 // feed takes a piece of the text, unless one before it failed.

@@ -58,6 +58,7 @@ func TestMatrix(t *testing.T) {
 		"552 SIZE":                    hi + "C: MAIL FROM:<> SIZE=100001\nS: 552 5.3.4\nC: MAIL FROM:<> SIZE=99999999999999999999\nS: 552 5.3.4\nC: MAIL FROM:<> SIZE=100000\nS: 250\n",
 		"552 larger than the mailbox": hi + "C: MAIL FROM:<> SIZE=3000\nS: 250\nC: RCPT TO:<full@hanoi.example>\nS: 552 5.2.2\n",
 		"552 while streaming":         hi + from + rcpt + "C: DATA\nS: 354\nC: Subject: a\nC: \n" + big + "C: .\nS: 552 5.3.4\nC: NOOP\nS: 250\n",
+		"552 without end":             hi + from + rcpt + "C: DATA\nS: 354\nC: Subject: a\nC: \n" + big + big + "S: 552 5.3.4\nS: <EOF>\n",
 		"554 loop":                    hi + from + rcpt + "C: DATA\nS: 354\n" + hops + "C: \nC: .\nS: 554 5.4.6\nC: NOOP\nS: 250\n",
 		"550 bare LF in data":         hi + from + rcpt + "C: DATA\nS: 354\n" + `C! "a\n.\r\nb\rc\r\nd\r\n.\ne\r\n.\r\n"` + "\nS: 550 5.6.11\nC: NOOP\nS: 250\n",
 		"550 ambiguous end of data":   hi + from + rcpt + "C: DATA\nS: 354\n" + `C! "a\r\r\n.\r\nMAIL FROM:<>\r\n"` + "\nS: 550 5.6.11\nS: <EOF>\n",

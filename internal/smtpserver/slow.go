@@ -17,6 +17,9 @@ const (
 // errSlow says that a text comes so slowly that its client only holds a session.
 var errSlow = errors.New("slower than 100 octets a second")
 
+// errEndless says that a text is so much larger than the largest that nobody waits for its end.
+var errEndless = errors.New("text without end")
+
 // slow reports a text that has come too slowly for too long. The time-out for
 // each step alone would let an octet every few minutes hold a session for years.
 func (in *intake) slow() bool {
