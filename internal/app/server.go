@@ -210,8 +210,14 @@ func (s *Server) newThrottle() *smtpserver.Throttle {
 	return smtpserver.NewThrottle(smtpserver.Limits{
 		Connections: l.SMTPConnections, Messages: l.SMTPMessages, Recipients: l.SMTPRecipients, Errors: l.SMTPErrors,
 		AccountMessages: l.AccountMessages, AccountRecipients: l.AccountRecipients, Tarpit: time.Duration(l.SMTPTarpit),
-		Exempt: config.Within(l.Exempt),
+		Exempt: s.exempt(),
 	}, time.Now)
+}
+
+// exempt tells who is not held to the limits of one address. A proxy that speaks
+// for others by XCLIENT is not: its clients are, once it has named them.
+func (s *Server) exempt() func(net.Addr) bool {
+	return config.Within(slices.Concat(s.config.Limits.Exempt, s.config.Trusted.XClient))
 }
 
 // hasRoom says whether a message of this size may still be begun, as far as the
@@ -260,7 +266,7 @@ func (s *Server) bind() error {
 			if err != nil {
 				return err
 			}
-			limits := line.Limits{Connections: s.config.Limits.Connections, PerAddress: s.config.Limits.ConnectionsPerAddress, Exempt: config.Within(s.config.Limits.Exempt)}
+			limits := line.Limits{Connections: s.config.Limits.Connections, PerAddress: s.config.Limits.ConnectionsPerAddress, Exempt: s.exempt()}
 			bound := &line.Listener{Net: l, Limits: limits, Refuse: p.refuse, Drain: time.Duration(s.config.Limits.Drain)}
 			if len(s.config.Trusted.Proxy) > 0 {
 				bound.Proxies = config.Within(s.config.Trusted.Proxy)

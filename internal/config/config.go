@@ -90,7 +90,7 @@ type Listen struct {
 // Trusted names the peers that speak for others.
 type Trusted struct {
 	Proxy   []Network `toml:"proxy" doc:"Proxies, on every port: their connections must begin with a header of the PROXY protocol, version 1 or 2, which tells the client's address."`
-	XClient []Network `toml:"xclient" doc:"Mail proxies that may tell by XCLIENT who their client is and who has logged in."`
+	XClient []Network `toml:"xclient" doc:"Mail proxies that may tell by XCLIENT who their client is and who has logged in. They are not held to the limits of one address, their clients are."`
 }
 
 // Keep says how long what has gone can still be had.
@@ -105,7 +105,7 @@ type Keep struct {
 type Limits struct {
 	Message               Size          `toml:"message" doc:"Largest message."`
 	Free                  Size          `toml:"free" doc:"Space that mail must leave free on the disk; with less, new mail is refused for now (452)."`
-	Recipients            int           `toml:"recipients" doc:"Recipients of one message."`
+	Recipients            int           `toml:"recipients" doc:"Recipients of one message; at least 100."`
 	Connections           int           `toml:"connections" doc:"Connections at once on one port."`
 	ConnectionsPerAddress int           `toml:"connections_per_address" doc:"Connections at once from one address on one port; 0 for no limit."`
 	GreetingDelay         Duration      `toml:"greeting_delay" doc:"How long other mail servers must wait for our greeting on port 25: those that speak meanwhile are sent away. 0s greets at once and sends nobody away."`

@@ -124,6 +124,11 @@ func (x *session) greet(ctx context.Context) bool {
 		x.reply(554, "5.5.1", x.o.Hostname+" You spoke before the greeting")
 		return false
 	}
+	return x.welcome()
+}
+
+// welcome greets a client, or tells one that comes too often to wait.
+func (x *session) welcome() bool {
 	if r := x.o.Throttle.connection(x); r != nil {
 		x.log.Info("smtp client has to wait", "reply", r.Error())
 		x.send(r)

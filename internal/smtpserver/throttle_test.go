@@ -99,6 +99,29 @@ func TestThrottleErrors(t *testing.T) {
 	run("2001:db9::2", "S: 220\nC: QUIT\nS: 221\n")
 }
 
+// TestThrottleBehindProxy: who a proxy speaks for is held to the limits like who
+// comes by himself, and not for the errors of the client before.
+func TestThrottleBehindProxy(t *testing.T) {
+	t.Parallel()
+	o := proxied(newWorld(t))
+	o.MaxErrors = 3
+	o.Throttle = NewThrottle(Limits{
+		Connections: throttle.Rate{Count: 2, Per: time.Minute}, Errors: throttle.Rate{Count: 2, Per: time.Minute},
+		Exempt: func(a net.Addr) bool { return strings.HasPrefix(a.String(), "10.") },
+	}, o.Now)
+	play := func(text string) {
+		t.Helper()
+		s := New(o)
+		linetest.Play(t, t.Name(), "S: 220\n"+text, from(s, "10.0.0.1"), linetest.Options{Line: s.Options()})
+	}
+	for range 2 {
+		play("C: XCLIENT ADDR=192.0.2.1\nS: 220\nC: XCLIENT NAME=a.example\nS: 220\nC: QUIT\nS: 221\n")
+	}
+	play("C: XCLIENT ADDR=192.0.2.1\nS: 421 4.7.1 Too many connections\nS: <EOF>\n")
+	play("C: XCLIENT ADDR=198.51.100.1\nS: 220\nC: FOO\nS: 500\nC: FOO\nS: 500\nC: XCLIENT ADDR=198.51.100.1\nS: 421 4.7.1 Too many errors\nS: <EOF>\n")
+	play("C: FOO\nS: 500\nC: FOO\nS: 500\nC: XCLIENT ADDR=203.0.113.1\nS: 220\nC: FOO\nS: 500\nC: FOO\nS: 500\nC: FOO\nS: 500\nS: 421 4.7.0\nS: <EOF>\n")
+}
+
 // TestExempt goes beyond every limit.
 func TestExempt(t *testing.T) {
 	t.Parallel()

@@ -38,7 +38,12 @@ func (x *session) xclient(ctx context.Context, c *smtp.Command) {
 		return
 	}
 	x.become(told, user)
-	x.hail()
+	if _, other := told["ADDR"]; !other {
+		x.hail()
+		return
+	}
+	x.errors, x.idle, x.denials, x.authFails = 0, 0, 0, 0 // were those of the client before
+	x.ended = !x.welcome()
 }
 
 // vouched is the account that a trusted peer has logged in.
