@@ -58,6 +58,18 @@ func parseHeader(raw []byte) (Header, error) {
 	return h, nil
 }
 
+// loose reports a line that is no field, save the From line with which a
+// mailbox file begins a message. Many programs take the header to end there,
+// and show what follows as text: anybody could put it in, since no body hash has it.
+func (h Header) loose() bool {
+	for i, f := range h {
+		if f.name == 0 && (i > 0 || !bytes.HasPrefix(bytes.TrimPrefix(f.Raw, []byte(">")), []byte("From "))) {
+			return true
+		}
+	}
+	return false
+}
+
 // fieldEnd is where the field at the start of raw ends: at the first CRLF that
 // no white space follows.
 func fieldEnd(raw []byte) int {

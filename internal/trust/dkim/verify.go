@@ -166,6 +166,9 @@ type Check struct {
 // for the hash of the body, if the signature has one, and for the key. With an
 // error it does neither, and that becomes the result.
 func (v *Verifier) Check(ctx context.Context, m *Message, s *Signature, err error) *Check {
+	if err == nil && m.header.loose() {
+		err = &failure{Policy, "the header holds a line that is no field, and programs may show what follows it as the text, which nobody signed"}
+	}
 	c := &Check{verifier: v, sig: s, err: err, header: m.header}
 	if err != nil {
 		return c

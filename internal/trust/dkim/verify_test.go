@@ -129,6 +129,27 @@ func TestPublishedExamples(t *testing.T) {
 	}
 }
 
+// A line that is no field ends the header for many programs (RFC 6376 §8.15 of
+// fields that were added): what follows would be text under a good signature.
+func TestLooseLineInHeader(t *testing.T) {
+	t.Parallel()
+	ks, zone := hanoi(t)
+	v := NewVerifier(resolver(t, zone...), Options{})
+	signed := sign(t, letter, SigningOptions{}, ks[2])
+	for in, want := range map[string]Status{
+		strings.Replace(signed, "\r\n\r\n", "\r\nPay here\r\n\r\n", 1):                         Policy,
+		strings.Replace(signed, "\r\n\r\n", "\r\nX Y: z\r\n\r\n", 1):                           Policy,
+		"From\r\n : x@y.example\r\n" + signed:                                                  Policy,
+		"From an@hanoi.example Thu Nov 26 10:00:00 2026\r\n" + signed:                          Pass,
+		">From an@hanoi.example Thu Nov 26\r\n" + signed:                                       Pass,
+		strings.Replace(signed, "From:", "From an@hanoi.example Thu Nov 26 10:00\r\nFrom:", 1): Policy,
+	} {
+		if r := results(t, v, in); len(r) != 1 || r[0].Status != want {
+			t.Errorf("%q: %v, want %s", in, r, want)
+		}
+	}
+}
+
 // TestSignedVerifies: what we sign verifies here and elsewhere, in every canonicalisation.
 func TestSignedVerifies(t *testing.T) {
 	t.Parallel()
