@@ -31,17 +31,18 @@ func (c *CheckDKIMCommand) Run(ctx context.Context, std *streams) error {
 	}
 	return c.run(ctx, std.out, func(ctx context.Context, r *dns.Resolver, rep *checkReport) error {
 		rep.Check = "dkim"
-		rep.Verdict, rep.Reason = rep.dkim(verifyDKIM(ctx, r, text))
+		results, _ := verifyDKIM(ctx, r, text)
+		rep.Verdict, rep.Reason = rep.dkim(results)
 		return nil
 	})
 }
 
 // verifyDKIM verifies a whole message.
-func verifyDKIM(ctx context.Context, r *dns.Resolver, text []byte) []dkim.Result {
+func verifyDKIM(ctx context.Context, r *dns.Resolver, text []byte) ([]dkim.Result, *dkim.Message) {
 	v := dkim.NewVerifier(r, dkim.Options{Detail: true}).Verify(ctx)
 	v.Write(text)
 	v.Close()
-	return v.Results(ctx)
+	return v.Results(ctx), v.Message
 }
 
 // dkim adds the steps of each signature, and returns the best result.

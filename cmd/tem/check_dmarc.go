@@ -6,7 +6,6 @@ import (
 	"net/netip"
 
 	"tem/internal/dns"
-	"tem/internal/message"
 	"tem/internal/trust"
 	"tem/internal/trust/dmarc"
 	"tem/internal/trust/spf"
@@ -63,9 +62,9 @@ func (c *CheckDMARCCommand) client() (ip netip.Addr, err error) {
 // judge makes the checks that DMARC builds on, and comes to its result.
 func (c *CheckDMARCCommand) judge(ctx context.Context, r *dns.Resolver, rep *checkReport, ip netip.Addr, text []byte) *dmarc.Result {
 	outcome := c.spf(ctx, r, rep, ip)
-	signatures := verifyDKIM(ctx, r, text)
+	signatures, message := verifyDKIM(ctx, r, text)
 	rep.dkim(signatures)
-	domain, none := dmarc.Author(message.Header(text).Values("From"))
+	domain, none := trust.Author(message)
 	if none != nil {
 		return none
 	}

@@ -58,6 +58,12 @@ func TestCheckCommand(t *testing.T) {
 	if err := os.WriteFile(garbled, []byte(strings.Replace(string(text), "v=1;", "v=2;", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	doubtful := letter + ".doubtful"
+	for name, from := range map[string]string{doubtful: "From: an@hanoi.example\rX: y", doubtful + ".nul": "From: an@hanoi.example\x00"} {
+		if err := os.WriteFile(name, []byte(from+"\n\nHello\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, c := range []struct {
 		args string // separated by |
 		code int
@@ -84,6 +90,8 @@ func TestCheckCommand(t *testing.T) {
 		{"dmarc|" + changed + "|--ip|198.51.100.7|--from|an@hanoi.example", 1, []string{"DMARC: fail", "p=reject", "spf hanoi.example: not verified", "to do by the policy: reject"}},
 		{"dmarc|" + changed + "|--ip|192.0.2.9|--from|an@hanoi.example", 0, []string{"DMARC: pass: spf of hanoi.example passes"}},
 		{"dmarc|" + letter + "|--ip|192.0.2.9", 2, nil},
+		{"dmarc|" + doubtful, 1, []string{"DMARC: permerror", "CR or LF that is not part of CRLF"}}, // as the server judges it
+		{"dmarc|" + doubtful + ".nul", 1, []string{"DMARC: permerror", "control character"}},
 		{"arc|" + letter, 0, []string{"ARC: none"}},
 	} {
 		args := append([]string{"check"}, strings.Split(c.args, "|")...)

@@ -130,18 +130,7 @@ func (e *Exam) Write(p []byte) (int, error) {
 
 // begin looks for the author's policy once the header is there.
 func (e *Exam) begin(ctx context.Context) {
-	var fields []string
-	header, err := e.message.Header()
-	if err != nil { // it may well name somebody, to programs that read it
-		e.author = &dmarc.Result{Value: dmarc.PermError, Apply: dmarc.PolicyNone, Reason: err.Error()}
-		return
-	}
-	for _, f := range header {
-		if f.Is("From") {
-			fields = append(fields, strings.TrimSpace(string(f.Value())))
-		}
-	}
-	domain, author := dmarc.Author(fields)
+	domain, author := Author(e.message)
 	if e.author = author; author != nil {
 		return
 	}
@@ -149,6 +138,21 @@ func (e *Exam) begin(ctx context.Context) {
 	e.policy = begin(ctx, j.options.Timeout, func(ctx context.Context) *dmarc.Discovery {
 		return dmarc.Discover(ctx, j.resolver, domain)
 	})
+}
+
+// Author is the one domain in From of a message whose header is complete. Without one, the result is what to say instead.
+func Author(m *dkim.Message) (string, *dmarc.Result) {
+	header, err := m.Header()
+	if err != nil { // it may well name somebody, to programs that read it
+		return "", &dmarc.Result{Value: dmarc.PermError, Apply: dmarc.PolicyNone, Reason: err.Error()}
+	}
+	var fields []string
+	for _, f := range header {
+		if f.Is("From") {
+			fields = append(fields, strings.TrimSpace(string(f.Value())))
+		}
+	}
+	return dmarc.Author(fields)
 }
 
 // Verdict ends the message and waits for all that was begun, at most as long as ctx lets it.
