@@ -19,7 +19,7 @@ const (
 	leastGap    = time.Millisecond // a shorter one is none
 	mostGap     = 30 * time.Second
 	putOffs     = 16               // jobs put off at once while a site is dead
-	crowdTime   = 10 * time.Minute // that a site's word on how many connections are too many is kept to
+	crowdTime   = time.Minute // that a site's word on how many connections are too many is kept to
 )
 
 // pace is how fast one site is written to: the servers of one name, whatever
@@ -196,9 +196,9 @@ func (s *scheduler) learn(e ended, now time.Time) {
 	switch {
 	case a.move == goOn:
 		p.good(p.limit(float64(s.o.PerDomain), now), a.status.OK())
-	case e.started.Before(p.halved) && !(a.crowd && p.running > 0): // each that is turned away was one too many
+	case e.started.Before(p.halved) && !(a.crowd && e.beside > 0): // each that is turned away was one too many
 	default:
-		s.slowDown(p, e.lane.domain, a, now)
+		s.slowDown(p, e, a, now)
 	}
 	if p.sleeping && len(s.asleep) > 0 { // its time may be another
 		heap.Init(&s.asleep)
@@ -278,12 +278,12 @@ func (p *pace) blocked(domain string) bool {
 }
 
 // slowDown halves a pace and lets it rest, the longer the more often.
-func (s *scheduler) slowDown(p *pace, domain string, a advice, now time.Time) {
-	believed := a.move != block || p.blocked(domain)
+func (s *scheduler) slowDown(p *pace, e ended, a advice, now time.Time) {
+	believed := a.move != block || p.blocked(e.lane.domain)
 	p.why, p.halved, p.steady = a.status, now, true
 	p.window /= 2
-	if a.crowd && p.running > 0 {
-		p.crowd(now)
+	if a.crowd && e.beside > 0 {
+		p.crowd(max(e.beside, p.running), now)
 		return
 	}
 	pause := min(a.pause<<min(p.troubles, 10), a.most)
@@ -307,10 +307,10 @@ func (s *scheduler) slowDown(p *pace, domain string, a advice, now time.Time) {
 	p.window = max(1, p.window)
 }
 
-// crowd keeps a site that serves no more connections to those that there are.
-// They need not rest: it does not mind them.
-func (p *pace) crowd(now time.Time) {
-	p.ceiling, p.crowded = float64(p.running), now
+// crowd keeps a site to the connections that it served when it turned one more
+// away. They need not rest: it does not mind them.
+func (p *pace) crowd(served int, now time.Time) {
+	p.ceiling, p.crowded = p.limit(float64(served), now), now
 	p.window = p.ceiling
 }
 

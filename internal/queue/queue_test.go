@@ -683,7 +683,7 @@ func TestCrowd(t *testing.T) {
 		defer l.run()()
 		time.Sleep(110 * time.Second)
 		synctest.Wait()
-		if done != 300 || turned > 5 {
+		if done < 295 || turned > 5 {
 			t.Errorf("%d of 300 delivered, %d turned away; three at once take 100 seconds", done, turned)
 		}
 	})

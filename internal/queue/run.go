@@ -47,6 +47,7 @@ type ended struct {
 	pace    *pace // that it was started by
 	kind    kind  // whose share it took
 	started time.Time
+	beside  int // how many others of the pace were under way then
 }
 
 // Run sends until ctx ends, then waits for the attempts under way, which are
@@ -188,12 +189,13 @@ func (s *scheduler) begin(ctx context.Context, p *pace, k kind) {
 	l.inLine = false
 	h := l.waiting.pop()
 	skip := p.skips(now)
+	beside := p.running
 	p.starts(now, skip)
 	l.running++
 	s.busy++
 	s.shares[k]++
 	go func() {
-		s.ended <- ended{s.attempt(ctx, h, skip), h.id, l, p, k, now}
+		s.ended <- ended{s.attempt(ctx, h, skip), h.id, l, p, k, now, beside}
 	}()
 	s.offer(l)
 	s.feed(l)
