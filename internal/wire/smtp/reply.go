@@ -120,26 +120,32 @@ func clip(b []byte, most int) []byte {
 	return b[:most]
 }
 
-// maxReplyLines bounds one reply.
-const maxReplyLines = 200
+// Bounds of one reply.
+const (
+	maxReplyLines = 1 << 15
+	keptLines     = 200 // of them; what the others say is not kept
+)
 
-// readReply reads one reply.
+// readReply reads one reply. A long one is read to its end: it may be the one
+// that takes a message, which would be sent again if it did not count.
 func readReply(c *line.Conn) (*Reply, error) {
 	r := &Reply{}
-	for len(r.Lines) < maxReplyLines {
+	for n := range maxReplyLines {
 		l, err := c.ReadLine()
 		if err != nil && err != line.ErrBareNewline {
 			return nil, err
 		}
 		code, text, more, ok := parseReplyLine(string(l))
-		if !ok || len(r.Lines) > 0 && code != r.Code {
+		if !ok || n > 0 && code != r.Code {
 			return nil, fmt.Errorf("%q is not an SMTP reply", l)
 		}
 		r.Code = code
 		if e, rest, ok := cutEnhanced(code, text); ok {
 			r.Enhanced, text = e, rest
 		}
-		r.Lines = append(r.Lines, text)
+		if n < keptLines {
+			r.Lines = append(r.Lines, text)
+		}
 		if !more {
 			return r, nil
 		}

@@ -317,6 +317,10 @@ func TestEndlessReply(t *testing.T) {
 	t.Parallel()
 	cl, _ := flights(t, strings.Repeat("250-more|", maxReplyLines)+"250 end")
 	if err := cl.Hello(context.Background(), "me"); err == nil {
-		t.Error("a reply of 201 lines was read")
+		t.Errorf("a reply of %d lines was read", maxReplyLines+1)
+	}
+	cl, _ = flights(t, strings.Repeat("250-more|", 10*keptLines)+"250 end")
+	if r, err := cl.ask(context.Background(), "NOOP"); err != nil || len(r.Lines) != keptLines {
+		t.Errorf("a long reply: %v, %v", r, err)
 	}
 }
