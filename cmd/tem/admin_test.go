@@ -26,6 +26,7 @@ import (
 	"tem/internal/mail"
 	"tem/internal/queue"
 	"tem/internal/reports"
+	"tem/internal/transport"
 )
 
 const adminSecret = "mật-khẩu-bí-mật"
@@ -180,6 +181,10 @@ func TestAdminCommands(t *testing.T) {
 	h.expect(3, `not in the queue`, "queue show 01JDCAQ5N9T3V8ZK2M7R4W6XYB-0")
 	h.expect(2, `which entries`, "queue drop")
 	h.expect(0, `entries due now: 0`, "queue retry --all")
+	h.s.Route = (&transport.Remote{Relays: []*transport.Relay{{Name: "hub", Host: "hub.example:25"}}}).CheckRoute
+	h.expect(1, `no relay of the configuration`, "queue reroute --all --way nonsense")
+	h.expect(1, `no relay of the configuration`, "queue reroute --all --way 192.0.2.1:99999")
+	h.expect(0, `entries rerouted: 0`, "queue reroute --all --way hub")
 	h.expect(1, `no server is running`, "reload")
 	h.expect(2, `unexpected argument`, "domain list everything")
 }

@@ -111,7 +111,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	s.wire()
 	s.service = &control.Service{
 		Site:      siteOf(s.config, &s.cert),
-		Directory: s.stores.Directory, Mail: s.stores.Mail, Queue: s.queue, Journal: s.stores.Journal, Reports: s.reports, Places: s.stores.Places, Reload: s.Reload, Log: s.log,
+		Directory: s.stores.Directory, Mail: s.stores.Mail, Queue: s.queue, Journal: s.stores.Journal, Reports: s.reports, Places: s.stores.Places, Reload: s.Reload, Route: s.remote.CheckRoute, Log: s.log,
 	}
 	s.door, err = control.Listen(ctx, s.config.Data, s.service)
 	return err

@@ -25,6 +25,7 @@ import (
 	"tem/internal/mail"
 	"tem/internal/queue"
 	"tem/internal/reports"
+	"tem/internal/transport"
 )
 
 // Stores are what a configuration says where to keep, opened.
@@ -107,6 +108,7 @@ func Service(ctx context.Context, file, data string) (*control.Service, func() e
 	service := &control.Service{Directory: s.Directory, Mail: s.Mail, Queue: q, Journal: s.Journal, Reports: reports.New(reports.Options{KV: s.KV}), Places: s.Places}
 	if c.Hostname != "" {
 		service.Site = siteOf(c, nil)
+		service.Route = (&transport.Remote{Relays: c.Outbound.Relays()}).CheckRoute
 	}
 	return service, s.Close, nil
 }

@@ -37,6 +37,7 @@ type Service struct {
 	Places    Places
 	Reload    func(ctx context.Context) error                 // nil: there is no server to reload
 	Site      func(ctx context.Context) (dnsplan.Site, error) // what others see of the server; nil: its configuration is not known
+	Route     func(string) error                              // says what is wrong with a way out (queue.Job.Route); nil: the relays are not known
 	Log       *slog.Logger                                    // of what is asked through the socket, without its arguments; nil: none
 }
 

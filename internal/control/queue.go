@@ -155,6 +155,11 @@ func (s *Service) RerouteQueue(ctx context.Context, c Choice, w watcher) (Count,
 	if err := queue.CheckRoute(c.Route); err != nil {
 		return Count{}, errorf(Invalid, "%v", err)
 	}
+	if s.Route != nil {
+		if err := s.Route(c.Route); err != nil {
+			return Count{}, errorf(Invalid, "%v", err)
+		}
+	}
 	return s.each(ctx, c, w, func(ctx context.Context, which queue.Choice) (int, error) {
 		return s.Queue.Reroute(ctx, which, c.Route)
 	})

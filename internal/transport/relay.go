@@ -89,11 +89,17 @@ func (r *Remote) relayOf(j *queue.Job) (*Relay, error) {
 		}
 	}
 	if CheckHost(j.Route) != nil {
-		return nil, fmt.Errorf("the job's route %q is no relay of the configuration and no host:port", j.Route)
+		return nil, fmt.Errorf("the route %q is no relay of the configuration and no host:port", j.Route)
 	}
 	relay := &Relay{Name: j.Route, Host: j.Route}
 	relay.Clear = relay.Local()
 	return relay, nil
+}
+
+// CheckRoute says whether a job can be sent that way (queue.Job.Route).
+func (r *Remote) CheckRoute(route string) error {
+	_, err := r.relayOf(&queue.Job{Route: route})
+	return err
 }
 
 // takes reports whether the configuration has a relay take a job.

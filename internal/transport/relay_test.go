@@ -49,6 +49,9 @@ func TestRelayOf(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%+v: %s", c, got)
 		}
+		if err := r.CheckRoute(c.route); (err != nil) != (c.want == "error") {
+			t.Errorf("%+v: %v", c, err)
+		}
 	}
 }
 
