@@ -18,7 +18,7 @@ const (
 	maxSites    = 100000           // domains whose site is remembered
 	leastGap    = time.Millisecond // a shorter one is none
 	mostGap     = 30 * time.Second
-	putOffs     = 16               // jobs put off at once while a site is dead
+	putOffs     = 16          // jobs put off at once while a site is dead
 	crowdTime   = time.Minute // that a site's word on how many connections are too many is kept to
 )
 

@@ -222,6 +222,10 @@ func (a *attempt) hello(ctx context.Context, p peer, n need, e end) (*conn, erro
 		wire.Close()
 		return nil, err
 	}
+	if greeter, _, _ := strings.Cut(c.Greeting.Lines[0], " "); p.relay == nil && strings.EqualFold(greeter, a.Hostname) {
+		c.goodbye()
+		return nil, &insecure{text: "routing loop: " + p.String() + " is this server", code: codeLoop} // RFC 5321 §5.1: another name for it
+	}
 	c.LMTP = p.relay != nil && p.relay.lmtp()
 	if wire.TLS() != nil {
 		if err := a.accept(n, p, c); err != nil {

@@ -43,6 +43,7 @@ func TestFaults(t *testing.T) {
 		{"250 to DATA", hello + "C: MAIL\n250 ok\nC: RCPT\n250 ok\nC: DATA\n250 ok\n" + never, "0 4.4.2", "out of step: 250 to DATA"},
 		{"354 to the text", body + "354 go on\n" + never, "0 4.4.2", "out of step: 354 to the text"},
 		{"421 in the middle", hello + "C: MAIL\n250 ok\nC: RCPT\n421 4.3.2 going down\n", "421 4.3.2", ""},
+		{"itself by another name", "220 US.example ESMTP\nC: QUIT\n221 bye\n", "0 5.4.6", "is this server"},
 		{"refused text", body + "554 5.7.1 spam\nC: QUIT\n221 bye\n", "554 5.7.1", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -61,6 +62,16 @@ func TestFaults(t *testing.T) {
 				t.Errorf("%+v", e)
 			}
 		})
+	}
+}
+
+// TestExchangersBehindOurselves: those behind a host that is this server are not tried.
+func TestExchangersBehindOurselves(t *testing.T) {
+	t.Parallel()
+	behind := serveMail(t, "mx2.saigon.example", nil)
+	l := newLab(t, serveScript(t, "220 us.example\nC: QUIT\n221 bye\n"), behind.port)
+	if statuses, codes := l.send(t, "a@saigon.example"); codes != "0 5.4.6" {
+		t.Errorf("%v", statuses)
 	}
 }
 

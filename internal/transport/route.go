@@ -37,6 +37,9 @@ type way struct {
 	trouble error // with what the domain publishes of MTA-STS
 }
 
+// codeLoop is that of mail which would come straight back (RFC 3463 §3.5).
+var codeLoop = dsn.Code{5, 4, 6}
+
 // way is the way for a job: an administrator's choice, that of the
 // configuration, or the domain's mail exchangers.
 func (r *Remote) way(ctx context.Context, j *queue.Job) (way, dsn.Status) {
@@ -80,7 +83,7 @@ func (r *Remote) route(ctx context.Context, domain string) ([]string, dsn.Status
 	hosts := r.order(found)
 	if len(hosts) == 0 {
 		// Mail for a domain that points at us but isn't ours would come straight back.
-		return nil, dsn.Status{Code: dsn.Code{5, 4, 6}, Text: "routing loop: the mail exchanger of " + domain + " is this server"}
+		return nil, dsn.Status{Code: codeLoop, Text: "routing loop: the mail exchanger of " + domain + " is this server"}
 	}
 	return hosts, dsn.Status{}
 }

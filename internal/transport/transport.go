@@ -94,7 +94,9 @@ func (r *Remote) Deliver(ctx context.Context, j *queue.Job, to []queue.Recipient
 			if taken {
 				return a.statuses
 			}
-			failure = worse(failure, status)
+			if failure = worse(failure, status); status.Code == codeLoop { // those behind are no closer than we are
+				return slices.Repeat([]dsn.Status{failure}, len(to))
+			}
 		}
 	}
 	failure = cmp.Or(failure, dsn.Status{Code: dsn.Code{4, 4, 1}, Text: "broken off before any host was tried"})
