@@ -26,6 +26,8 @@ func Check(ctx context.Context, p Plan, r *dns.Resolver, fetch Fetch) []Finding 
 	}
 	if len(p.Site.Addresses) == 0 {
 		c.unknownHost(ctx)
+	} else {
+		c.otherFamily(ctx)
 	}
 	c.policy(ctx)
 	c.zone(ctx)

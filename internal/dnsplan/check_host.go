@@ -29,9 +29,29 @@ func (c *checker) host(ctx context.Context, rec Record) {
 		return
 	}
 	c.say(rec, OK, addressTexts(found), explain.Text{})
+	c.others(rec, found)
+}
+
+// others tells of addresses that are not this server's.
+func (c *checker) others(rec Record, found []netip.Addr) {
 	for _, other := range found {
 		if !slices.Contains(c.plan.Site.Addresses, other) {
 			c.say(rec, Advice, []string{other.String()}, say("%s is not among this server's addresses: mail that goes there must arrive too.", "%s không thuộc các địa chỉ của máy chủ này: thư gửi đến đó cũng phải nhận được.", other))
+		}
+	}
+}
+
+// otherFamily looks for addresses of the host that are of a family of which the
+// server has none: one that was left behind takes mail to where nobody is.
+func (c *checker) otherFamily(ctx context.Context) {
+	host := c.plan.Site.Hostname
+	found, _ := c.r.Addresses(ctx, host) // that there are none, or that nobody answers, was said already
+	for _, kind := range []string{"A", "AAAA"} {
+		ofKind := func(a netip.Addr) bool { return addressType(a) == kind }
+		if !slices.ContainsFunc(c.plan.Site.Addresses, ofKind) {
+			rec := Record{Purpose: ForHost, Name: host, Type: kind, Move: DNSProvider, Why: say(
+				"Other servers try each address of the name, IPv6 first.", "Máy chủ khác thử mọi địa chỉ của tên, IPv6 trước.")}
+			c.others(rec, slices.DeleteFunc(slices.Clone(found), func(a netip.Addr) bool { return !ofKind(a) }))
 		}
 	}
 }

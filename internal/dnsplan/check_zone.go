@@ -35,7 +35,7 @@ func (c *checker) policyCovers(ctx context.Context, rec Record, p *sts.Policy) {
 		found = []dns.MX{{Host: c.plan.Site.Hostname}}
 	}
 	for _, mx := range found {
-		if p.Mode != sts.None && !p.Matches(mx.Host) {
+		if p.Mode != sts.None && mx.Host != "." && !p.Matches(mx.Host) {
 			c.say(rec, Harmful, p.MX, say("The policy does not name the mail exchanger %s.", "Chính sách không có tên máy nhận thư %s.", mx.Host))
 			return
 		}

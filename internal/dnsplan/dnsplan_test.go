@@ -189,6 +189,23 @@ func TestFindings(t *testing.T) {
 	}
 }
 
+// An address of a family that the server does not have is told of.
+func TestAddressOfAnotherFamily(t *testing.T) {
+	t.Parallel()
+	site := testSite()
+	site.Addresses = site.Addresses[:1]
+	p := Make(site, "hanoi.example", nil)
+	zone := publish(t, p)
+	if got := shape(check(t, p, zone, nil)); len(got) != 0 {
+		t.Errorf("%q", got)
+	}
+	found := check(t, p, replaced(zone, "", "mail.hanoi.example. AAAA 2001:db8::99"), nil)
+	i := slices.IndexFunc(found, func(f Finding) bool { return f.State == Advice && f.Type == "AAAA" })
+	if i < 0 || !slices.Equal(found[i].Have, []string{"2001:db8::99"}) || found[i].Want != "" {
+		t.Errorf("%+v", found)
+	}
+}
+
 func TestPolicyFindings(t *testing.T) {
 	t.Parallel()
 	p := Make(testSite(), "hanoi.example", nil)
