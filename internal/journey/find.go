@@ -44,12 +44,13 @@ type Trip struct {
 	Events    []Event  // by time
 }
 
-// Find looks up trips. What it can't find is no error.
+// Find looks up trips, with all that was recorded before. What it can't find is no error.
 func (j *Journal) Find(ctx context.Context, q Query) (found Found, err error) {
 	if q.Limit <= 0 {
 		q.Limit = defaultLimit
 	}
 	q.Limit = min(q.Limit, maxLimit)
+	j.catchUp(ctx)
 	err = j.o.KV.View(ctx, func(r kv.Reader) error {
 		f := finder{r: r, journal: j, limit: q.Limit, seen: map[string]bool{}}
 		if err := f.open(q.Since); err != nil {

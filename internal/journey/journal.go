@@ -52,6 +52,9 @@ type Journal struct {
 	waiting []Event
 	octets  int // of their texts
 	lost    uint64
+	taken   uint64        // events that were recorded, ever
+	done    uint64        // of them, those that are rows, or never will be
+	wrote   chan struct{} // closed when done has grown
 
 	// What follows belongs to Run.
 	bucket   bucket // that is written to; its name is empty before the first
@@ -73,7 +76,7 @@ func New(o Options) *Journal {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	j := &Journal{o: o, full: make(chan struct{}, 1)}
+	j := &Journal{o: o, full: make(chan struct{}, 1), wrote: make(chan struct{})}
 	rand.Read(j.node[:]) // never fails: crypto/rand ends the process first
 	// The options are constant and known to be good.
 	j.zip, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),

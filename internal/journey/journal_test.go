@@ -373,3 +373,24 @@ func BenchmarkWrite(b *testing.B) {
 	}
 	b.ReportMetric(float64(j.bucket.octets)/float64(b.N), "octets/event")
 }
+
+// TestWhoAsksFindsWhatHeDid: nobody has to wait for the end of a batch.
+func TestWhoAsksFindsWhatHeDid(t *testing.T) {
+	t.Parallel()
+	j, c := world(t, Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- j.Run(ctx) }()
+	for range 20 {
+		id := c.id()
+		j.Record(c.event(Event{ID: id, Kind: Placed}))
+		if f := find(t, j, Query{Text: id}); len(f.Trips) != 1 {
+			t.Errorf("%s: %d trips", id, len(f.Trips))
+		}
+		c.turn(time.Second)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

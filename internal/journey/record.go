@@ -7,9 +7,10 @@ import (
 
 // Bounds of what waits to be written.
 const (
-	maxWaiting       = 16384    // events
-	maxWaitingOctets = 32 << 20 // of their texts
-	restWaiting      = 1024     // events that room is kept for while little happens
+	maxWaiting       = 16384       // events
+	maxWaitingOctets = 32 << 20    // of their texts
+	restWaiting      = 1024        // events that room is kept for while little happens
+	patience         = time.Second // that a question waits for what is being written
 )
 
 // Record takes an event to be written soon. It never waits for the store: when
@@ -24,14 +25,53 @@ func (j *Journal) Record(e Event) {
 	}
 	j.waiting = append(j.waiting, e)
 	j.octets += size
+	j.taken++
 	full := len(j.waiting) >= batchEvents
 	j.mu.Unlock()
 	if full {
+		j.hurry()
+	}
+}
+
+// hurry has Run write without waiting for the end of a batch.
+func (j *Journal) hurry() {
+	select {
+	case j.full <- struct{}{}:
+	default:
+	}
+}
+
+// catchUp waits until what was recorded before is written, so that whoever did
+// something and then asks finds it; for a second at most.
+func (j *Journal) catchUp(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	j.mu.Lock()
+	want := j.taken
+	j.mu.Unlock()
+	for {
+		j.mu.Lock()
+		done, wrote := j.done, j.wrote
+		j.mu.Unlock()
+		if done >= want {
+			return
+		}
+		j.hurry()
 		select {
-		case j.full <- struct{}{}:
-		default:
+		case <-wrote:
+		case <-ctx.Done():
+			return
 		}
 	}
+}
+
+// settle notes that n events wait no longer.
+func (j *Journal) settle(n int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.done += uint64(n)
+	close(j.wrote)
+	j.wrote = make(chan struct{})
 }
 
 // texts is about how many octets the long texts of an event have.
@@ -83,6 +123,7 @@ func (j *Journal) flush(ctx context.Context, spare []Event) []Event {
 		j.write(ctx, rest[:n], lost)
 		rest = rest[n:]
 	}
+	j.settle(len(events))
 	clear(events) // what they refer to can go
 	if cap(events) > restWaiting {
 		return nil
