@@ -262,10 +262,10 @@ func (in *intake) begin(text []byte, end int) error {
 		return line.ErrBareNewline
 	}
 	h := scan(text[:end])
+	in.messageID = h.messageID
 	if h.received > maxReceived {
 		return smtp.NewReply(554, "5.4.6", "Routing loop detected: too many Received fields")
 	}
-	in.messageID = h.messageID
 	var lacks []byte
 	if in.x.principal != "" {
 		lacks = in.x.missing(&h, in.spool.ID().String())

@@ -102,3 +102,16 @@ func TestEachIsRemembered(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// TestRefusedTextIsFound: whoever asks for a letter by its Message-ID learns that
+// it went in circles.
+func TestRefusedTextIsFound(t *testing.T) {
+	t.Parallel()
+	w := judged(t)
+	told := w.remembered()
+	w.from(t, "192.0.2.9", hello+"C: MAIL FROM:<b@free.example>\nS: 250\nC: RCPT TO:<an@hanoi.example>\nS: 250\nC: DATA\nS: 354\n"+
+		strings.Repeat("C: Received: from a by b; 19 Nov 2020 09:01:00 +0000\n", maxReceived+1)+"C: Message-ID: <round@x.example>\nC: \nC: .\nS: 554 5.4.6\nC: QUIT\nS: 221\n")
+	if len(*told) != 1 || (*told)[0].MessageID != "<round@x.example>" || strings.Join((*told)[0].To, " ") != "an@hanoi.example" {
+		t.Errorf("%+v", *told)
+	}
+}
