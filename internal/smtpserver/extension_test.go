@@ -182,7 +182,7 @@ func TestExtensionsAreDocumented(t *testing.T) {
 func testSource(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
-	for _, dir := range []string{".", "../wire/smtp", "../line", "../delivery", "../app", "../sasl"} {
+	for _, dir := range []string{".", "../wire/smtp", "../line", "../delivery", "../app", "../sasl", "../message"} {
 		files, err := filepath.Glob(dir + "/*_test.go")
 		check(t, err)
 		for _, f := range files {
