@@ -49,6 +49,7 @@ func (e *Engine) commitLoop() {
 		if closing {
 			break
 		}
+		e.busy.Store(false)
 		<-e.wake
 	}
 	close(sky)
@@ -72,6 +73,7 @@ func (e *Engine) take() (group []*pending, closing bool) {
 	return group, e.closing
 }
 
+// batchSize is how many octets of keys and values a batch has.
 func batchSize(b *kv.Batch) (n int) {
 	for i := range b.Ops {
 		n += len(b.Ops[i].Key) + len(b.Ops[i].Val) + opSize
@@ -86,13 +88,30 @@ const (
 	headSize = 12
 )
 
-// groupSize is the length of a group's record, so that it need not grow.
-func groupSize(group []*pending) int {
+// groupSize is the length of a group's record, so that it need not grow; apart
+// says that large values are not in it.
+func groupSize(group []*pending, apart bool) int {
 	n := headSize
 	for _, p := range group {
 		n += batchSize(p.batch)
+		if apart {
+			n -= p.large
+		}
 	}
 	return n
+}
+
+// isApart reports a group whose large values go into a volume: several, or one
+// that must.
+func isApart(group []*pending) bool {
+	values := 0
+	for _, p := range group {
+		values += p.values
+		if p.must {
+			return true
+		}
+	}
+	return values >= company
 }
 
 // launch decides every batch of a group and hands the good ones to the log. The
@@ -108,8 +127,9 @@ func (e *Engine) launch(group []*pending) (f flying) {
 	if e.death.Err() != nil {
 		return f
 	}
-	f.batch = e.db.NewBatchWithSize(groupSize(group), pebble.WithMaxRetainedSizeBytes(maxGroup))
 	o := newOverlay(e, group)
+	o.apart = isApart(group)
+	f.batch = e.db.NewBatchWithSize(groupSize(group, o.apart), pebble.WithMaxRetainedSizeBytes(maxGroup))
 	var err error
 	if f.results, err = o.merge(f.batch, group); err != nil {
 		e.death.Die(err)
@@ -120,12 +140,16 @@ func (e *Engine) launch(group []*pending) (f flying) {
 		f.batch = nil
 		return f
 	}
+	if err := e.volumes.commit(f.batch); err != nil { // before a row that refers to it can be durable
+		e.death.Die(err)
+		return f
+	}
 	if err := e.db.ApplyNoSyncWait(f.batch, pebble.Sync); err != nil {
 		e.death.Die(err)
 		return f
 	}
 	e.known.learn(o)
-	f.snap = newSnapshot(e.db) // no group is applied between the last two
+	f.snap = e.newSnapshot() // no group is applied between the last two
 	return f
 }
 
@@ -165,24 +189,44 @@ func (o *overlay) merge(out *pebble.Batch, group []*pending) ([]error, error) {
 			op := &p.batch.Ops[j]
 			o.note(op)
 			ranges = ranges || op.Kind == kv.OpDeleteRange
-			ops = append(ops, placedOp{op, len(ops)})
+			ops = append(ops, placedOp{op, len(ops), p.parcels[j]})
 		}
 	}
 	if !ranges { // the table in memory finds the places of keys faster in their order
 		slices.SortFunc(ops, placedOp.compare)
 	}
 	for i := range ops {
-		if err := appendOp(out, ops[i].Op); err != nil {
+		op := ops[i].Op
+		if o.apart && isLarge(op) {
+			var err error
+			if op, err = o.putApart(op, ops[i].parcel); err != nil {
+				return nil, err
+			}
+		}
+		if err := appendOp(out, op); err != nil {
 			return nil, err
 		}
 	}
 	return results, nil
 }
 
+// putApart puts a value into a volume and returns the write of its place instead.
+func (o *overlay) putApart(op *kv.Op, p *parcel) (*kv.Op, error) {
+	if p == nil { // its batch was alone when it came
+		p = newParcel(op.Val)
+	}
+	at, err := o.volumes.put(o.key(op.Part, op.Key), *p)
+	if err != nil {
+		return nil, fmt.Errorf("write a value: %w", err)
+	}
+	return &kv.Op{Kind: kv.OpSet, Part: op.Part, Key: op.Key, Val: at.append(nil)}, nil
+}
+
 // placedOp is a write and its place in the group: of several to one key the last counts.
 type placedOp struct {
 	*kv.Op
-	at int
+	at     int
+	parcel *parcel // of a large value; nil: not made yet
 }
 
 func (a placedOp) compare(b placedOp) int {
@@ -236,6 +280,8 @@ func appendEnd(dst []byte, p kv.Part, hi []byte) []byte {
 // that some batch of the group asserts.
 type overlay struct {
 	db      *pebble.DB
+	volumes *volumes
+	apart   bool // large values go into a volume
 	known   remembered
 	watched map[string]*written
 	buf     []byte
@@ -272,7 +318,7 @@ func (m remembered) learn(o *overlay) {
 }
 
 func newOverlay(e *Engine, group []*pending) *overlay {
-	o := &overlay{db: e.db, known: e.known, watched: make(map[string]*written, len(group))}
+	o := &overlay{db: e.db, volumes: e.volumes, known: e.known, watched: make(map[string]*written, len(group))}
 	for _, p := range group {
 		for i := range p.batch.Conditions {
 			c := &p.batch.Conditions[i]
@@ -341,6 +387,9 @@ func (o *overlay) holds(key, want []byte) (bool, error) {
 		return want == nil, nil
 	}
 	defer closer.Close()
+	if val, err = o.volumes.shelf.whole(val); err != nil { // only the committer replaces it, but for Tidy, which takes away what no row refers to
+		return false, fmt.Errorf("check a condition: %w", err)
+	}
 	return equal(val, true, want), nil
 }
 

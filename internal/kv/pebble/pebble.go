@@ -13,9 +13,11 @@ package pebble
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -56,12 +58,14 @@ type Options struct {
 	CacheSize int64  // of blocks, in octets; 0: 128 MiB
 	MemTable  uint64 // in octets; 0: 64 MiB
 	Log       *slog.Logger
+	Volume    int64       // octets of values from which on a volume is full; 0: 512 MiB
 	OnFatal   func(error) // called once, when the engine has died; may be nil
 }
 
 // Engine is a kv.Engine on disk. Its methods may be called concurrently.
 type Engine struct {
 	db      *pebble.DB
+	volumes *volumes
 	death   *kv.Death
 	wake    chan struct{} // one token: the queue is not empty or closing
 	done    chan struct{} // closed when the committer has ended
@@ -69,6 +73,8 @@ type Engine struct {
 	mu      sync.Mutex
 	queue   []*pending
 	closing bool
+
+	busy atomic.Bool // batches are in line or on their way
 
 	snapMu sync.Mutex
 	snap   *snapshot // what is durable; nil once closed
@@ -86,8 +92,12 @@ func Open(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the store in %s: %w", o.Dir, err)
 	}
-	e := &Engine{db: db, death: d, wake: make(chan struct{}, 1), done: make(chan struct{}), known: make(remembered)}
-	e.snap = newSnapshot(db)
+	v, err := openVolumes(opts.FS, db, o.Dir, cmp.Or(o.Volume, volumeSize))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open the values in %s: %w", o.Dir, err), db.Close())
+	}
+	e := &Engine{db: db, volumes: v, death: d, wake: make(chan struct{}, 1), done: make(chan struct{}), known: make(remembered)}
+	e.snap = e.newSnapshot()
 	go e.commitLoop()
 	return e, nil
 }
@@ -137,6 +147,7 @@ func (e *Engine) Close() error {
 		return e.death.Err()
 	}
 	e.publish(nil)
+	e.volumes.close()
 	return e.db.Close()
 }
 
@@ -150,7 +161,8 @@ func (e *Engine) signal() {
 
 // Submit puts the batch in line.
 func (e *Engine) Submit(b *kv.Batch) kv.Pending {
-	p := &pending{kv.NewDecision(e.death), b}
+	p := &pending{Decision: kv.NewDecision(e.death), batch: b}
+	p.prepare(e.busy.Load())
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closing {
@@ -158,6 +170,7 @@ func (e *Engine) Submit(b *kv.Batch) kv.Pending {
 		return p
 	}
 	e.queue = append(e.queue, p)
+	e.busy.Store(true)
 	e.signal()
 	return p
 }
@@ -166,4 +179,29 @@ func (e *Engine) Submit(b *kv.Batch) kv.Pending {
 type pending struct {
 	kv.Decision
 	batch *kv.Batch
+
+	values, large int             // how many large values it has, and their octets
+	must          bool            // some have to lie apart
+	parcels       map[int]*parcel // of large values, by the index of their operation, as far as they are made
+}
+
+// prepare looks for large values and, if there is company, packs them in the
+// caller's time rather than the committer's, who is one for all.
+func (p *pending) prepare(company bool) {
+	for i := range p.batch.Ops {
+		op := &p.batch.Ops[i]
+		if !isLarge(op) {
+			continue
+		}
+		p.values++
+		p.large += len(op.Val)
+		p.must = p.must || len(op.Val) < apartFrom
+		if !company {
+			continue
+		}
+		if p.parcels == nil {
+			p.parcels = make(map[int]*parcel)
+		}
+		p.parcels[i] = newParcel(op.Val)
+	}
 }

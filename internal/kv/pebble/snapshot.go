@@ -17,12 +17,14 @@ import (
 // engine and the last reader have let it go.
 type snapshot struct {
 	*pebble.Snapshot
-	refs atomic.Int64
+	shelf   *shelf // with the volumes that its rows refer to
+	volumes *volumes
+	refs    atomic.Int64
 }
 
 // newSnapshot holds one reference for its publisher.
-func newSnapshot(db *pebble.DB) *snapshot {
-	s := &snapshot{Snapshot: db.NewSnapshot()}
+func (e *Engine) newSnapshot() *snapshot {
+	s := &snapshot{Snapshot: e.db.NewSnapshot(), shelf: e.volumes.borrow(), volumes: e.volumes}
 	s.refs.Store(1)
 	return s
 }
@@ -30,6 +32,7 @@ func newSnapshot(db *pebble.DB) *snapshot {
 func (s *snapshot) release() {
 	if s.refs.Add(-1) == 0 {
 		s.Snapshot.Close()
+		s.volumes.giveBack(s.shelf)
 	}
 }
 
@@ -90,6 +93,15 @@ func (r *reader) close() {
 	}
 }
 
+// whole is the value of a row, wherever it lies.
+func (r *reader) whole(row []byte) ([]byte, error) {
+	val, err := r.snap.shelf.whole(row)
+	if err != nil {
+		return nil, fmt.Errorf("read a value: %w", err)
+	}
+	return val, nil
+}
+
 func (r *reader) get(p kv.Part, key []byte) ([]byte, io.Closer, error) {
 	r.buf = appendKey(r.buf[:0], p, key)
 	return get(r.snap, r.buf)
@@ -119,7 +131,8 @@ func (r *reader) Get(p kv.Part, key []byte) ([]byte, bool, error) {
 		return nil, false, err
 	}
 	r.held = append(r.held, closer)
-	return val, true, nil
+	val, err = r.whole(val)
+	return val, err == nil, err
 }
 
 // fewKeys is how many single reads of a View cost less than making an iterator.
@@ -150,6 +163,9 @@ func (r *reader) getOne(p kv.Part, key []byte, i int, fn func(i int, val []byte)
 		return err
 	}
 	defer closer.Close()
+	if val, err = r.whole(val); err != nil {
+		return err
+	}
 	return fn(i, val)
 }
 
@@ -168,6 +184,9 @@ func (r *reader) seekOne(p kv.Part, key []byte, i int, fn func(i int, val []byte
 	val, err := it.ValueAndErr()
 	if err != nil {
 		return fmt.Errorf("read a key: %w", err)
+	}
+	if val, err = r.whole(val); err != nil {
+		return err
 	}
 	return fn(i, val)
 }
@@ -230,6 +249,9 @@ func (r *reader) walk(it *pebble.Iterator, o kv.ScanOptions, fn func(key, val []
 		val, err := it.ValueAndErr()
 		if err != nil {
 			return fmt.Errorf("scan: %w", err)
+		}
+		if val, err = r.whole(val); err != nil {
+			return err
 		}
 		if err := fn(it.Key()[8:], val); err != nil {
 			return err
