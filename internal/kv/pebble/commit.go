@@ -128,6 +128,7 @@ func (e *Engine) launch(group []*pending) (f flying) {
 		return f
 	}
 	o := newOverlay(e, group)
+	defer e.volumes.giveBack(o.shelf)
 	o.apart = isApart(group)
 	f.batch = e.db.NewBatchWithSize(groupSize(group, o.apart), pebble.WithMaxRetainedSizeBytes(maxGroup))
 	var err error
@@ -197,7 +198,7 @@ func (o *overlay) merge(out *pebble.Batch, group []*pending) ([]error, error) {
 	}
 	for i := range ops {
 		op := ops[i].Op
-		if o.apart && isLarge(op) {
+		if o.apart && o.volumes.takes(op) {
 			var err error
 			if op, err = o.putApart(op, ops[i].parcel); err != nil {
 				return nil, err
@@ -281,7 +282,8 @@ func appendEnd(dst []byte, p kv.Part, hi []byte) []byte {
 type overlay struct {
 	db      *pebble.DB
 	volumes *volumes
-	apart   bool // large values go into a volume
+	shelf   *shelf // for rows from before the group
+	apart   bool   // large values go into a volume
 	known   remembered
 	watched map[string]*written
 	buf     []byte
@@ -309,7 +311,7 @@ func (m remembered) learn(o *overlay) {
 	}
 	for key, w := range o.watched {
 		switch {
-		case w.known && w.ok:
+		case w.known && w.ok && len(w.val) < apartFrom: // many of those are too much memory
 			m[key] = bytes.Clone(w.val)
 		case w.known:
 			delete(m, key)
@@ -318,7 +320,7 @@ func (m remembered) learn(o *overlay) {
 }
 
 func newOverlay(e *Engine, group []*pending) *overlay {
-	o := &overlay{db: e.db, volumes: e.volumes, known: e.known, watched: make(map[string]*written, len(group))}
+	o := &overlay{db: e.db, volumes: e.volumes, shelf: e.volumes.borrow(), known: e.known, watched: make(map[string]*written, len(group))}
 	for _, p := range group {
 		for i := range p.batch.Conditions {
 			c := &p.batch.Conditions[i]
@@ -387,7 +389,7 @@ func (o *overlay) holds(key, want []byte) (bool, error) {
 		return want == nil, nil
 	}
 	defer closer.Close()
-	if val, err = o.volumes.shelf.whole(val); err != nil { // only the committer replaces it, but for Tidy, which takes away what no row refers to
+	if val, err = o.shelf.whole(val); err != nil {
 		return false, fmt.Errorf("check a condition: %w", err)
 	}
 	return equal(val, true, want), nil

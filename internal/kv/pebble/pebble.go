@@ -58,14 +58,22 @@ type Options struct {
 	CacheSize int64  // of blocks, in octets; 0: 128 MiB
 	MemTable  uint64 // in octets; 0: 64 MiB
 	Log       *slog.Logger
-	Volume    int64       // octets of values from which on a volume is full; 0: 512 MiB
+	Apart     Apart
 	OnFatal   func(error) // called once, when the engine has died; may be nil
+}
+
+// Apart says which values lie in volumes. The zero value is what a server has.
+type Apart struct {
+	From   int   // octets of a large value; 0: 32 KiB
+	Alone  bool  // one needs no company; a server waits for the disk once for it, not twice
+	Volume int64 // octets from which on a volume is full; 0: 512 MiB
 }
 
 // Engine is a kv.Engine on disk. Its methods may be called concurrently.
 type Engine struct {
 	db      *pebble.DB
 	volumes *volumes
+	tidied  uint32 // the volume that Tidy looked at last
 	death   *kv.Death
 	wake    chan struct{} // one token: the queue is not empty or closing
 	done    chan struct{} // closed when the committer has ended
@@ -92,7 +100,7 @@ func Open(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the store in %s: %w", o.Dir, err)
 	}
-	v, err := openVolumes(opts.FS, db, o.Dir, cmp.Or(o.Volume, volumeSize))
+	v, err := openVolumes(opts.FS, db, o.Dir, o.Apart)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the values in %s: %w", o.Dir, err), db.Close())
 	}
@@ -162,7 +170,7 @@ func (e *Engine) signal() {
 // Submit puts the batch in line.
 func (e *Engine) Submit(b *kv.Batch) kv.Pending {
 	p := &pending{Decision: kv.NewDecision(e.death), batch: b}
-	p.prepare(e.busy.Load())
+	p.prepare(e.volumes, e.busy.Load())
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closing {
@@ -187,15 +195,15 @@ type pending struct {
 
 // prepare looks for large values and, if there is company, packs them in the
 // caller's time rather than the committer's, who is one for all.
-func (p *pending) prepare(company bool) {
+func (p *pending) prepare(v *volumes, company bool) {
 	for i := range p.batch.Ops {
 		op := &p.batch.Ops[i]
-		if !isLarge(op) {
+		if !v.takes(op) {
 			continue
 		}
 		p.values++
 		p.large += len(op.Val)
-		p.must = p.must || len(op.Val) < apartFrom
+		p.must = p.must || v.alone || looksLikePlace(op.Val)
 		if !company {
 			continue
 		}

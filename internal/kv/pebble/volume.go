@@ -1,6 +1,7 @@
 package pebble
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -50,6 +51,8 @@ type shelf struct {
 type volumes struct {
 	files vfs.FS
 	dir   string
+	from  int // octets of a large value
+	alone bool
 	full  int64 // size from which on a new one is begun
 
 	mu     sync.Mutex
@@ -68,8 +71,11 @@ func endKey(number uint32) []byte { return binary.BigEndian.AppendUint32([]byte(
 
 // openVolumes opens those that have a row and removes the others: what is in
 // them was never committed.
-func openVolumes(files vfs.FS, db *pebble.DB, dir string, full int64) (*volumes, error) {
-	v := &volumes{files: files, dir: files.PathJoin(dir, volumesDir), full: full, shelf: &shelf{volumes: make(map[uint32]*volume), refs: 1}, ends: make(map[uint32]int64)}
+func openVolumes(files vfs.FS, db *pebble.DB, dir string, a Apart) (*volumes, error) {
+	v := &volumes{
+		files: files, dir: files.PathJoin(dir, volumesDir), from: cmp.Or(a.From, apartFrom), alone: a.Alone, full: cmp.Or(a.Volume, volumeSize),
+		shelf: &shelf{volumes: make(map[uint32]*volume), refs: 1}, ends: make(map[uint32]int64),
+	}
 	names, err := files.List(v.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -304,7 +310,7 @@ func (v *volumes) drop(s *shelf) {
 // close is for when nobody reads any more.
 func (v *volumes) close() { v.giveBack(v.shelf) }
 
-// isLarge reports a write whose value may lie apart, or must.
-func isLarge(op *kv.Op) bool {
-	return op.Kind == kv.OpSet && (len(op.Val) >= apartFrom || looksLikePlace(op.Val))
+// takes reports a write whose value may lie in a volume, or must.
+func (v *volumes) takes(op *kv.Op) bool {
+	return op.Kind == kv.OpSet && (len(op.Val) >= v.from || looksLikePlace(op.Val))
 }
