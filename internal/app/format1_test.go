@@ -381,13 +381,13 @@ func emails(a formerAccount) int64 {
 func newerFormat(t *testing.T, s *Stores, dir string) {
 	t.Helper()
 	b := new(kv.Batch)
-	b.Set(kv.System, []byte("format"), []byte("6"))
+	b.Set(kv.System, []byte("format"), []byte("7"))
 	if err := errors.Join(kv.Commit(t.Context(), s.KV, b), s.Close()); err != nil {
 		t.Fatal(err)
 	}
 	_, err := openFormer(t, dir, slog.DiscardHandler)
-	if err == nil || !strings.Contains(err.Error(), "the store has format 6, this program knows up to 5: use a newer program") {
-		t.Errorf("a store of format 6: %v", err)
+	if err == nil || !strings.Contains(err.Error(), "the store has format 7, this program knows up to 6: use a newer program") {
+		t.Errorf("a store of format 7: %v", err)
 	}
 }
 

@@ -36,6 +36,9 @@ const (
 	FirstAccount Part = 1 << 16 // accounts are numbered from here
 )
 
+// IsBodies reports a partition of message bodies.
+func (p Part) IsBodies() bool { return FirstBodies <= p && p < FirstBodies+BodyParts }
+
 var (
 	// ErrConflict says that an Assert of the batch did not hold; nothing was written.
 	ErrConflict = errors.New("kv: assertion failed")
@@ -68,6 +71,13 @@ type Engine interface {
 	// returns.
 	Submit(b *Batch) Pending
 	Close() error
+}
+
+// Tidier is an Engine that does not give back all room by itself.
+type Tidier interface {
+	// Tidy looks for some of what is of no use any more. It is for being called
+	// every hour, by one at a time.
+	Tidy(ctx context.Context) error
 }
 
 // Pending is a batch on its way to the disk.

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -68,6 +69,7 @@ type crash struct {
 	dead  chan struct{} // closed when the engine has died
 	texts sync.Map      // hash of a message → true: all that were ever handed in
 
+	apart    bool // each larger body lies in a volume, or only those that come together
 	tolerant bool // a delivery may fail for any reason, and its user goes on
 }
 
@@ -104,7 +106,7 @@ func (a crashAccount) clone() crashAccount {
 }
 
 func newCrash(t *testing.T, seed uint64) *crash {
-	c := &crash{t: t, rng: rand.New(rand.NewPCG(seed, 1)), disk: vfs.NewCrashableMem(), dead: make(chan struct{})}
+	c := &crash{t: t, rng: rand.New(rand.NewPCG(seed, 1)), disk: vfs.NewCrashableMem(), dead: make(chan struct{}), apart: seed%2 == 0}
 	c.fs = faultfs.New(c.disk)
 	return c
 }
@@ -112,7 +114,10 @@ func newCrash(t *testing.T, seed uint64) *crash {
 // open opens a store on a file system; fatal is told when its engine dies.
 func (c *crash) open(fs vfs.FS, fatal func(error)) (*Store, kv.Engine) {
 	c.t.Helper()
-	e, err := pebble.Open(pebble.Options{Dir: "rows", FS: fs, CacheSize: 1 << 20, MemTable: 256 << 10, OnFatal: fatal})
+	e, err := pebble.Open(pebble.Options{
+		Dir: "rows", FS: fs, CacheSize: 1 << 20, MemTable: 256 << 10, OnFatal: fatal,
+		Apart: pebble.Apart{From: 300, Alone: c.apart, Volume: 16 << 10},
+	})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -141,12 +146,35 @@ func (c *crash) run() {
 			u.run()
 		})
 	}
+	tidied := c.tidy(e)
 	after := c.disaster()
 	c.stop.Store(true)
 	wg.Wait()
+	select {
+	case <-tidied:
+	case <-c.dead: // it may never return
+	}
 	c.fs.Heal()
 	e.Close()
 	c.verify(after)
+}
+
+// tidy has the engine give back room until the end, and closes its result then.
+func (c *crash) tidy(e kv.Engine) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for !c.stop.Load() {
+			if err := e.(kv.Tidier).Tidy(context.Background()); errors.Is(err, kv.ErrFailed) {
+				return
+			} else if err != nil {
+				c.t.Errorf("tidy: %v", err)
+				return
+			}
+			runtime.Gosched()
+		}
+	}()
+	return done
 }
 
 // disaster waits for a while, lets something happen, and returns the disk as
@@ -159,7 +187,7 @@ func (c *crash) disaster() *vfs.MemFS {
 	case 1: // a disk that can't be written safely any more
 		c.fs.Fail(faultfs.Fault{On: faultfs.Syncs, After: c.rng.IntN(20)})
 	case 2: // the same for one kind of file
-		c.fs.Fail(faultfs.Fault{On: faultfs.Syncs, Name: []string{"*.log", "*.sst", "*.blob", "01*", "MANIFEST*"}[c.rng.IntN(5)], After: c.rng.IntN(5)})
+		c.fs.Fail(faultfs.Fault{On: faultfs.Syncs, Name: []string{"*.log", "*.sst", "*.blob", "01*", "MANIFEST*", "*.values"}[c.rng.IntN(6)], After: c.rng.IntN(5)})
 	default: // power is lost
 	}
 	c.wait(c.done.Load() + int64(c.rng.IntN(40)))

@@ -32,7 +32,7 @@ type Options struct {
 const (
 	inlineMax     = 256 << 10
 	keepLog       = 30 * 24 * time.Hour
-	formatVersion = 5
+	formatVersion = 6
 )
 
 var formatKey = []byte("format")
@@ -127,8 +127,8 @@ func (s *Store) checkFormat(ctx context.Context) error {
 // that of format 1 is marked as being on its way, that of a later one may be so
 // already. What format 3 added is missing in older rows and read as not known, and
 // to pages, which are new in format 4, rows of single messages are always an
-// alternative, and bodies had no heads before format 5, so that nothing has to be
-// written anew.
+// alternative, and bodies had no heads before format 5 and were in no volumes
+// before format 6, so that nothing has to be written anew.
 func (s *Store) setFormat(b *kv.Batch, version int, migrating bool) {
 	var old []byte
 	if version > 0 {

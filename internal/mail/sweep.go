@@ -64,7 +64,11 @@ func (s *Store) keepHouse(ctx context.Context) error {
 			break
 		}
 	}
-	return errors.Join(append(errs, s.sweep(ctx))...)
+	errs = append(errs, s.sweep(ctx))
+	if engine, ok := s.KV.(kv.Tidier); ok {
+		errs = append(errs, engine.Tidy(ctx))
+	}
+	return errors.Join(errs...)
 }
 
 // keepHouse does what is due in one account. In most nothing is: they are not

@@ -311,7 +311,7 @@ func (m remembered) learn(o *overlay) {
 	}
 	for key, w := range o.watched {
 		switch {
-		case w.known && w.ok && len(w.val) < apartFrom: // many of those are too much memory
+		case w.known && w.ok && len(w.val) < apartFrom: // many larger ones are too much memory
 			m[key] = bytes.Clone(w.val)
 		case w.known:
 			delete(m, key)

@@ -64,12 +64,13 @@ type Options struct {
 
 // Apart says which values lie in volumes. The zero value is what a server has.
 type Apart struct {
-	From   int   // octets of a large value; 0: 32 KiB
-	Alone  bool  // one needs no company; a server waits for the disk once for it, not twice
-	Volume int64 // octets from which on a volume is full; 0: 512 MiB
+	From       int   // octets of a large value; 0: 32 KiB
+	Alone      bool  // one needs no company; a server waits for the disk once for it, not twice
+	Everywhere bool  // not only in the partitions of bodies
+	Volume     int64 // octets from which on a volume is full; 0: 512 MiB
 }
 
-// Engine is a kv.Engine on disk. Its methods may be called concurrently.
+// Engine is a kv.Engine and a kv.Tidier on disk. Its methods may be called concurrently.
 type Engine struct {
 	db      *pebble.DB
 	volumes *volumes
@@ -203,7 +204,7 @@ func (p *pending) prepare(v *volumes, company bool) {
 		}
 		p.values++
 		p.large += len(op.Val)
-		p.must = p.must || v.alone || looksLikePlace(op.Val)
+		p.must = p.must || v.Alone || looksLikePlace(op.Val)
 		if !company {
 			continue
 		}

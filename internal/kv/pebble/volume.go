@@ -20,10 +20,11 @@ import (
 	"tem/internal/kv"
 )
 
-// Large values that are committed in company lie in volumes: files to which
+// Large bodies that are committed in company lie in volumes: files to which
 // they are appended once, while the library writes what it is given to its log
 // and again to a table. A value alone stays with its row, as that needs one sync
-// of the disk and a volume needs another.
+// of the disk and a volume needs another. Other large values are read too often,
+// and not as a whole by those who read them (the text index).
 const (
 	apartFrom  = 32 << 10  // octets of a large value
 	company    = 2         // large values of a group, from which on they lie apart
@@ -51,9 +52,7 @@ type shelf struct {
 type volumes struct {
 	files vfs.FS
 	dir   string
-	from  int // octets of a large value
-	alone bool
-	full  int64 // size from which on a new one is begun
+	Apart // without zeros
 
 	mu     sync.Mutex
 	shelf  *shelf
@@ -72,8 +71,9 @@ func endKey(number uint32) []byte { return binary.BigEndian.AppendUint32([]byte(
 // openVolumes opens those that have a row and removes the others: what is in
 // them was never committed.
 func openVolumes(files vfs.FS, db *pebble.DB, dir string, a Apart) (*volumes, error) {
+	a.From, a.Volume = cmp.Or(a.From, apartFrom), cmp.Or(a.Volume, volumeSize)
 	v := &volumes{
-		files: files, dir: files.PathJoin(dir, volumesDir), from: cmp.Or(a.From, apartFrom), alone: a.Alone, full: cmp.Or(a.Volume, volumeSize),
+		files: files, dir: files.PathJoin(dir, volumesDir), Apart: a,
 		shelf: &shelf{volumes: make(map[uint32]*volume), refs: 1}, ends: make(map[uint32]int64),
 	}
 	names, err := files.List(v.dir)
@@ -158,7 +158,7 @@ func appendRecord(b, key []byte, p parcel) []byte {
 
 // put appends a value and returns its place, which holds once sync has returned.
 func (v *volumes) put(key []byte, p parcel) (place, error) {
-	if v.current == nil || v.at+int64(len(v.buf)) >= v.full {
+	if v.current == nil || v.at+int64(len(v.buf)) >= v.Volume {
 		if err := v.begin(); err != nil {
 			return place{}, err
 		}
@@ -312,5 +312,8 @@ func (v *volumes) close() { v.giveBack(v.shelf) }
 
 // takes reports a write whose value may lie in a volume, or must.
 func (v *volumes) takes(op *kv.Op) bool {
-	return op.Kind == kv.OpSet && (len(op.Val) >= v.from || looksLikePlace(op.Val))
+	if op.Kind != kv.OpSet {
+		return false
+	}
+	return len(op.Val) >= v.From && (v.Everywhere || op.Part.IsBodies()) || looksLikePlace(op.Val)
 }

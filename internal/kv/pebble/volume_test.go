@@ -21,7 +21,7 @@ import (
 )
 
 // apart has everything lie in volumes, which are small.
-var apart = Apart{From: 1, Alone: true, Volume: 8 << 10}
+var apart = Apart{From: 1, Alone: true, Everywhere: true, Volume: 8 << 10}
 
 func TestContractApart(t *testing.T) {
 	t.Parallel()
@@ -126,7 +126,8 @@ func files(t *testing.T, fs vfs.FS) string {
 func TestVolumes(t *testing.T) {
 	t.Parallel()
 	fs := vfs.NewMem()
-	s := &shop{t: t, e: open(t, Options{FS: fs}), want: make(map[string][]byte)}
+	o := Options{FS: fs, Apart: Apart{Everywhere: true}}
+	s := &shop{t: t, e: open(t, o), want: make(map[string][]byte)}
 	s.set(map[string][]byte{"alone": text(1, 100<<10)})
 	if names, _ := fs.List("db/" + volumesDir); len(names) > 0 {
 		t.Errorf("one large value, and there are %v", names)
@@ -147,7 +148,7 @@ func TestVolumes(t *testing.T) {
 		t.Errorf("the volume has %d octets", n)
 	}
 	s.e.Close()
-	s.e = open(t, Options{FS: fs})
+	s.e = open(t, o)
 	defer s.e.Close()
 	s.check()
 	s.set(map[string][]byte{"e": noise(6, 50<<10), "f": noise(7, 50<<10)})
