@@ -8,7 +8,11 @@
 // or sync the engine is dead: nothing can say what a disk that lost one write
 // still holds.
 //
-// Both belong to Engine; Close waits for them.
+// Large bodies that come together are kept apart from the tree, in volumes
+// (volume.go), and a row that refers to one is written after it is synced; Tidy
+// (tidy.go) gives back the room of those that no row refers to.
+//
+// Both goroutines belong to Engine; Close waits for them.
 package pebble
 
 import (
