@@ -1,6 +1,7 @@
 package pebble
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -28,10 +29,8 @@ const dailyRounds = 24
 func (e *Engine) Tidy(ctx context.Context) error {
 	full := e.volumes.fullOnes()
 	for range (len(full) + dailyRounds - 1) / dailyRounds {
-		at, found := slices.BinarySearchFunc(full, e.tidied+1, func(v *volume, n uint32) int { return int(int64(v.number) - int64(n)) })
-		if !found && at == len(full) {
-			at = 0
-		}
+		at, _ := slices.BinarySearchFunc(full, e.tidied+1, func(v *volume, n uint32) int { return cmp.Compare(v.number, n) })
+		at %= len(full) // after the last the first
 		e.tidied = full[at].number
 		if err := e.tidyVolume(ctx, full[at]); err != nil {
 			return fmt.Errorf("tidy volume %d: %w", full[at].number, err)
@@ -49,7 +48,7 @@ func (v *volumes) fullOnes() (list []*volume) {
 			list = append(list, vol)
 		}
 	}
-	slices.SortFunc(list, func(a, b *volume) int { return int(int64(a.number) - int64(b.number)) })
+	slices.SortFunc(list, func(a, b *volume) int { return cmp.Compare(a.number, b.number) })
 	return list
 }
 

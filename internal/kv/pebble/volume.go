@@ -240,7 +240,7 @@ func (v *volumes) sync() error {
 	return errors.Join(v.flush(), v.current.file.SyncData())
 }
 
-// read gives the value at a place. It may grow and use room.
+// read gives the value at a place, in memory of its own.
 func (s *shelf) read(p place) ([]byte, error) {
 	vol := s.volumes[p.volume]
 	if vol == nil {
