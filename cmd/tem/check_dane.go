@@ -28,7 +28,7 @@ Exit codes: 0 pass or none, 1 any other result, 2 a mistake in the command.`
 
 // Run checks (RFC 7672 §2).
 func (c *CheckDANECommand) Run(ctx context.Context, std *streams) error {
-	if err := c.named(); err != nil {
+	if err := c.settle(); err != nil {
 		return usageError{err}
 	}
 	return c.run(ctx, std.out, func(ctx context.Context, r *dns.Resolver, rep *checkReport) error {

@@ -29,13 +29,13 @@ Exit codes: 0 pass or none, 1 any other result, 2 a mistake in the command.`
 
 // Run checks (RFC 8461 §3, §4).
 func (c *CheckMTASTSCommand) Run(ctx context.Context, std *streams) error {
-	if err := c.named(); err != nil {
+	if err := c.settle(); err != nil {
 		return usageError{err}
 	}
-	roots, err := c.roots()
-	if err != nil {
-		return usageError{err}
+	if c.HTTPSPort < 1 || c.HTTPSPort > 65535 {
+		return usageError{fmt.Errorf("--https-port %d: it may be 1 to 65535", c.HTTPSPort)}
 	}
+	roots, _ := c.roots() // was read before
 	return c.run(ctx, std.out, func(ctx context.Context, r *dns.Resolver, rep *checkReport) error {
 		rep.Check = "mta-sts"
 		if !c.announced(ctx, r, rep) {

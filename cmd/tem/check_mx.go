@@ -34,13 +34,20 @@ type exchangerFlags struct {
 	Roots   string `type:"path" placeholder:"FILE" help:"PEM file with the authorities to verify by (default: those of the system)."`
 }
 
-// named takes the domain in the form that the DNS has it, lower-case A-labels.
-func (f *exchangerFlags) named() error {
+// settle sees that the flags can be used before anything is asked, and takes
+// the domain in the form that the DNS has it, lower-case A-labels.
+func (f *exchangerFlags) settle() error {
 	d, err := address.Domain(strings.TrimSuffix(f.Domain, "."))
 	if err != nil || strings.HasPrefix(d, "[") {
 		return fmt.Errorf("%q is not a domain, such as hanoi.example: of an address, give what is behind the @", f.Domain)
 	}
 	f.Domain = d
+	if f.Port < 1 || f.Port > 65535 {
+		return fmt.Errorf("--port %d: it may be 1 to 65535", f.Port)
+	}
+	if _, err := f.roots(); err != nil {
+		return fmt.Errorf("--roots: %w", err)
+	}
 	return nil
 }
 
@@ -55,7 +62,7 @@ Exit codes: 0 every server answers, or the domain says that it takes no mail, 1 
 
 // Run checks.
 func (c *CheckMXCommand) Run(ctx context.Context, std *streams) error {
-	if err := c.named(); err != nil {
+	if err := c.settle(); err != nil {
 		return usageError{err}
 	}
 	return c.run(ctx, std.out, func(ctx context.Context, r *dns.Resolver, rep *checkReport) error {
