@@ -197,7 +197,7 @@ func (s *Server) smtpOptions(mode smtpserver.Mode) smtpserver.Options {
 	return smtpserver.Options{
 		Record:   s.stores.Journal.Record,
 		Hostname: s.config.Hostname, Mode: mode, TLS: cfg, Auth: s.auth(), Guard: s.guard, InsecureAuth: s.insecureAuth(),
-		Delivery: s.delivery, Mail: s.stores.Mail, Directory: s.stores.Directory,
+		Delivery: s.delivery, Directory: s.stores.Directory,
 		MaxSize: int64(s.config.Limits.Message), MaxRecipients: s.config.Limits.Recipients,
 		Timeout: time.Duration(s.config.Limits.SMTPTimeout), Log: s.log,
 		Room: s.hasRoom, Judge: s.judge, Judged: s.reports.Judged, Keys: s.keys, Sealer: s.sealer(), Throttle: s.throttle, GreetDelay: time.Duration(s.config.Limits.GreetingDelay), Trusted: config.Within(s.config.Trusted.XClient),
@@ -270,6 +270,9 @@ func (s *Server) bind() error {
 			bound := &line.Listener{Net: l, Limits: limits, Refuse: p.refuse, Drain: time.Duration(s.config.Limits.Drain)}
 			if len(s.config.Trusted.Proxy) > 0 {
 				bound.Proxies = config.Within(s.config.Trusted.Proxy)
+				bound.Silent = func(proxy net.Addr, err error) {
+					s.log.Warn("trusted.proxy: no PROXY header came; the connection is closed", "port", p.name, "proxy", proxy.String(), "err", err)
+				}
 			}
 			if p.tls {
 				bound.TLS = s.cert.PeopleConfig()

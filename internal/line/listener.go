@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"maps"
 	"net"
 	"net/netip"
@@ -31,6 +32,9 @@ type Listener struct {
 	// Proxies tells which peers are proxies: those must begin with a PROXY header,
 	// and others are not believed. nil: nobody is.
 	Proxies func(peer net.Addr) bool
+	// Silent is told of a proxy that did not say for whom it speaks, and why its
+	// connection was closed; not of one that only looked whether the port is open. nil: nobody is.
+	Silent func(proxy net.Addr, err error)
 	// Refuse is the line a connection beyond the limits is sent before it is
 	// closed (in clear listeners only).
 	Refuse  string
@@ -124,6 +128,9 @@ func (l *Listener) introduce(ctx context.Context, v *visitor) bool {
 	defer context.AfterFunc(ctx, func() { v.SetReadDeadline(past) })()
 	var err error
 	if v.client, v.addressed, err = readProxy(v.Conn); err != nil {
+		if l.Silent != nil && ctx.Err() == nil && !errors.Is(err, io.EOF) {
+			l.Silent(v.RemoteAddr(), err)
+		}
 		return false
 	}
 	from := l.Limits.origin(told{v}.RemoteAddr())

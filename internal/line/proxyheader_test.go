@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -130,10 +133,14 @@ func (c fromAddr) RemoteAddr() net.Addr {
 func TestListenerBehindProxy(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
+		var silent []string
 		f := &feeder{make(chan net.Conn), make(chan struct{})}
 		l := &Listener{
 			Net: f, Limits: Limits{Connections: 10, PerAddress: 1}, Refuse: "421 full",
 			Proxies: func(a net.Addr) bool { return strings.HasPrefix(a.String(), "10.") },
+			Silent: func(a net.Addr, err error) {
+				silent = append(silent, fmt.Sprint(a, " ", errors.Is(err, ErrProxyHeader)))
+			},
 			Handle: func(_ context.Context, c *Conn) {
 				c.WriteLine(c.RemoteAddr().String())
 				c.ReadLine()
@@ -168,6 +175,13 @@ func TestListenerBehindProxy(t *testing.T) {
 			if took := time.Since(began); took > proxyTimeout {
 				t.Errorf("%s %q: took %v", c.remote, c.text, took)
 			}
+		}
+		client, server := net.Pipe()
+		f.conns <- fromAddr{server, "10.0.0.1:7"}
+		client.Close() // it only looked
+		synctest.Wait()
+		if want := []string{"10.0.0.1:4 true", "10.0.0.1:5 false"}; !slices.Equal(silent, want) {
+			t.Errorf("silent were %q, want %q", silent, want)
 		}
 		cancel()
 		if err := <-ended; err != nil {

@@ -41,7 +41,7 @@ func (x *session) auth(ctx context.Context, c *smtp.Command) {
 	}
 }
 
-// cancelled says that the client gave the exchange up.
+// errCancelled says that the client gave the exchange up.
 var errCancelled = errors.New("authentication cancelled")
 
 func (x *session) exchange(ctx context.Context, mechanism string, s sasl.Server, initial string) {
@@ -120,7 +120,7 @@ func (x *session) loggedIn(principal string) {
 		return
 	}
 	x.principal, x.user = principal, user
-	x.log = x.log.With("user", principal)
+	x.logAs()
 	x.reply(235, "2.7.0", "Authentication successful")
 }
 

@@ -83,4 +83,5 @@ func (x *session) startTLS(ctx context.Context, _ *smtp.Command) {
 func (x *session) anew() {
 	x.drop()
 	x.hello, x.extended, x.principal, x.user = "", false, "", address.Address{}
+	x.logAs()
 }

@@ -1,6 +1,7 @@
-// Package smtpserver is the receiving end of SMTP: from other servers (Relay)
-// and from our people (Submission). It translates between the dialogue and
-// delivery, and decides nothing that delivery can decide.
+// Package smtpserver is the receiving end of SMTP: from other servers (Relay),
+// from our people (Submission) and from a mail server of ours (LMTP). It
+// translates between the dialogue and delivery, and decides nothing that
+// delivery can decide.
 //
 // Invariant: 250 to the final dot is said after delivery.Accept has made the
 // message durable, never before; whatever goes wrong before that leaves nothing.
@@ -22,7 +23,6 @@ import (
 	"tem/internal/journey"
 	"tem/internal/line"
 	"tem/internal/login"
-	"tem/internal/mail"
 	"tem/internal/sasl"
 	"tem/internal/trust"
 	"tem/internal/trust/dkim"
@@ -49,7 +49,6 @@ type Options struct {
 	InsecureAuth func(remote net.Addr) bool
 
 	Delivery  *delivery.Delivery
-	Mail      *mail.Store
 	Directory *directory.Directory
 
 	MaxSize       int64         // octets of one message; 0: 50 MiB
@@ -152,10 +151,22 @@ func (s *Server) Handle(ctx context.Context, c *line.Conn) {
 	x.run(ctx)
 }
 
+// logAs has the log name the client, and the user if one has logged in.
+func (x *session) logAs() {
+	x.log = x.o.Log.With("session", x.c.Session(), "remote", x.remote.String())
+	if x.principal != "" {
+		x.log = x.log.With("user", x.principal)
+	}
+}
+
 // meet begins with a client at an address, as it came or as a proxy told.
 func (x *session) meet(remote net.Addr) {
 	x.unsee()
 	x.remote = remote
-	x.log = x.o.Log.With("session", x.c.Session(), "remote", remote.String())
-	x.visit = x.o.Guard.Visit(login.Peer{Protocol: "smtp", Session: x.c.Session(), Remote: remote, Source: line.Origin(remote)})
+	x.logAs()
+	source := line.Origin(remote)
+	if x.unknown() {
+		source = line.Origin(x.c.RemoteAddr())
+	}
+	x.visit = x.o.Guard.Visit(login.Peer{Protocol: "smtp", Session: x.c.Session(), Remote: remote, Source: source})
 }

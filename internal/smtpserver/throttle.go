@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/netip"
 	"time"
 
 	"tem/internal/throttle"
@@ -53,25 +52,31 @@ func NewThrottle(l Limits, now func() time.Time) *Throttle {
 	}
 }
 
-// source is the address that is held to limits; false: none is.
-func (t *Throttle) source(x *session) (netip.Addr, bool) {
+// source is who is held to limits; false: nobody is.
+func (t *Throttle) source(x *session) (throttle.Source, bool) {
 	a, ok := x.remote.(*net.TCPAddr)
 	if t == nil || !ok || x.o.Mode == LMTP {
-		return netip.Addr{}, false
+		return throttle.Source{}, false
 	}
-	return a.AddrPort().Addr().Unmap(), !t.limits.Exempt(a)
+	if !x.unknown() {
+		return throttle.Client(a.AddrPort().Addr()), !t.limits.Exempt(a)
+	}
+	if proxy, ok := x.c.RemoteAddr().(*net.TCPAddr); ok {
+		a = proxy
+	}
+	return throttle.Behind(a.AddrPort().Addr()), true
 }
 
 // connection says why a client is not greeted; nil: it is.
 func (t *Throttle) connection(x *session) *smtp.Reply {
-	ip, ok := t.source(x)
+	from, ok := t.source(x)
 	if !ok {
 		return nil
 	}
-	if wait := t.errors.Over(ip); wait > 0 {
+	if wait := t.errors.Over(from); wait > 0 {
 		return slower(421, "errors from your address", wait)
 	}
-	if wait := t.connections.Take(ip, 1); wait > 0 {
+	if wait := t.connections.Take(from, 1); wait > 0 {
 		return slower(421, "connections from your address", wait)
 	}
 	return nil
@@ -94,7 +99,7 @@ func (t *Throttle) recipient(x *session) *smtp.Reply {
 }
 
 func (t *Throttle) take(x *session, of *throttle.Sources, by *throttle.Meter[string], what string) *smtp.Reply {
-	ip, ok := t.source(x)
+	from, ok := t.source(x)
 	switch {
 	case !ok:
 	case x.principal != "":
@@ -102,7 +107,7 @@ func (t *Throttle) take(x *session, of *throttle.Sources, by *throttle.Meter[str
 			return slower(450, what+" from your account", wait)
 		}
 	default:
-		if wait := of.Take(ip, 1); wait > 0 {
+		if wait := of.Take(from, 1); wait > 0 {
 			return slower(450, what+" from your address", wait)
 		}
 	}
@@ -111,8 +116,8 @@ func (t *Throttle) take(x *session, of *throttle.Sources, by *throttle.Meter[str
 
 // failed counts a command that was refused for good.
 func (t *Throttle) failed(x *session) {
-	if ip, ok := t.source(x); ok && x.principal == "" {
-		t.errors.Force(ip, 1)
+	if from, ok := t.source(x); ok && x.principal == "" {
+		t.errors.Force(from, 1)
 	}
 }
 

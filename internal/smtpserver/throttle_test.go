@@ -181,3 +181,28 @@ func TestDeniedAreNotAllTold(t *testing.T) {
 		t.Errorf("the journey was told of %d refusals", told)
 	}
 }
+
+// TestThrottleUnknownClients: those that a proxy does not know are held together
+// to what a network may, and not to what those behind another do.
+func TestThrottleUnknownClients(t *testing.T) {
+	t.Parallel()
+	o := proxied(newWorld(t))
+	o.Throttle = NewThrottle(Limits{
+		Connections: throttle.Rate{Count: 2, Per: time.Minute},
+		Exempt:      func(a net.Addr) bool { return strings.HasPrefix(a.String(), "192.0.2.") },
+	}, o.Now)
+	s := New(o)
+	run := func(proxy, client, text string) {
+		t.Helper()
+		l := s.Options()
+		l.Remote = &net.TCPAddr{IP: net.ParseIP(proxy), Port: 4711}
+		linetest.Play(t, t.Name(), "S: 220\nC: XCLIENT ADDR="+client+"\n"+text, s.Handle, linetest.Options{Line: l})
+	}
+	const in, out = "S: 220\nC: QUIT\nS: 221\n", "S: 421 4.7.1 Too many connections\nS: <EOF>\n"
+	for range 2 * throttle.NetworkFactor {
+		run("192.0.2.1", "[UNAVAILABLE]", in)
+	}
+	run("192.0.2.1", "[UNAVAILABLE]", out)
+	run("192.0.2.2", "[UNAVAILABLE]", in)
+	run("192.0.2.1", "198.51.100.2", in)
+}

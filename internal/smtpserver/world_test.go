@@ -32,6 +32,7 @@ import (
 // and the group all@ of an@ and binh@.
 type world struct {
 	Options
+	Mail  *mail.Store
 	queue *queue.Queue
 	users map[string]directory.Account
 	told  []journey.Event // once they are remembered
@@ -55,7 +56,7 @@ func newWorld(t testing.TB) *world {
 	m, err := mail.Open(ctx, mail.Options{KV: db, Blobs: blobs.New(), Bus: local.New(), Log: log})
 	check(t, err)
 	q := queue.New(queue.Options{KV: db, Mail: m, Log: log})
-	w := &world{queue: q, users: map[string]directory.Account{}}
+	w := &world{Mail: m, queue: q, users: map[string]directory.Account{}}
 	check(t, d.AddDomain(ctx, "hanoi.example"))
 	for _, name := range []string{"an", "binh", "full"} {
 		acc, err := d.AddAccount(ctx, addr(t, name+"@hanoi.example"), name, "secret", 0)
@@ -67,7 +68,7 @@ func newWorld(t testing.TB) *world {
 	check(t, d.AddList(ctx, directory.List{Address: addr(t, "info@hanoi.example"), Members: []address.Address{an}}))
 	check(t, d.AddList(ctx, directory.List{Address: addr(t, "all@hanoi.example"), Members: []address.Address{an, binh}, Group: true}))
 	w.Options = Options{
-		Hostname: "mx.hanoi.example", Auth: d, Directory: d, Mail: m, Log: log, MaxSize: 100_000, MaxRecipients: 3,
+		Hostname: "mx.hanoi.example", Auth: d, Directory: d, Log: log, MaxSize: 100_000, MaxRecipients: 3,
 		InsecureAuth: func(net.Addr) bool { return true },
 		Delivery:     delivery.New(delivery.Options{Hostname: "mx.hanoi.example", Directory: d, Mail: m, Queue: q, Log: log}),
 		Now:          func() time.Time { return time.Date(2020, 11, 30, 20, 27, 32, 0, time.FixedZone("", -8*3600)) },

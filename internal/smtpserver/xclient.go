@@ -72,9 +72,6 @@ func (x *session) become(told smtp.XClient, user address.Address) {
 	x.principal, x.user = principal, who
 	x.hello, x.extended = told["HELO"], strings.EqualFold(told["PROTO"], "ESMTP")
 	x.meet(x.moved(told))
-	if principal != "" {
-		x.log = x.log.With("user", principal)
-	}
 }
 
 // moved is the client's address after ADDR and PORT. One that is not known is
@@ -88,4 +85,10 @@ func (x *session) moved(told smtp.XClient) net.Addr {
 		a = netip.IPv4Unspecified()
 	}
 	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(a, told.Port("PORT")))
+}
+
+// unknown reports that the client's address is not known to the proxy either.
+func (x *session) unknown() bool {
+	a, ok := x.remote.(*net.TCPAddr)
+	return ok && a.IP.IsUnspecified()
 }

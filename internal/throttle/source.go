@@ -1,7 +1,6 @@
 package throttle
 
 import (
-	"cmp"
 	"net/netip"
 	"time"
 )
@@ -15,6 +14,17 @@ type Sources struct {
 	one, many *Meter[netip.Prefix]
 }
 
+// Source is whom a thing counts for: an address and the network around it. The
+// zero one is nobody, who is held to nothing.
+type Source struct{ one, many netip.Prefix }
+
+// Client is an address with its network.
+func Client(a netip.Addr) Source { return Source{Origin(a), Network(a)} }
+
+// Behind is a proxy's clients whose addresses it does not know: all of them
+// together may do what a network may.
+func Behind(proxy netip.Addr) Source { return Source{many: Origin(proxy)} }
+
 // NewSources gives a network NetworkFactor times the rate of an address.
 func NewSources(rate Rate, now func() time.Time) *Sources {
 	return &Sources{
@@ -23,26 +33,39 @@ func NewSources(rate Rate, now func() time.Time) *Sources {
 	}
 }
 
-// Take is Meter.Take for an address; the longer wait of both counts.
-func (s *Sources) Take(a netip.Addr, n int) (wait time.Duration) {
-	if wait = cmp.Or(s.one.Over(Origin(a)), s.many.Over(Network(a))); wait > 0 {
+// Take is Meter.Take for a source; the longer wait of both counts.
+func (s *Sources) Take(from Source, n int) (wait time.Duration) {
+	if wait = s.Over(from); wait > 0 {
 		return wait
 	}
-	if wait = s.one.Take(Origin(a), n); wait == 0 {
-		wait = s.many.Take(Network(a), n)
+	if from.one.IsValid() {
+		wait = s.one.Take(from.one, n)
+	}
+	if wait == 0 && from.many.IsValid() {
+		wait = s.many.Take(from.many, n)
 	}
 	return wait
 }
 
-// Over is Meter.Over for an address.
-func (s *Sources) Over(a netip.Addr) (wait time.Duration) {
-	return max(s.one.Over(Origin(a)), s.many.Over(Network(a)))
+// Over is Meter.Over for a source.
+func (s *Sources) Over(from Source) (wait time.Duration) {
+	if from.one.IsValid() {
+		wait = s.one.Over(from.one)
+	}
+	if from.many.IsValid() {
+		wait = max(wait, s.many.Over(from.many))
+	}
+	return wait
 }
 
-// Force is Meter.Force for an address.
-func (s *Sources) Force(a netip.Addr, n int) {
-	s.one.Force(Origin(a), n)
-	s.many.Force(Network(a), n)
+// Force is Meter.Force for a source.
+func (s *Sources) Force(from Source, n int) {
+	if from.one.IsValid() {
+		s.one.Force(from.one, n)
+	}
+	if from.many.IsValid() {
+		s.many.Force(from.many, n)
+	}
 }
 
 // Origin is what one customer commonly has: an IPv4 address, or a /64.

@@ -94,27 +94,27 @@ func TestSources(t *testing.T) {
 	s := NewSources(Rate{2, time.Minute}, newClock().now)
 	at := netip.MustParseAddr
 	for range 2 {
-		if s.Take(at("192.0.2.1"), 1) != 0 {
+		if s.Take(Client(at("192.0.2.1")), 1) != 0 {
 			t.Fatal("held back")
 		}
 	}
-	if s.Over(at("::ffff:192.0.2.1")) == 0 || s.Take(at("192.0.2.1"), 1) == 0 {
+	if s.Over(Client(at("::ffff:192.0.2.1"))) == 0 || s.Take(Client(at("192.0.2.1")), 1) == 0 {
 		t.Error("the same address may go on")
 	}
 	for host := byte(2); host < 2+NetworkFactor-1; host++ {
 		a := netip.AddrFrom4([4]byte{192, 0, 2, host})
-		if s.Take(a, 2) != 0 {
+		if s.Take(Client(a), 2) != 0 {
 			t.Fatalf("%s is held back", a)
 		}
 	}
-	if s.Take(at("192.0.2.200"), 1) == 0 {
+	if s.Take(Client(at("192.0.2.200")), 1) == 0 {
 		t.Error("the whole network may go on")
 	}
-	if s.Take(at("192.0.3.1"), 1) != 0 {
+	if s.Take(Client(at("192.0.3.1")), 1) != 0 {
 		t.Error("another network is held back")
 	}
-	s.Force(at("2001:db8::1"), 2)
-	if s.Over(at("2001:db8::2")) == 0 || s.Over(at("2001:db8:0:1::1")) != 0 {
+	s.Force(Client(at("2001:db8::1")), 2)
+	if s.Over(Client(at("2001:db8::2"))) == 0 || s.Over(Client(at("2001:db8:0:1::1"))) != 0 {
 		t.Error("a /64 is one customer")
 	}
 }
@@ -137,5 +137,28 @@ func TestRateText(t *testing.T) {
 		if new(Rate).UnmarshalText([]byte(text)) == nil {
 			t.Errorf("%q is a rate", text)
 		}
+	}
+}
+
+// TestBehind: clients that their proxy does not know may together do what a
+// network may, and are nobody else's business.
+func TestBehind(t *testing.T) {
+	t.Parallel()
+	s := NewSources(Rate{2, time.Minute}, newClock().now)
+	proxy, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	for i := range 2 * NetworkFactor {
+		if s.Take(Behind(proxy), 1) != 0 {
+			t.Fatalf("held back after %d", i)
+		}
+	}
+	if s.Take(Behind(proxy), 1) == 0 || s.Over(Behind(proxy)) == 0 {
+		t.Error("they may go on")
+	}
+	if s.Take(Behind(other), 1) != 0 || s.Take(Client(proxy), 1) != 0 {
+		t.Error("another proxy, or this one itself, is held back")
+	}
+	s.Force(Source{}, 100)
+	if s.Take(Source{}, 100) != 0 {
+		t.Error("nobody is held back")
 	}
 }

@@ -192,6 +192,24 @@ func TestSilence(t *testing.T) {
 	}
 }
 
+// TestUnknownAddress: of a client whose address nobody knows SPF says nothing,
+// good or bad; what speaks for the message is its signature.
+func TestUnknownAddress(t *testing.T) {
+	t.Parallel()
+	r, err := dns.ZoneResolver("only.example. 60 IN TXT \"v=spf1 -all\"", "any.example. 60 IN TXT \"v=spf1 +all\"")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ip := range []string{"0.0.0.0", "::"} {
+		for _, from := range []string{"an@only.example", "an@any.example"} {
+			v := judged(t, NewJudge(r, rules), client(ip), from, "From: "+from+"\r\n\r\nx\r\n")
+			if v.Action != Accept || v.SPF.Result != "none" || v.IPRev.Value != "permerror" || !strings.Contains(v.SPF.Reason, "not known") {
+				t.Errorf("%s %s:\n%s", ip, from, strings.Join(v.Lines(), "\n"))
+			}
+		}
+	}
+}
+
 func TestNothingStaysBehind(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

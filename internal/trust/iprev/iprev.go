@@ -41,6 +41,9 @@ type Result struct {
 func Check(ctx context.Context, r *dns.Resolver, a netip.Addr) Result {
 	a = a.Unmap().WithZone("")
 	res := Result{Addr: a}
+	if !a.IsValid() || a.IsUnspecified() { // a proxy did not know it
+		return res.end(PermError, "the client's address is not known")
+	}
 	names, err := r.Name(ctx, a)
 	switch {
 	case errors.Is(err, dns.ErrTemporary):

@@ -113,6 +113,9 @@ func check(ctx context.Context, r *dns.Resolver, q Query, identity, sender strin
 	if d := aLabels(domain); d != domain {
 		sender, domain = local+"@"+d, d
 	}
+	if !q.IP.IsValid() || q.IP.IsUnspecified() { // a proxy did not know it: no record speaks of it
+		return Outcome{Identity: identity, Sender: sender, Domain: domain, IP: q.IP, Result: None, Reason: "the client's address is not known"}
+	}
 	e := evaluation{ctx: ctx, resolver: r, query: q, sender: sender, local: local, senderDomain: domain}
 	v := e.host(domain, 0)
 	return Outcome{
