@@ -1,22 +1,14 @@
 package smtpserver
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
-	"io"
 	"os"
-	"sync"
 	"syscall"
-	"time"
 
 	"tem/internal/delivery"
 	"tem/internal/line"
-	"tem/internal/mail"
 	"tem/internal/message"
-	"tem/internal/trust"
-	"tem/internal/trust/dkim"
 	"tem/internal/wire/smtp"
 )
 
@@ -69,6 +61,7 @@ func (x *session) finish(ctx context.Context, err error) {
 	x.accept(ctx, x.mail.text)
 }
 
+// accept judges the text and hands it to delivery.
 func (x *session) accept(ctx context.Context, in *intake) {
 	verdict, refusal := x.judge(ctx)
 	x.describe(verdict)
@@ -78,9 +71,7 @@ func (x *session) accept(ctx context.Context, in *intake) {
 	}
 	body, err := in.store(verdict)
 	if err != nil {
-		id := in.spool.ID().String()
-		x.log.Error("smtp message not stored", "id", id, "err", err)
-		x.turnAway(smtp.NewReply(451, "4.3.0", "Message could not be stored, try again later; id "+id))
+		x.turnAway(x.notStored(err))
 		return
 	}
 	e := &x.mail.envelope
@@ -126,12 +117,8 @@ func (x *session) refused(err error) {
 	case errors.Is(err, line.ErrInterrupted), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, errSlow):
 		x.unreadable(err)
 		return
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		x.log.Error("smtp message not stored", "err", err)
-		r = noRoom()
 	case errors.Is(err, errStore):
-		x.log.Error("smtp message not stored", "err", err)
-		r = smtp.NewReply(451, "4.3.0", "Message could not be stored, try again later")
+		r = x.notStored(err)
 	default:
 		x.ended = true
 		return
@@ -140,248 +127,15 @@ func (x *session) refused(err error) {
 	x.turnAway(r)
 }
 
+// notStored logs a failure of ours, and is what the client is told of it.
+func (x *session) notStored(err error) *smtp.Reply {
+	id := x.mail.text.spool.ID().String()
+	x.log.Error("smtp message not stored", "id", id, "err", err)
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return noRoom()
+	}
+	return smtp.NewReply(451, "4.3.0", "Message could not be stored, try again later; id "+id)
+}
+
 // errStore marks a failure of ours, after which the text is read to its end.
 var errStore = errors.New("store")
-
-const (
-	maxHeader   = 1 << 20
-	maxReceived = 100 // RFC 5321 §6.3
-)
-
-// intake brings a message's text into a spool. The header is kept back until it
-// is whole, since what it lacks goes before it; our trace fields, which tell
-// what was found of the whole message, are the spool's head.
-type intake struct {
-	x         *session
-	ctx       context.Context
-	begins    time.Time
-	spool     *mail.Spool
-	exam      *exam         // reads along, as the text came; nil: nobody does
-	signing   *dkim.Signing // reads along, as the text will leave; nil: nothing is signed
-	header    []byte
-	begun     bool // the first line is whole
-	inBody    bool
-	size      int64
-	eightBit  bool
-	width     *message.LineMeter // of what our people send; nil: its lines may be as long as they like
-	messageID string
-	failed    error
-}
-
-// textRoom is how many octets of a text are read at a time.
-const textRoom = 32 << 10
-
-var textRooms = sync.Pool{New: func() any { return new([textRoom]byte) }}
-
-// receive reads the text to its end, whatever happens, so that the dialogue
-// stays in step.
-func (in *intake) receive(r io.Reader) error {
-	buf := textRooms.Get().(*[textRoom]byte)
-	defer textRooms.Put(buf)
-	for came := int64(0); ; {
-		n, err := r.Read(buf[:])
-		in.feed(buf[:n])
-		came += int64(n)
-		switch {
-		case err == io.EOF:
-			return in.end()
-		case err == nil && in.slow():
-			err = errSlow
-		case err == nil && came > in.x.patience():
-			err = errEndless
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// feed takes a piece of the text, unless one before it failed.
-func (in *intake) feed(p []byte) {
-	if in.failed == nil {
-		in.fail(in.take(p))
-	}
-}
-
-// fail remembers why the text is not taken, unless there was a reason before, or there is none.
-func (in *intake) fail(err error) {
-	if in.failed == nil && err != nil {
-		in.failed = err
-		in.abort()
-	}
-}
-
-// end says what went wrong with the text, or that nothing did.
-func (in *intake) end() error {
-	if in.failed == nil && !in.inBody {
-		in.fail(in.begin(in.header, len(in.header)))
-	}
-	return in.failed
-}
-
-// abort leaves nothing behind.
-func (in *intake) abort() {
-	in.spool.Abort()
-	in.header = nil
-}
-
-func (in *intake) take(p []byte) error {
-	in.size += int64(len(p))
-	if in.size > in.x.o.MaxSize {
-		return in.x.tooLarge()
-	}
-	if !in.eightBit {
-		in.eightBit = hasEightBit(p)
-	}
-	if in.inBody {
-		in.show(p)
-		return in.body(p)
-	}
-	text, from := p, len(in.header)
-	if from > 0 {
-		in.header = append(in.header, p...)
-		text = in.header
-	}
-	if end := headerEnd(text, from, &in.begun); end >= 0 {
-		return in.begin(text, end)
-	}
-	if from == 0 {
-		in.header = bytes.Clone(p)
-	}
-	if len(in.header) > maxHeader {
-		return smtp.NewReply(552, "5.3.4", "Header larger than 1048576 octets")
-	}
-	return nil
-}
-
-// begin writes what the header, which ends at end, lacks, the header without what
-// others pretend to have found out here, and what there is of the text.
-func (in *intake) begin(text []byte, end int) error {
-	in.inBody = true
-	if in.x.mail.envelope.Binary && !new(lines).whole(text[:end]) { // a header has lines, whatever the body has
-		return line.ErrBareNewline
-	}
-	h := scan(text[:end])
-	in.messageID = h.messageID
-	if h.received > maxReceived {
-		return smtp.NewReply(554, "5.4.6", "Routing loop detected: too many Received fields")
-	}
-	var lacks []byte
-	if in.x.principal != "" {
-		lacks = in.x.missing(&h, in.spool.ID().String())
-		in.messageID = h.messageID
-	}
-	if h.none { // a text without any header: it must not be taken for one
-		lacks = append(lacks, "\r\n"...)
-	}
-	in.show(text)
-	header := text[:end:end]
-	if h.ending {
-		header = in.x.strip(header)
-	}
-	header = trust.StripForged(header, in.x.o.Hostname)
-	if len(lacks) > 0 {
-		header = append(lacks, header...)
-	}
-	in.signing = in.x.sign(in.ctx, header)
-	in.header = nil
-	return errors.Join(in.write(header), in.body(text[end:]))
-}
-
-// body writes what stands behind the header.
-func (in *intake) body(p []byte) error {
-	if in.width != nil {
-		in.width.Write(p)
-	}
-	return in.write(p)
-}
-
-// store makes the message, with what was found out about it.
-func (in *intake) store(v *trust.Verdict) (*mail.Body, error) {
-	if in.width != nil && in.width.Over {
-		if err := in.fold(); err != nil {
-			return nil, err
-		}
-	}
-	in.spool.Head(in.head(v))
-	return in.spool.Finish()
-}
-
-// fold writes the text anew, with lines that every server takes. Others would
-// break them, and with them our signature. What has come before is left to the
-// store's sweep, if it is large.
-func (in *intake) fold() error {
-	body, err := in.spool.Finish()
-	if err != nil {
-		return err
-	}
-	text, err := body.Open(in.ctx)
-	if err != nil {
-		return err
-	}
-	defer text.Close()
-	index, err := message.Parse(io.NewSectionReader(text, 0, text.Size()))
-	if err != nil {
-		return err
-	}
-	in.spool = in.x.o.Delivery.Spool(in.ctx, &in.x.mail.envelope)
-	in.signing = in.x.sign(in.ctx, index.Header)
-	return message.WriteFolded(writer(in.write), text, index.Root)
-}
-
-// writer is a function as an io.Writer.
-type writer func([]byte) error
-
-func (w writer) Write(p []byte) (int, error) { return len(p), w(p) }
-
-// show has the examination read along.
-func (in *intake) show(p []byte) {
-	if in.exam != nil {
-		in.exam.Write(p)
-	}
-}
-
-// usualHead is enough for the head of most messages.
-const usualHead = 1 << 10
-
-// head is what is put before the message: what only local delivery has
-// (delivery.Envelope.Skip), and the fields that tell of its way here.
-func (in *intake) head(v *trust.Verdict) []byte {
-	x := in.x
-	b := append(make([]byte, 0, usualHead), delivery.ReturnPath(x.mail.envelope.ReturnPath)...)
-	b = append(append(b, x.stamp(v)...), x.sealed(in.ctx)...)
-	b = x.received(b, in.spool.ID().String())
-	if in.signing == nil {
-		return b
-	}
-	fields, err := in.signing.Fields()
-	if err != nil {
-		x.unsigned("", err)
-	}
-	return append(b, fields...)
-}
-
-func (in *intake) write(p []byte) error {
-	if in.signing != nil {
-		in.signing.Write(p)
-	}
-	if _, err := in.spool.Write(p); err != nil {
-		return errors.Join(errStore, err)
-	}
-	return nil
-}
-
-func hasEightBit(p []byte) bool {
-	for len(p) >= 8 {
-		if binary.NativeEndian.Uint64(p)&0x8080808080808080 != 0 {
-			return true
-		}
-		p = p[8:]
-	}
-	for _, c := range p {
-		if c >= 0x80 {
-			return true
-		}
-	}
-	return false
-}

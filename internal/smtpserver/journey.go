@@ -21,7 +21,7 @@ func (x *session) origin() journey.Event {
 func (x *session) said(replies []dsn.Status) string {
 	lines := make([]string, len(replies))
 	for i, s := range replies {
-		lines[i] = smtp.StatusReply(s).Error()
+		lines[i] = string(smtp.StatusReply(s).AppendLine(nil, 0))
 	}
 	return x.dialogue.Since(lines...)
 }
@@ -71,11 +71,8 @@ func (x *session) denied(err error, from address.Address, to ...address.Address)
 	for _, a := range to {
 		e.To = append(e.To, a.String())
 	}
-	if t := x.mail; t != nil {
-		e.Size = t.size
-		if t.text != nil {
-			e.MessageID = t.text.messageID
-		}
+	if x.mail != nil {
+		e.Size = x.mail.size
 	}
 	x.o.Record(e)
 }

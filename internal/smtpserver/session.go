@@ -49,7 +49,7 @@ type transaction struct {
 	lowered  bool    // its priority
 	exam     *exam   // what is found out about the message; nil: nothing is
 	text     *intake // nil: it has not begun
-	lines    lines   // of that
+	lines    lines   // of the chunks
 	spoilt   bool    // a chunk failed
 }
 
@@ -138,6 +138,7 @@ func (x *session) welcome() bool {
 	return true
 }
 
+// hail is the greeting (RFC 5321 §3.1, RFC 2033 §4).
 func (x *session) hail() {
 	protocol := " ESMTP Tem"
 	if x.o.Mode == LMTP {
@@ -209,11 +210,12 @@ func (x *session) unreadable(err error) {
 	}
 }
 
-// reply answers, and counts refusals.
+// reply is send of a reply of these lines; enhanced may be "".
 func (x *session) reply(code int, enhanced string, lines ...string) {
 	x.send(smtp.NewReply(code, enhanced, lines...))
 }
 
+// send answers, and counts what is refused for good.
 func (x *session) send(r *smtp.Reply) {
 	if r.Code >= 500 {
 		x.errors++
@@ -222,6 +224,7 @@ func (x *session) send(r *smtp.Reply) {
 	x.say(r)
 }
 
+// say answers, and counts nothing.
 func (x *session) say(r *smtp.Reply) {
 	if r.Write(x.c) != nil {
 		x.ended = true

@@ -69,24 +69,30 @@ const maxReplyLine = 510
 // would be too long.
 func (r *Reply) Write(c *line.Conn) error {
 	var room [128]byte
-	for i, text := range r.Lines {
-		mark := byte('-')
-		if i == len(r.Lines)-1 {
-			mark = ' '
-		}
-		b := append(strconv.AppendInt(room[:0], int64(r.Code), 10), mark)
-		if !r.Enhanced.IsZero() {
-			b = append(r.Enhanced.Append(b), ' ')
-		}
-		b = append(b, clean(text, r.UTF8)...)
-		if r.Code != 334 {
-			b = clip(b, maxReplyLine)
-		}
-		if err := c.WriteLineBytes(b); err != nil {
+	for i := range r.Lines {
+		if err := c.WriteLineBytes(r.AppendLine(room[:0], i)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// AppendLine appends the i-th line as Write writes it, without its CRLF.
+func (r *Reply) AppendLine(b []byte, i int) []byte {
+	mark := byte('-')
+	if i == len(r.Lines)-1 {
+		mark = ' '
+	}
+	from := len(b)
+	b = append(strconv.AppendInt(b, int64(r.Code), 10), mark)
+	if !r.Enhanced.IsZero() {
+		b = append(r.Enhanced.Append(b), ' ')
+	}
+	b = append(b, clean(r.Lines[i], r.UTF8)...)
+	if r.Code != 334 {
+		b = b[:from+len(clip(b[from:], maxReplyLine))]
+	}
+	return b
 }
 
 // clean keeps a reply on its line, whatever was quoted in it, and in ASCII unless
