@@ -107,7 +107,7 @@ func TestNoRoomAtAll(t *testing.T) {
 	disk := smallDisk(t, "160m")
 	p := newPostIn(t, filepath.Join(disk, "data"), newNames(t, mx("far.example", s)...), []*sink{s}, "", "[limits]\nfree = 0\n")
 	var local, remote ledger
-	ctx, cancel := context.WithTimeout(t.Context(), 3*testTime)
+	ctx, cancel := context.WithTimeout(t.Context(), testTime)
 	defer cancel()
 	var senders sync.WaitGroup
 	senders.Go(func() {
