@@ -269,7 +269,8 @@ func TestClusterDatabaseRestarts(t *testing.T) {
 	eventually(t, "a letter after the crash", testTime, func() bool {
 		return a.send(who.Address, "Subject: after\r\n\r\nthe crash\r\n") == nil
 	})
-	s.until("* 2 EXISTS")
+	for !strings.Contains(s.until("* "), " EXISTS") { // a letter that was not answered may be there too
+	}
 	s.done()
 	has(t, "letters", s.say("FETCH 1:* BODY.PEEK[HEADER.FIELDS (SUBJECT)]"), "Subject: before", "Subject: after")
 }
