@@ -66,6 +66,9 @@ func (q *Queue) isTrying(id string) bool {
 // gather returns the companions of a job that owe their sender a report, too;
 // wait: others may do so in a moment. A job waits once.
 func (q *Queue) gather(ctx context.Context, old stored, j *Job, now time.Time) (owing []stored, wait bool) {
+	if j.ReturnPath == "" || j.Unverified {
+		return nil, false // nobody is told
+	}
 	all, err := q.companions(ctx, j)
 	if err != nil {
 		return nil, false // it is reported on by itself
