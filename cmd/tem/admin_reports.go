@@ -148,7 +148,7 @@ func (c *reportsSend) Run(ctx context.Context, env *adminEnv) error {
 
 func printSent(w io.Writer, s *control.SentReports) {
 	if len(s.Reports) == 0 {
-		tableRow(w, "no report was sent: only domains that ask for them get some, on the day after")
+		tableRow(w, "no report was sent: only domains that ask for them get some, on the day after (or now: tem reports send DOMAIN)")
 	} else {
 		tableRow(w, "DAY", "KIND", "DOMAIN", "COUNTED", "TO")
 	}

@@ -138,6 +138,19 @@ func TestSendNow(t *testing.T) {
 	}
 }
 
+// TestNobodyAsks: who sends by hand sees that nobody wants to know, and what was counted goes.
+func TestNobodyAsks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.hanoi.Session(session1(""))
+	for _, want := range []int{1, 0} {
+		list, err := w.hanoi.SendNow(t.Context(), "saigon.example")
+		if err != nil || len(list) != want || want == 1 && (!list[0].Done || list[0].To[0].Outcome != "asks for no such report") {
+			t.Errorf("%+v %v", list, err)
+		}
+	}
+}
+
 // TestDayToldAlready: a day of which all was told before its end has no report of its own.
 func TestDayToldAlready(t *testing.T) {
 	t.Parallel()

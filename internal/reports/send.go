@@ -153,7 +153,8 @@ func (r *Reports) deal(ctx context.Context, d *due, now bool) (*Sent, error) {
 	}
 	asked, err := r.asked(ctx, d)
 	if err == nil && len(asked) == 0 && len(w.state.To) == 0 { // nobody wants to know
-		w.state.Claimed, w.state.Why = time.Time{}, "the domain asks for no such report"
+		w.state.Claimed, w.state.Done = time.Time{}, true
+		w.settle(r, wish{uri: d.domain}, "asks for no such report")
 		return &w.state, r.drop(ctx, w)
 	}
 	if err == nil {
