@@ -437,7 +437,7 @@ func TestStoreInfo(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(dir, "x"), make([]byte, 77), 0o600))
 	s.Places = Places{Rows: "there", Bodies: dir, BodiesDir: dir}
 	got, err := s.StoreInfo(t.Context(), Nothing{})
-	want := StoreInfo{Rows: "there", Bodies: dir, Format: 5, Accounts: 2, Messages: 1, Bytes: 84, DeletedMessages: 1, DeletedBytes: 84, BodiesSize: 77}
+	want := StoreInfo{Rows: "there", Bodies: dir, Format: 6, Accounts: 2, Messages: 1, Bytes: 84, DeletedMessages: 1, DeletedBytes: 84, BodiesSize: 77}
 	if err != nil || got != want {
 		t.Errorf("%+v, %v", got, err)
 	}

@@ -44,6 +44,8 @@ var (
 	ErrConflict = errors.New("kv: assertion failed")
 	// ErrClosed says that the engine was closed.
 	ErrClosed = errors.New("kv: engine is closed")
+	// ErrDamaged says that the value of one key can't be read, as the disk has lost or changed it.
+	ErrDamaged = errors.New("kv: a value is damaged")
 	// ErrStop, returned by a Scan callback, ends the scan without an error.
 	ErrStop = errors.New("kv: stop scanning")
 )
@@ -104,7 +106,8 @@ type Reader interface {
 // ScanOptions bends a scan.
 type ScanOptions struct {
 	Reverse bool
-	Limit   int // at most so many keys; 0: no limit
+	Limit   int  // at most so many keys; 0: no limit
+	Keys    bool // only keys are wanted: val is nil
 }
 
 // OpKind says what an Op does.

@@ -617,7 +617,7 @@ func leakedBodies(r kv.Reader, p kv.Part) (found []stale, err error) {
 	if err := r.Scan(p, []byte{keyGarbage}, []byte{keyGarbage + 1}, kv.ScanOptions{}, note(3)); err != nil {
 		return nil, err
 	}
-	err = r.Scan(p, []byte{keyBody}, []byte{keyBody + 1}, kv.ScanOptions{}, func(key, _ []byte) error {
+	err = r.Scan(p, []byte{keyBody}, []byte{keyBody + 1}, kv.ScanOptions{Keys: true}, func(key, _ []byte) error {
 		if id := blob.ID(key[1:17]); !held[id] {
 			found = append(found, stale{append([]byte(nil), key...), id})
 		}

@@ -133,13 +133,13 @@ func (t *indexBatch) read(r kv.Reader) (err error) {
 	})
 }
 
-// add indexes one email. One whose body is gone is left to be read by searches,
-// which will say so.
+// add indexes one email. One whose body is gone or damaged is left to be read by
+// searches, which will say so.
 func (t *indexBatch) add(m *Meta) error {
 	t.b.Begin(uint32(m.Email))
 	t.bytes += m.Size
 	body, err := t.s.openIn(t.ctx, t.r, m.Body, &t.room)
-	if errors.Is(err, blob.ErrNotFound) {
+	if errors.Is(err, blob.ErrNotFound) || errors.Is(err, kv.ErrDamaged) {
 		t.b.MarkPartly()
 		return nil
 	}

@@ -13,6 +13,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"tem/internal/faultfs"
 	"tem/internal/fold"
 	"tem/internal/fulltext"
 	"tem/internal/kv"
@@ -526,4 +529,32 @@ func TestSearchLargeLetter(t *testing.T) {
 		}
 	}
 	l.checkIndex()
+}
+
+// TestDamagedBody: where one body can't be read, check says so, and the index is made of the others.
+func TestDamagedBody(t *testing.T) {
+	t.Parallel()
+	fs := faultfs.New(vfs.NewMem())
+	e := newPebble(t, fs)
+	defer e.Close()
+	s, _ := newStore(t, e)
+	rng := rand.New(rand.NewPCG(1, 1))
+	for i := range 3 {
+		octets := make([]byte, 1500)
+		for i := range octets {
+			octets[i] = byte(rng.Uint32())
+		}
+		deliver(t, s, fmt.Sprintf("Subject: teapot%d\r\n\r\n%s\r\n", i, base64.StdEncoding.EncodeToString(octets)), Target{Account: alice})
+	}
+	fs.Flip("*1.values", 3500, 0) // in the second of what packs to some 1,600 octets or is 2,000
+	var told []Problem
+	if _, err := s.Check(t.Context(), CheckOptions{Problem: func(p Problem) { told = append(told, p) }}); err != nil {
+		t.Fatal(err)
+	}
+	if len(told) != 1 || !told[0].Lost || !strings.Contains(told[0].Text, "damaged") {
+		t.Errorf("check tells %+v", told)
+	}
+	if err := s.RebuildIndex(t.Context(), alice); err != nil {
+		t.Error(err)
+	}
 }

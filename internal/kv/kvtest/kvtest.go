@@ -260,6 +260,7 @@ func testScan(t *testing.T, e kv.Engine) {
 		{"reverse range", []byte("b"), []byte("c"), kv.ScanOptions{Reverse: true}, []string{"ba=3", "b=2"}},
 		{"limit", []byte("b"), nil, kv.ScanOptions{Limit: 2}, []string{"b=2", "ba=3"}},
 		{"reverse limit", nil, []byte("c"), kv.ScanOptions{Limit: 1, Reverse: true}, []string{"ba=3"}},
+		{"keys", []byte("b"), []byte("c"), kv.ScanOptions{Keys: true}, []string{"b=", "ba="}},
 		{"empty", []byte("bb"), []byte("c"), kv.ScanOptions{}, nil},
 		{"backwards", []byte("c"), []byte("a"), kv.ScanOptions{}, nil},
 	} {

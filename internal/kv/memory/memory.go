@@ -132,6 +132,9 @@ func (r reader) Scan(p kv.Part, lo, hi []byte, o kv.ScanOptions, fn func(key, va
 		if n++; n%1024 == 0 && r.ctx.Err() != nil {
 			return r.ctx.Err()
 		}
+		if o.Keys {
+			val = nil
+		}
 		if err := fn(key[8:], val); err != nil {
 			return err
 		}

@@ -246,12 +246,15 @@ func (r *reader) walk(it *pebble.Iterator, o kv.ScanOptions, fn func(key, val []
 		if n%1024 == 0 && r.ctx.Err() != nil {
 			return r.ctx.Err()
 		}
-		val, err := it.ValueAndErr()
-		if err != nil {
-			return fmt.Errorf("scan: %w", err)
-		}
-		if val, err = r.whole(val); err != nil {
-			return err
+		var val []byte
+		if !o.Keys {
+			row, err := it.ValueAndErr()
+			if err != nil {
+				return fmt.Errorf("scan: %w", err)
+			}
+			if val, err = r.whole(row); err != nil {
+				return err
+			}
 		}
 		if err := fn(it.Key()[8:], val); err != nil {
 			return err

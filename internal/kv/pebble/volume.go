@@ -244,21 +244,24 @@ func (v *volumes) sync() error {
 func (s *shelf) read(p place) ([]byte, error) {
 	vol := s.volumes[p.volume]
 	if vol == nil {
-		return nil, fmt.Errorf("volume %d is not there", p.volume)
+		return nil, fmt.Errorf("%w: volume %d is not there", kv.ErrDamaged, p.volume)
 	}
 	stored := make([]byte, p.stored)
 	if n, err := vol.file.ReadAt(stored, p.at); n < len(stored) {
-		return nil, fmt.Errorf("read volume %d at %d: %w", p.volume, p.at, errors.Join(err, io.ErrUnexpectedEOF))
+		if errors.Is(err, io.EOF) {
+			err = fmt.Errorf("%w: it ends before", kv.ErrDamaged)
+		}
+		return nil, fmt.Errorf("read volume %d at %d: %w", p.volume, p.at, err)
 	}
 	if crc32.Checksum(stored, castagnoli) != p.sum {
-		return nil, fmt.Errorf("volume %d is damaged at %d: what is there has another checksum", p.volume, p.at)
+		return nil, fmt.Errorf("%w: volume %d at %d: what is there has another checksum", kv.ErrDamaged, p.volume, p.at)
 	}
 	if p.form == plain {
 		return stored, nil
 	}
 	val, err := minlz.Decode(make([]byte, 0, p.size), stored)
 	if err != nil || len(val) != int(p.size) {
-		return nil, fmt.Errorf("volume %d is damaged at %d: it can't be unpacked: %w", p.volume, p.at, err)
+		return nil, fmt.Errorf("%w: volume %d at %d: it can't be unpacked: %w", kv.ErrDamaged, p.volume, p.at, err)
 	}
 	return val, nil
 }

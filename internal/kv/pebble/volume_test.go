@@ -194,7 +194,7 @@ func TestDamagedVolume(t *testing.T) {
 		_, _, err := r.Get(part, []byte("a"))
 		return err
 	})
-	if err == nil || !strings.Contains(err.Error(), "volume 1 is damaged at") {
+	if !errors.Is(err, kv.ErrDamaged) || !strings.Contains(err.Error(), "volume 1 at") {
 		t.Errorf("a: %v", err)
 	}
 }

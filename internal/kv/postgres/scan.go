@@ -34,6 +34,10 @@ func (r *reader) Scan(p kv.Part, lo, hi []byte, o kv.ScanOptions, fn func(key, v
 	if o.Limit <= 0 {
 		s.left = -1
 	}
+	if o.Keys { // they are read all the same: pages are measured by them
+		visit := fn
+		fn = func(key, _ []byte) error { return visit(key, nil) }
+	}
 	sql := firstUpSQL
 	if o.Reverse {
 		sql = firstDownSQL
