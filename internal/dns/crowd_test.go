@@ -94,7 +94,8 @@ func TestCrowdOfOneNetwork(t *testing.T) {
 			t.Errorf("another network: %v after %v", err, time.Since(began))
 		}
 		next := make(chan error)
-		time.Sleep(turnTime) // nobody waits any more
+		time.Sleep(turnTime)
+		synctest.Wait() // nobody waits any more
 		go func() { _, err := c.enter(t.Context(), network(1)); next <- err }()
 		synctest.Wait()
 		left[0]()
