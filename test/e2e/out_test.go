@@ -330,7 +330,7 @@ func TestRelay(t *testing.T) {
 	}
 	must(t, os.WriteFile(secret, []byte("mistyped\n"), 0o600))
 	p.writes(t, "again", "", "c@anywhere.example")
-	p.becomes(t, "c@anywhere.example", "waiting", "login", "operator")
+	p.becomes(t, "c@anywhere.example", "waiting", "relay-login", "operator")
 }
 
 // TestReports asks for reports of success, from a server that makes them, one that
