@@ -241,14 +241,21 @@ func TestToken(t *testing.T) {
 	if _, err := token.Get(t.Context()); err == nil || !strings.Contains(err.Error(), "invalid_grant") || strings.Contains(err.Error(), "r2") {
 		t.Errorf("%v", err)
 	}
-	asked := p.asked
 	p.refresh = "r2"
-	if _, err := token.Get(t.Context()); err == nil || p.asked != asked {
-		t.Errorf("asked again at once: %v", err)
+	get(fmt.Sprint("a", p.asked+1)) // who answers at once is asked at once
+	p.refresh, token.slow = "other", 1
+	if _, err := token.Get(t.Context()); err == nil {
+		t.Error("a token for a refresh token that is not good")
 	}
-	token.again = time.Now()
+	asked := p.asked
+	if _, err := token.Get(t.Context()); err == nil || p.asked != asked {
+		t.Errorf("who answers late was asked again at once: %v", err)
+	}
+	if err := os.WriteFile(token.RefreshFile, []byte("other\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	p.expires = 3600
-	get(fmt.Sprint("a", asked+1))
+	get(fmt.Sprint("a", asked+1)) // with something else
 	token.Forget()
 	p.Close()
 	gone, cancel := context.WithCancel(t.Context())

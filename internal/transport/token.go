@@ -29,15 +29,18 @@ type Token struct {
 	mu    sync.Mutex
 	value string
 	until time.Time
-	why   error     // there is none
-	again time.Time // when one is asked for again after that
+	why   error         // there is none
+	again time.Time     // when one is asked for again after that
+	asked string        // what was asked then
+	slow  time.Duration // 0: tokenSlow
 }
 
 const (
 	tokenTimeout = 30 * time.Second
 	tokenMargin  = time.Minute      // before its end, in which a token is not begun with
 	tokenLife    = 10 * time.Minute // of one whose end is not told
-	tokenPause   = 30 * time.Second // after a failure, so that not every attempt waits for a provider that is silent
+	tokenSlow    = time.Second
+	tokenPause   = 30 * time.Second // after a failure that took longer than tokenSlow, so that not every attempt waits for a provider that is silent
 	maxAnswer    = 64 << 10
 )
 
@@ -54,25 +57,28 @@ func (t *Token) Get(ctx context.Context) (string, error) {
 	if t.good() {
 		return t.value, nil
 	}
-	if t.why != nil && time.Now().Before(t.again) {
-		return "", t.why
-	}
-	value, err := t.fetch(ctx)
-	if t.why = err; ctx.Err() != nil {
-		t.why = nil // it is the attempt that was broken off
-	}
-	t.again = time.Now().Add(tokenPause)
-	return value, err
-}
-
-// fetch asks the provider.
-func (t *Token) fetch(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
-	defer cancel()
 	form, err := t.form()
 	if err != nil {
 		return "", err
 	}
+	if t.why != nil && t.asked == form.Encode() && time.Now().Before(t.again) {
+		return "", t.why
+	}
+	begins := time.Now()
+	value, err := t.fetch(ctx, form)
+	if t.why, t.asked = err, form.Encode(); ctx.Err() != nil {
+		t.why = nil // it is the attempt that was broken off
+	}
+	if t.again = time.Now(); t.again.Sub(begins) > cmp.Or(t.slow, tokenSlow) {
+		t.again = t.again.Add(tokenPause)
+	}
+	return value, err
+}
+
+// fetch asks the provider.
+func (t *Token) fetch(ctx context.Context, form url.Values) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
+	defer cancel()
 	a, err := t.ask(ctx, form)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", t.URL, err)
