@@ -3,7 +3,6 @@ package message
 import (
 	"bytes"
 	"io"
-	"mime/quotedprintable"
 	"strings"
 )
 
@@ -59,14 +58,11 @@ func (f *folder) part(p *Part) error {
 	switch {
 	case p.is("multipart", "signed"), p.is("multipart", "encrypted"), p.Type == "message":
 		return nil
+	case p.Encoding != "7bit" && p.Encoding != "8bit" && !(p.isMultipart() && p.Encoding == "binary"):
+		return nil // a multipart, too: some undo what it must not have (RFC 2045 §6.4), and would do so twice
 	case p.isMultipart():
-		for _, inside := range p.Parts {
-			if err := f.part(inside); err != nil {
-				return err
-			}
-		}
-		return nil
-	case p.Encoding != "7bit" && p.Encoding != "8bit":
+		return f.inside(p)
+	case p.Body-p.Start > MaxHeader: // it is not to be kept in memory
 		return nil
 	}
 	var m LineMeter
@@ -76,15 +72,32 @@ func (f *folder) part(p *Part) error {
 	return f.encode(p)
 }
 
+// inside goes through the parts between delimiters. Where there are none, a
+// header would become text.
+func (f *folder) inside(p *Part) error {
+	for _, inside := range p.Parts {
+		if inside.Start == p.Body {
+			continue
+		}
+		if err := f.part(inside); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (f *folder) body(p *Part) io.Reader { return io.NewSectionReader(f.r, p.Body, p.End-p.Body) }
 
 // encode writes a leaf in quoted-printable.
 func (f *folder) encode(p *Part) error {
-	if err := f.upTo(p.Start); err != nil {
-		return err
-	}
 	header := make(Header, p.Body-p.Start)
 	if _, err := f.r.ReadAt(header, p.Start); err != nil && err != io.EOF {
+		return err
+	}
+	if !p.understood(header) {
+		return nil
+	}
+	if err := f.upTo(p.Start); err != nil {
 		return err
 	}
 	whole := p.Start == 0
@@ -95,10 +108,20 @@ func (f *folder) encode(p *Part) error {
 		io.WriteString(f.w, "MIME-Version: 1.0\r\n") // RFC 2045 §4: else nobody reads the next one
 	}
 	io.WriteString(f.w, "Content-Transfer-Encoding: quoted-printable\r\n\r\n")
-	q := quotedprintable.NewWriter(f.w)
+	q := newQPWriter(f.w)
 	if _, err := io.Copy(q, f.body(p)); err != nil {
 		return err
 	}
 	f.at = p.End
 	return q.Close()
+}
+
+// understood reports that a part is what its header says: not one that was
+// made opaque, nor one behind the headers that were read.
+func (p *Part) understood(h Header) bool {
+	typ, subtype, _, ok := contentType(h.Get("Content-Type"))
+	if !ok {
+		typ, subtype = "text", "plain"
+	}
+	return p.is(typ, subtype) && p.Encoding == transferEncoding(h.Get("Content-Transfer-Encoding"))
 }

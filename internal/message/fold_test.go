@@ -2,7 +2,9 @@ package message
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+	"mime/quotedprintable"
 	"strings"
 	"testing"
 )
@@ -39,6 +41,14 @@ func TestWriteFolded(t *testing.T) {
 			"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nshort\r\n--b\r\nContent-Type: text/html\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nm=E1"},
 		"a part without a header": {"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n" + long + "\r\n--b--\r\n",
 			"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nm=E1"},
+		"no delimiter":     {"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + long + "\r\n", ""},
+		"no boundary":      {"Content-Type: multipart/mixed\r\n\r\n--b\r\n\r\n" + long + "\r\n--b--\r\n", ""},
+		"coded multipart":  {"Content-Type: multipart/mixed; boundary=b\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n--b\r\n\r\n" + long + "\r\n--b--\r\n", ""},
+		"deep":             {deep(MaxDepth+1, long), ""},
+		"very many parts":  {"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + strings.Repeat("--b\r\n\r\n\r\n", MaxParts) + "--b\r\n\r\n" + long + "\r\n--b--\r\n", ""},
+		"many headers":     {"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + strings.Repeat("--b\r\n"+strings.Repeat("A: b\r\n", MaxHeader/6+1)+"\r\n\r\n", 2) + "--b\r\nContent-Transfer-Encoding: base64\r\n\r\n" + most + most + "\r\n--b--\r\n", ""},
+		"endless header":   {"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + strings.Repeat("A: b\r\n", MaxHeader/6+1) + "\r\n" + long + "\r\n--b--\r\n", ""},
+		"binary multipart": {"Content-Type: multipart/mixed; boundary=b\r\nContent-Transfer-Encoding: binary\r\n\r\n--b\r\n\r\n" + long + "\r\n--b--\r\n", "Content-Type: multipart/mixed; boundary=b\r\nContent-Transfer-Encoding: binary\r\n\r\n--b\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nm=E1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -48,6 +58,53 @@ func TestWriteFolded(t *testing.T) {
 			}
 			sameContent(t, c.raw, got)
 		})
+	}
+}
+
+// deep is a text inside so many multiparts.
+func deep(levels int, text string) string {
+	for i := range levels {
+		text = fmt.Sprintf("Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n%s\r\n--b%d--\r\n", i, i, text, i)
+	}
+	return text
+}
+
+// TestFoldedLinesAreNoDelimiters: a break that is put into a line makes nothing
+// that stood inside it a line of its own, which might begin or end a part.
+func TestFoldedLinesAreNoDelimiters(t *testing.T) {
+	t.Parallel()
+	for at := range 3 * maxQPLine {
+		line := strings.Repeat("x", MaxLine+at)
+		raw := "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n" + line + "--b\r\nContent-Type: text/html\r\n\r\n" + line + "--b--\r\n\r\n--b--\r\n"
+		got := folded(t, raw)
+		sameContent(t, raw, got)
+		if n := strings.Count(got, "\r\n--b"); n != 2 {
+			t.Fatalf("%d delimiters at %d:\n%s", n, at, got)
+		}
+	}
+}
+
+// TestQPWriter: lines are as long as they may be, and the library reads them as they were.
+func TestQPWriter(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", " ", "\t", "a ", "a \r\nb\t\r\n", "\r\n\r\n", "--\r\n-- \r\n.\r\n=3D", "\r", "a\rb\nc\r\r\n", "\x00\x7f\xff", strings.Repeat("é- ", 99), strings.Repeat(" ", 75) + "\r\n" + strings.Repeat(" ", 200)} {
+		for size := range 90 {
+			text := strings.Repeat("x", size) + text
+			var b bytes.Buffer
+			q := newQPWriter(&b)
+			if _, err := io.Copy(q, strings.NewReader(text)); err != nil || q.Close() != nil {
+				t.Fatal(err)
+			}
+			back, err := io.ReadAll(quotedprintable.NewReader(bytes.NewReader(b.Bytes())))
+			if err != nil || string(back) != text {
+				t.Errorf("%q is %q, which is %q: %v", text, b.Bytes(), back, err)
+			}
+			for line := range strings.SplitSeq(b.String(), "\r\n") {
+				if len(line) > maxQPLine || strings.HasPrefix(line, "-") || strings.HasSuffix(line, " ") || strings.HasSuffix(line, "\t") {
+					t.Errorf("%q has the line %q", text, line)
+				}
+			}
+		}
 	}
 }
 
