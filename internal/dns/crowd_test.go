@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
 func network(i int) netip.Prefix {
@@ -134,4 +136,24 @@ func TestCrowdedResolver(t *testing.T) {
 	if n := g.asked.Load(); n != 2 {
 		t.Errorf("asked %d times", n)
 	}
+}
+
+// TestCrowdIsNobodyElses: a network whose questions find no place does not take
+// away the answers of those who ask the same.
+func TestCrowdIsNobodyElses(t *testing.T) {
+	t.Parallel()
+	g, r := newGate(t)
+	close(g.opened)
+	leave, err := r.AtMost(2).crowd.enter(t.Context(), network(1)) // all that it may have
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := make(chan string)
+	go func() { full <- show(r.MX(OnBehalf(t.Context(), network(1)), "hanoi.example")) }()
+	passengers(t, r, ticket{question{"hanoi.example", dns.TypeMX}, network(1)}, 1)
+	if got := show(r.MX(OnBehalf(t.Context(), network(2)), "hanoi.example")); !strings.Contains(got, "mx.hanoi.example") {
+		t.Errorf("another network: %s", got)
+	}
+	leave()
+	<-full
 }

@@ -33,7 +33,7 @@ func newGate(t *testing.T) (*gate, *Resolver) {
 }
 
 // passengers waits until so many wait for a question.
-func passengers(t *testing.T, r *Resolver, q question, n int) {
+func passengers(t *testing.T, r *Resolver, q ticket, n int) {
 	t.Helper()
 	for t.Context().Err() == nil {
 		r.flights.mu.Lock()
@@ -49,7 +49,7 @@ func passengers(t *testing.T, r *Resolver, q question, n int) {
 func TestEqualQuestionsAreAskedOnce(t *testing.T) {
 	t.Parallel()
 	g, r := newGate(t)
-	q := question{"hanoi.example", dns.TypeMX}
+	q := ticket{question: question{"hanoi.example", dns.TypeMX}}
 	dying, kill := context.WithCancel(t.Context())
 	died := make(chan error, 1)
 	go func() {
@@ -89,7 +89,7 @@ func TestAbandonedQuestionEnds(t *testing.T) {
 	}()
 	<-g.first
 	r.flights.mu.Lock()
-	f := r.flights.under[question{"hanoi.example", dns.TypeMX}]
+	f := r.flights.under[ticket{question: question{"hanoi.example", dns.TypeMX}}]
 	r.flights.mu.Unlock()
 	cancel()
 	<-left
