@@ -24,7 +24,7 @@ func (in *intake) fold() error {
 		return err
 	}
 	in.spool = in.x.o.Delivery.Spool(in.ctx, &in.x.mail.envelope)
-	in.signing = in.x.sign(in.ctx, index.Header)
+	in.signing = in.x.sign(in.ctx, in.from)
 	return message.WriteFolded(writer(in.write), text, index.Root)
 }
 

@@ -21,6 +21,18 @@ func longest(text string) int {
 	return len(slices.MaxFunc(strings.Split(text, "\r\n"), func(a, b string) int { return len(a) - len(b) }))
 }
 
+// TestSignedLinesAreNotFolded: what was signed before it came here (a program's
+// own, or a letter that somebody sends on) keeps the text that the signature is of.
+func TestSignedLinesAreNotFolded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	text := "From: x@free.example\r\nDKIM-Signature : v=1; d=free.example\r\n\r\n" + strings.Repeat("x", message.MaxLine+1) + "\r\n"
+	play(t, w.Options, loggedIn+"C: MAIL FROM:<an@hanoi.example>\nS: 250\nC: RCPT TO:<binh@hanoi.example>\nS: 250\nC: DATA\nS: 354\n"+raw(text+".\r\n")+"S: 250\nC: QUIT\nS: 221\n")
+	if texts := w.inbox(t, "binh"); len(texts) != 1 || !strings.HasSuffix(texts[0], text) {
+		t.Errorf("%.500s", texts)
+	}
+}
+
 // TestLongLinesAreFolded: what a program of ours sends in one line leaves in
 // lines that others take, and its signature holds. Others' mail is not touched.
 func TestLongLinesAreFolded(t *testing.T) {

@@ -40,6 +40,7 @@ type intake struct {
 	eightBit  bool
 	width     *message.LineMeter // of what our people send; nil: its lines may be as long as they like
 	messageID string
+	from      []string // of what our people send
 	failed    error
 }
 
@@ -158,7 +159,13 @@ func (in *intake) begin(text []byte, end int) error {
 	if len(lacks) > 0 {
 		header = append(lacks, header...)
 	}
-	in.signing = in.x.sign(in.ctx, header)
+	if in.x.principal != "" {
+		in.from = message.Header(header).Values("From")
+	}
+	if h.signed {
+		in.width = nil
+	}
+	in.signing = in.x.sign(in.ctx, in.from)
 	in.header = nil
 	return errors.Join(in.write(header), in.body(text[end:]))
 }

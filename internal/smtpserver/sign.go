@@ -10,13 +10,12 @@ import (
 	"tem/internal/trust/dmarc"
 )
 
-// sign begins the signatures of a message of our people, from its header; nil:
-// there are no keys for the domain in From, or it is not theirs.
-func (x *session) sign(ctx context.Context, header []byte) *dkim.Signing {
+// sign begins the signatures of a message of our people, from its From fields;
+// nil: there are no keys for the domain in them, or it is not theirs.
+func (x *session) sign(ctx context.Context, from []string) *dkim.Signing {
 	if x.o.Keys == nil || x.principal == "" {
 		return nil
 	}
-	from := message.Header(header).Values("From")
 	domain, _ := dmarc.Author(from)
 	theirs, err := x.speaksFor(ctx, domain, from)
 	var s *dkim.Signing

@@ -58,6 +58,7 @@ type header struct {
 	ending     bool // it may have fields that end here
 	received   int
 	date, from bool
+	signed     bool   // by somebody before us, whose hash is of the text as it came
 	messageID  string // "": there is none
 }
 
@@ -118,6 +119,8 @@ func scan(text []byte) (h header) {
 			h.messageID = value(l)
 		case isField(l, "From"):
 			h.from = true
+		case isField(l, "DKIM-Signature"):
+			h.signed = true
 		case isField(l, "Return-Path"), isField(l, "Bcc"), isField(l, "Resent-Bcc"):
 			h.ending = true
 		}
