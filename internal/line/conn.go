@@ -52,9 +52,11 @@ type Conn struct {
 
 	outMu    sync.Mutex // held by the owner while it writes, so that Close can tell
 	out      []byte
-	deflater *deflater             // nil: not compressed
-	unsent   error                 // why output could not be sent
-	fault    atomic.Pointer[error] // the first failure of the network
+	deflater *deflater // nil: not compressed
+	unsent   error     // why output could not be sent
+	// lastWords: output could not be sent, and what the peer said before that is read all the same.
+	lastWords bool
+	fault     atomic.Pointer[error] // the first failure of the network
 }
 
 // NewConn puts lines over nc; side is the end that we are.

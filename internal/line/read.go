@@ -109,7 +109,7 @@ func (c *Conn) Octets(most int64) ([]byte, error) {
 // fill gets at least one more octet from the network, after what is pending
 // was flushed.
 func (c *Conn) fill(by time.Time) error {
-	if err := c.Flush(); err != nil {
+	if err := c.Flush(); err != nil && !c.lastWords {
 		return err
 	}
 	if c.ended != nil {
@@ -125,6 +125,18 @@ func (c *Conn) fill(by time.Time) error {
 		return c.fail(err)
 	}
 	return nil
+}
+
+// LastWords, after a write has failed, lets what the peer had said by then be read still, within the
+// time given: who does not want to hear any more often says why before it hangs up. Without it reads fail as writes do.
+// False: no write has failed.
+func (c *Conn) LastWords(within time.Duration) bool {
+	c.outMu.Lock()
+	defer c.outMu.Unlock()
+	if c.lastWords = c.unsent != nil; c.lastWords {
+		c.o.ReadTimeout = within
+	}
+	return c.lastWords
 }
 
 // fail remembers the first failure of the network, for the tap.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"sync"
+	"time"
 
 	"tem/internal/message/dsn"
 )
@@ -45,6 +46,7 @@ func (c *Client) Send(ctx context.Context, t Transaction) ([]*Reply, error) {
 	defer c.watch(ctx)()
 	s := sending{c: c, t: &t, replies: make([]*Reply, len(t.To))}
 	if err := s.run(); err != nil {
+		s.lastWords()
 		return s.replies, c.why(ctx, err)
 	}
 	c.Sent++
@@ -71,6 +73,7 @@ type sending struct {
 	c       *Client
 	t       *Transaction
 	replies []*Reply
+	text    bool // the text is under way, and all that was said before it is answered
 }
 
 const (
@@ -80,6 +83,8 @@ const (
 	// oneFlight is the largest text that is sent along with its envelope: what
 	// fits into one write with it, and is no great loss when nobody takes it.
 	oneFlight = 48 << 10
+	// lastWords is how long a server may take to have said why it hung up.
+	lastWords = 5 * time.Second
 )
 
 // errLied is a reply that answers another question than ours: what follows can't be believed.
@@ -291,6 +296,7 @@ func (s *sending) data() error {
 		s.settle(r)
 		return nil
 	}
+	s.text = true
 	w := s.c.c.DotWriter()
 	if s.waiting() > 0 { // else RFC 2920 §3.1: a lone dot
 		if _, err := s.copy(w, s.t.Content); err != nil {
@@ -309,10 +315,22 @@ func (s *sending) chunk() error {
 	if s.waiting() == 0 {
 		return nil
 	}
+	s.text = true
 	if err := s.writeChunk(); err != nil {
 		return err
 	}
 	return s.taken()
+}
+
+// lastWords, when the text could not be sent to its end, takes a refusal that the server sent before it
+// hung up, such as 552 in the middle of too large a text: else all of it would be sent again and again.
+func (s *sending) lastWords() {
+	if !s.text || !s.c.c.LastWords(lastWords) {
+		return
+	}
+	if r, err := readReply(s.c.c); err == nil && r.Code >= 400 {
+		s.settle(r)
+	}
 }
 
 // writeChunk writes all of the text as one chunk (RFC 3030 §2).

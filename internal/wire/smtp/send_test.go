@@ -47,6 +47,52 @@ func flights(t *testing.T, answers ...string) (*Client, *[]string) {
 	return c, told
 }
 
+// hangsUp is a server over TCP that answers EHLO and the envelope, and ends the connection with last words once some of the text is there.
+func hangsUp(t *testing.T, hello, envelope, last string) *Client {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer l.Close()
+		nc, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer nc.Close()
+		buf := make([]byte, 4<<10)
+		for _, a := range []string{"220 hi\r\n", hello, envelope, last} {
+			io.WriteString(nc, a)
+			nc.Read(buf)
+		}
+	}()
+	nc, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nc.Close(); <-done })
+	c, err := NewClient(t.Context(), line.NewConn(nc, line.Client, line.Options{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// endless is a text of many lines.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	line := []byte("01234567890123456789012345678901234567890123456789012345678901\r\n")
+	n := 0
+	for n+len(line) <= len(p) {
+		n += copy(p[n:], line)
+	}
+	return n, nil
+}
+
 // codes are the replies' codes, "?" for none.
 func codes(replies []*Reply) string {
 	var all []string
@@ -168,6 +214,28 @@ func TestLargeTextWaits(t *testing.T) {
 		if len(answers) > 1 && (len(*told) < 3 || !strings.HasPrefix((*told)[2], "BDAT 49153 LAST\r\nxx")) {
 			t.Errorf("taken: %s, %v, %.80q", codes(replies), err, *told)
 		}
+	}
+}
+
+// A server that hangs up in the middle of a text has been heard, if it said why.
+func TestLastWords(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ ext, envelope, said, codes string }{
+		{"250 PIPELINING", "250 1|250 2|354 go on", "552 5.3.4 too large\r\n", "552"},
+		{"250-PIPELINING|250 CHUNKING", "250 1|250 2", "421 4.3.0 full\r\n", "421"},
+		{"250-PIPELINING|250 CHUNKING", "250 1|250 2", "250 what?\r\n", "?"},
+		{"250 PIPELINING", "250 1|250 2|354 go on", "552 5.3.4", "?"}, // half a line
+	} {
+		cl := hangsUp(t, strings.ReplaceAll("250-x|"+c.ext, "|", "\r\n")+"\r\n", strings.ReplaceAll(c.envelope, "|", "\r\n")+"\r\n", c.said)
+		if err := cl.Hello(t.Context(), "me"); err != nil {
+			t.Fatal(err)
+		}
+		big := io.LimitReader(endless{}, 1<<30)
+		replies, err := cl.Send(t.Context(), Transaction{To: []string{"a@b"}, Size: 1 << 30, Content: big})
+		if err == nil || !cl.Untaken() || codes(replies) != c.codes {
+			t.Errorf("%s, %s: %s, %v", c.ext, c.said, codes(replies), err)
+		}
+		cl.Close()
 	}
 }
 
