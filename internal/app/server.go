@@ -310,7 +310,7 @@ func (s *Server) unbind() {
 func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	tasks := []func(context.Context) error{s.queue.Run, s.remote.Run, s.stores.Mail.Run, s.door.Serve, giveBack}
+	tasks := []func(context.Context) error{s.queue.Run, s.remote.Run, s.stores.Mail.Run, s.stores.Directory.Run, s.door.Serve, giveBack}
 	for _, l := range s.ports {
 		tasks = append(tasks, l.Run)
 	}

@@ -105,7 +105,7 @@ func (x *index) addAccounts(b *kv.Batch, people []NewAccount, credentials []cred
 			return nil, err
 		}
 		taken[k] = true
-		a := Account{ID: id + kv.Part(i), Address: p.Address, Name: p.Name, Quota: p.Quota, Created: like.Created}
+		a := Account{ID: id + kv.Part(i), Address: p.Address, Name: p.Name, Quota: p.Quota, Created: like.Created, secretSince: x.version + 1}
 		b.Set(kv.Directory, rowKey(accountRow, k), encodeAccount(a))
 		b.Set(kv.Directory, rowKey(credentialRow, k), encode(credentials[i]))
 		added[i] = a
@@ -114,7 +114,7 @@ func (x *index) addAccounts(b *kv.Batch, people []NewAccount, credentials []cred
 	return added, nil
 }
 
-// SetPassword replaces an account's credentials.
+// SetPassword replaces an account's credentials, and ends its sessions.
 func (d *Directory) SetPassword(ctx context.Context, a address.Address, password string) error {
 	if _, err := d.Account(ctx, a); err != nil {
 		return err
@@ -125,9 +125,12 @@ func (d *Directory) SetPassword(ctx context.Context, a address.Address, password
 	}
 	defer d.verified.forget(key(a))
 	return d.change(ctx, func(x *index, b *kv.Batch) error {
-		if _, err := x.account(a); err != nil {
+		acc, err := x.account(a)
+		if err != nil {
 			return err
 		}
+		acc.secretSince = x.version + 1
+		b.Set(kv.Directory, rowKey(accountRow, key(a)), encodeAccount(acc))
 		b.Set(kv.Directory, rowKey(credentialRow, key(a)), encode(c))
 		return nil
 	})

@@ -58,6 +58,8 @@ type Account struct {
 	Created  time.Time
 	POP      POP
 	Admin    bool // may set everybody's quotas and what is shared with everybody, over IMAP
+
+	secretSince uint64 // the change of the directory that set the password
 }
 
 // List is an alias or a group: an address that stands for others, local or
@@ -82,9 +84,10 @@ type Directory struct {
 	shared bool
 	unsure atomic.Bool // whether a commit took effect that could not be waited for
 
-	write sync.Mutex   // held across a change's commit, and a reload of the index
-	mu    sync.RWMutex // guards index; never held across I/O
-	index *index
+	write  sync.Mutex   // held across a change's commit, and a reload of the index
+	mu     sync.RWMutex // guards index and passes; never held across I/O
+	index  *index
+	passes map[string]map[*Pass]struct{} // of open sessions, by the key of the address
 
 	verified *verified
 	cost     argonCost     // of new passwords, and of a login of nobody
@@ -103,6 +106,7 @@ func Open(ctx context.Context, o Options) (*Directory, error) {
 		now:      o.Now,
 		shared:   o.Shared,
 		verified: newVerified(rand.Text()),
+		passes:   map[string]map[*Pass]struct{}{},
 		cost:     standardCost,
 		hashing:  make(chan struct{}, runtime.NumCPU()),
 	}
@@ -161,8 +165,11 @@ func (d *Directory) refreshLocked(ctx context.Context) error {
 		return fmt.Errorf("read the directory: %w", err)
 	}
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.index = x
-	d.mu.Unlock()
+	for k := range d.passes {
+		d.recall(k)
+	}
 	return nil
 }
 
@@ -202,6 +209,11 @@ func (d *Directory) tryLocked(ctx context.Context, build func(x *index, b *kv.Ba
 	defer d.mu.Unlock()
 	if err := x.apply(ops); err != nil {
 		return err
+	}
+	for _, op := range ops {
+		if op.Part == kv.Directory && op.Key[0] == accountRow {
+			d.recall(string(op.Key[1:]))
+		}
 	}
 	d.unsure.Store(false)
 	return nil

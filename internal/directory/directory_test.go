@@ -151,7 +151,7 @@ func TestAccountsSurviveAndIDsAreNotReused(t *testing.T) {
 	linh := mailbox(t, "Linh@hanoi.example")
 	first, err := d.AddAccount(ctx, linh, "Nguyễn Thùy Linh", "mật khẩu của Linh", 2<<30)
 	must(t, err)
-	want := Account{ID: kv.FirstAccount, Address: linh, Name: "Nguyễn Thùy Linh", Quota: 2 << 30, Created: epoch}
+	want := Account{ID: kv.FirstAccount, Address: linh, Name: "Nguyễn Thùy Linh", Quota: 2 << 30, Created: epoch, secretSince: 2}
 	if first != want {
 		t.Errorf("added %+v, want %+v", first, want)
 	}

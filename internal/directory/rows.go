@@ -61,6 +61,7 @@ type accountValue struct {
 	Created  time.Time    `json:"created"`
 	POP      popValue     `json:"pop,omitzero"`
 	Admin    bool         `json:"admin,omitempty"`
+	Secret   uint64       `json:"secret,omitempty"` // the version row as the password was set
 }
 
 type popValue struct {
@@ -93,13 +94,13 @@ func (c *credentialValue) scram(h sasl.Hash) *sasl.SCRAMSecrets {
 func (credentialValue) String() string { return "[credentials]" }
 
 func encodeAccount(a Account) []byte {
-	return encode(accountValue{a.ID, toValue(a.Address), a.Name, a.Quota, a.Messages, a.Disabled, a.Created.UTC(), popValue(a.POP), a.Admin})
+	return encode(accountValue{a.ID, toValue(a.Address), a.Name, a.Quota, a.Messages, a.Disabled, a.Created.UTC(), popValue(a.POP), a.Admin, a.secretSince})
 }
 
 func decodeAccount(val []byte) (Account, error) {
 	var v accountValue
 	err := json.Unmarshal(val, &v)
-	return Account{v.ID, v.Address.address(), v.Name, v.Quota, v.Messages, v.Disabled, v.Created, POP(v.POP), v.Admin}, err
+	return Account{v.ID, v.Address.address(), v.Name, v.Quota, v.Messages, v.Disabled, v.Created, POP(v.POP), v.Admin, v.Secret}, err
 }
 
 func encodeList(l List) []byte {

@@ -41,8 +41,12 @@ func (t *turn) Login(ctx context.Context, c *imap.Login) error {
 	if t.visit.Wait(ctx) != nil {
 		return line.ErrInterrupted
 	}
+	since, err := t.o.Directory.Version(ctx)
+	if err != nil {
+		return t.unavailable(err)
+	}
 	principal, err := t.o.Auth.VerifyPassword(ctx, c.User, c.Password)
-	return t.loggedIn(ctx, attempt{c.User, "LOGIN"}, principal, err)
+	return t.loggedIn(ctx, attempt{c.User, "LOGIN", since}, principal, err)
 }
 
 // Authenticate runs a SASL exchange (RFC 9051 §6.2.2).
@@ -57,6 +61,10 @@ func (t *turn) Authenticate(ctx context.Context, c *imap.Authenticate) error {
 	if t.visit.Wait(ctx) != nil {
 		return line.ErrInterrupted
 	}
+	since, err := t.o.Directory.Version(ctx)
+	if err != nil {
+		return t.unavailable(err)
+	}
 	t.c.Secret(true)
 	defer t.c.Secret(false)
 	var unanswered error // why the client gave no answer
@@ -67,11 +75,20 @@ func (t *turn) Authenticate(ctx context.Context, c *imap.Authenticate) error {
 	if unanswered != nil && !errors.Is(err, sasl.ErrFailed) {
 		return unanswered
 	}
-	return t.loggedIn(ctx, attempt{server.Login(), strings.ToUpper(c.Mechanism)}, server.Principal(), err)
+	return t.loggedIn(ctx, attempt{server.Login(), strings.ToUpper(c.Mechanism), since}, server.Principal(), err)
 }
 
-// attempt is a login as the log tells it: the name that was given, and how.
-type attempt struct{ login, mechanism string }
+// attempt is a login as the log tells it, the name that was given and how, and
+// the version of the directory that it began with.
+type attempt struct {
+	login, mechanism string
+	since            uint64
+}
+
+func (t *turn) unavailable(err error) error {
+	t.log.Error("imap login", "err", err)
+	return no("UNAVAILABLE", "try again later")
+}
 
 // ask sends a challenge and reads the client's response.
 func (t *turn) ask(challenge []byte) ([]byte, error) {
@@ -96,8 +113,9 @@ func (t *turn) ask(challenge []byte) ([]byte, error) {
 // loggedIn ends LOGIN and AUTHENTICATE.
 func (t *turn) loggedIn(ctx context.Context, a attempt, principal string, err error) error {
 	var acc directory.Account
+	var pass *directory.Pass
 	if err == nil {
-		acc, err = t.accountOf(ctx, principal)
+		acc, pass, err = t.admit(ctx, principal, a.since)
 	}
 	switch {
 	case errors.Is(err, sasl.ErrFailed):
@@ -107,27 +125,26 @@ func (t *turn) loggedIn(ctx context.Context, a attempt, principal string, err er
 		t.visit.Failed(a.login, a.mechanism, sasl.Reason(err))
 		return bad("malformed response")
 	case err != nil:
-		t.log.Error("imap login", "err", err)
-		return no("UNAVAILABLE", "try again later")
+		return t.unavailable(err)
 	}
 	t.visit.Succeeded(principal, a.mechanism, t.c.TLS())
 	t.late.Stop()
-	t.user, t.person = principal, acc
+	t.user, t.person, t.pass = principal, acc, pass
 	t.account, t.state = t.o.Mail.Account(acc.ID), imap.Authenticated
 	t.r.MaxLiteral, t.r.MaxSkip = imap.MaxCommand, t.o.MaxMessage
 	t.logClient()
 	return ok("CAPABILITY "+t.capabilities(), "welcome")
 }
 
-// accountOf finds the account of a principal, which may have been removed a moment ago.
-func (s *session) accountOf(ctx context.Context, principal string) (acc directory.Account, err error) {
+// admit finds the account of a principal, which may have been removed a moment ago.
+func (s *session) admit(ctx context.Context, principal string, since uint64) (acc directory.Account, pass *directory.Pass, err error) {
 	addr, err := address.Parse(principal)
 	if err != nil {
-		return acc, err
+		return acc, nil, err
 	}
-	acc, err = s.o.Directory.Account(ctx, addr)
+	acc, pass, err = s.o.Directory.Admit(ctx, addr, since, s.c.Nudge)
 	if errors.Is(err, directory.ErrNotFound) {
 		err = sasl.ErrFailed
 	}
-	return acc, err
+	return acc, pass, err
 }

@@ -137,3 +137,32 @@ func TestClientBindsToTheChannel(t *testing.T) {
 	<-done
 	wantLines(t, log, `msg=login proto=imap remote=pipe login=a@x.example mechanism=SCRAM-SHA-256-PLUS tls="TLS 1.3"`)
 }
+
+// TestChangedPasswordEndsSessions: at once, whether a session idles or only waits; others go on.
+func TestChangedPasswordEndsSessions(t *testing.T) {
+	t.Parallel()
+	s := newPeople(t, 1)
+	waits, idles, other := as(t, s, "a"), as(t, s, "a"), as(t, s, "b")
+	idles.want("SELECT INBOX", "* FLAGS", "* OK", "* 1 EXISTS", "* 1 RECENT", "* OK", "* OK", "* OK", "* OK", "* OK", "x OK")
+	idles.send("x IDLE\r\n")
+	idles.hears("+ ")
+	if err := s.o.Directory.SetPassword(t.Context(), x("a"), "another pass word"); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []*peer{waits, idles} {
+		p.hears("* BYE [EXPIRED]")
+		if _, err := p.in.ReadByte(); err == nil {
+			t.Error("the connection is open")
+		}
+	}
+	other.want("NOOP", "x OK")
+	acc, err := s.o.Directory.Account(t.Context(), x("b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	acc.Disabled = true
+	if err := s.o.Directory.SetAccount(t.Context(), acc); err != nil {
+		t.Fatal(err)
+	}
+	other.hears("* BYE [EXPIRED]")
+}

@@ -97,6 +97,9 @@ func (s *session) heed(ctx context.Context) error {
 		s.active = time.Now()
 		s.quiet = s.active
 	}()
+	if s.expelled() {
+		return nil
+	}
 	if s.idling != nil {
 		return s.done(ctx)
 	}
@@ -109,7 +112,7 @@ func (s *session) heed(ctx context.Context) error {
 
 // hear tells what happened, if the client wants to know without asking.
 func (s *session) hear(ctx context.Context) error {
-	if s.idling == nil && s.watch == nil {
+	if s.expelled() || s.idling == nil && s.watch == nil {
 		return nil
 	}
 	if s.view != nil && s.wants(imap.MessageEvents) { // RFC 5465 §4: the same in IDLE

@@ -105,6 +105,7 @@ func (s *Server) Handle(ctx context.Context, c *line.Conn) {
 	se.active = time.Now()
 	se.quiet = se.active
 	defer se.deaf()
+	defer func() { se.pass.End() }()
 	if err := se.serve(ctx); err != nil {
 		se.goodbye(err)
 	}

@@ -28,8 +28,9 @@ type session struct {
 	state         imap.State
 	user          string
 	person        directory.Account
-	account       *mail.Account // the person's own
-	view          *view         // of the selected mailbox
+	pass          *directory.Pass // nil: nobody has logged in
+	account       *mail.Account   // the person's own
+	view          *view           // of the selected mailbox
 	enabled       features
 	client        string // what it says of itself (RFC 2971)
 	clientLogged  bool
@@ -56,6 +57,16 @@ func (s *session) line(text []byte) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	return s.c.WriteLineBytes(text)
+}
+
+// expelled says goodbye if the account was disabled or removed or has got another password.
+func (s *session) expelled() bool {
+	if !s.pass.Over() {
+		return false
+	}
+	s.ended = true
+	s.say("* BYE [EXPIRED] the account has changed: log in again") // RFC 5530 §3
+	return true
 }
 
 // next answers the next command, and those that came with it and may run beside

@@ -27,7 +27,8 @@ func (t *turn) Unauthenticate(context.Context, *imap.Unauthenticate) error {
 func (s *session) forget() {
 	s.deaf()
 	s.view, s.watch, s.state = nil, nil, imap.NotAuthenticated
-	s.user, s.person, s.account = "", directory.Account{}, nil
+	s.pass.End()
+	s.user, s.person, s.pass, s.account = "", directory.Account{}, nil, nil
 	s.enabled, s.r.Mode = features{}, imap.Mode{}
 	s.r.MaxLiteral, s.r.MaxSkip = maxEarlyLiteral, maxEarlySkip
 	s.late = time.AfterFunc(s.o.LoginTimeout, s.c.Interrupt)

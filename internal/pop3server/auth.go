@@ -115,23 +115,25 @@ func (x *session) password(ctx context.Context, c pop3.Command) error {
 	}
 	login := x.user
 	x.user = "" // RFC 1939 §7: after a failure the client starts over with USER
-	if err := x.wait(); err != nil {
+	since, err := x.wait(ctx)
+	if err != nil {
 		return err
 	}
 	principal, err := x.server.o.Auth.VerifyPassword(ctx, login, c.Arg)
 	if err != nil {
 		return x.refusedLogin(login, "USER", err)
 	}
-	return x.login(ctx, principal, "USER")
+	return x.login(ctx, since, principal, "USER")
 }
 
-// wait is what a login owes for failures before it.
-func (x *session) wait() error {
+// wait is what a login owes for failures before it; it returns the version of
+// the directory that the login begins with.
+func (x *session) wait(ctx context.Context) (since uint64, err error) {
 	if x.visit.Wait(x.serving) == nil {
-		return nil
+		return x.server.o.Directory.Version(ctx)
 	}
 	x.err(x.shuttingDown())
-	return errLost
+	return 0, errLost
 }
 
 func (x *session) refusedLogin(login, mechanism string, err error) error {
@@ -158,13 +160,14 @@ func (x *session) auth(ctx context.Context, c pop3.Command) error {
 	if err != nil {
 		return &pop3.Error{Text: "mechanism not supported; CAPA lists those that are"}
 	}
-	if err := x.wait(); err != nil {
+	since, err := x.wait(ctx)
+	if err != nil {
 		return err
 	}
 	if err := x.exchange(ctx, m, c.Initial); err != nil {
 		return x.refusedLogin(m.Login(), strings.ToUpper(c.Arg), err)
 	}
-	return x.login(ctx, m.Principal(), strings.ToUpper(c.Arg))
+	return x.login(ctx, since, m.Principal(), strings.ToUpper(c.Arg))
 }
 
 // QUIRK(Outlook): AUTH alone lists the mechanisms, as a draft of RFC 1734 had it.
@@ -208,18 +211,30 @@ func (x *session) response() ([]byte, error) {
 }
 
 // login opens and locks the maildrop of an authenticated principal.
-func (x *session) login(ctx context.Context, principal, mechanism string) error {
+func (x *session) login(ctx context.Context, since uint64, principal, mechanism string) error {
 	who, err := address.Parse(principal)
 	if err != nil {
 		return err
 	}
-	account, err := x.server.o.Directory.Account(ctx, who)
+	account, pass, err := x.server.o.Directory.Admit(ctx, who, since, x.conn.Interrupt)
 	if errors.Is(err, directory.ErrNotFound) {
 		return errCredentials // removed a moment ago
 	}
 	if err != nil {
 		return err
 	}
+	if err := x.enter(ctx, account, principal, mechanism); err != nil {
+		pass.End()
+		return err
+	}
+	x.pass = pass
+	n, size := x.drop.total()
+	x.ok("%d messages (%d octets)", n, size)
+	return nil
+}
+
+// enter locks the maildrop of an account, if it may be had by POP3.
+func (x *session) enter(ctx context.Context, account directory.Account, principal, mechanism string) error {
 	x.visit.Succeeded(principal, mechanism, x.conn.TLS())
 	if account.POP.Access == directory.POPOff { // the password was right: this tells nobody who must not know
 		return &pop3.Error{ // RFC 3206 §4: not AUTH, or the client asks for another password
@@ -237,7 +252,5 @@ func (x *session) login(ctx context.Context, principal, mechanism string) error 
 	}
 	x.server.drops.opened(account.ID, x.server.o.Now())
 	x.drop = drop
-	n, size := drop.total()
-	x.ok("%d messages (%d octets)", n, size)
 	return nil
 }

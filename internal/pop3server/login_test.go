@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/textproto"
 	"regexp"
 	"strings"
 	"sync"
@@ -131,4 +133,37 @@ func TestShutdownEndsALoginsWait(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestChangedPasswordEndsSessions: at once, without deleting anything, and the maildrop is free.
+func TestChangedPasswordEndsSessions(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	near, far := net.Pipe()
+	defer near.Close()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c := line.NewConn(far, line.Server, h.Options())
+		defer c.Close()
+		h.Handle(context.Background(), c)
+	}()
+	r := textproto.NewConn(near)
+	_, err := r.ReadLine()
+	must(t, err)
+	for _, l := range []string{"USER an@hanoi.example", "PASS secret", "DELE 1"} {
+		must(t, r.PrintfLine("%s", l))
+		got, err := r.ReadLine()
+		if must(t, err); !strings.HasPrefix(got, "+OK") {
+			t.Fatalf("%s: %s", l, got)
+		}
+	}
+	all, err := h.o.Directory.Accounts(t.Context())
+	must(t, err)
+	must(t, h.o.Directory.SetPassword(t.Context(), all[0].Address, "another secret"))
+	if got, err := r.ReadLine(); err != nil || !strings.HasPrefix(got, "-ERR [AUTH]") {
+		t.Errorf("%q, %v", got, err)
+	}
+	<-done
+	linetest.Play(t, "again", "S: +OK\nC: USER an@hanoi.example\nS: +OK\nC: PASS another secret\nS: +OK 3 messages\nC: QUIT\nS: +OK\nS: <EOF>\n", h.Handle, linetest.Options{Line: h.Options()})
 }

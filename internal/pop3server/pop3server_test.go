@@ -388,7 +388,9 @@ func FuzzSession(f *testing.F) {
 	for _, s := range []string{"CAPA\r\nQUIT\r\n", "AUTH LOGIN\r\nYQ==\r\n*\r\n", "USER a\r\nPASS b\r\n", "TOP 1\n\x00\r\n", "UTF8\r\nSTLS\r\n"} {
 		f.Add([]byte(s))
 	}
-	s := New(Options{Hostname: "mail.hanoi.example", Auth: nobody{}, InsecureAuth: func(net.Addr) bool { return true }})
+	empty, err := directory.Open(f.Context(), directory.Options{KV: kvmemory.New()})
+	must(f, err)
+	s := New(Options{Hostname: "mail.hanoi.example", Auth: nobody{}, Directory: empty, InsecureAuth: func(net.Addr) bool { return true }})
 	f.Fuzz(func(t *testing.T, in []byte) {
 		near, far := net.Pipe()
 		done := make(chan struct{})

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"unicode/utf8"
 
+	"tem/internal/directory"
 	"tem/internal/line"
 	"tem/internal/login"
 	"tem/internal/mail"
@@ -39,6 +40,7 @@ type session struct {
 	utf8     bool   // UTF8 was given
 	language language
 	drop     *maildrop
+	pass     *directory.Pass // of who has logged in
 	quit     bool
 
 	// Memory for a piece of a text, a small text, a row of a listing, an answer.
@@ -105,6 +107,8 @@ func (x *session) run(ctx context.Context) {
 
 // end gives the maildrop back, if the session still has one, whatever ended it.
 func (x *session) end() {
+	x.pass.End()
+	x.pass = nil
 	if x.drop == nil {
 		return
 	}
@@ -131,6 +135,9 @@ func (x *session) step(ctx context.Context) error {
 	}
 	var refused *pop3.Error
 	switch {
+	case err == nil && x.pass.Over():
+		x.err(errExpelled)
+		return errExpelled
 	case errors.As(err, &refused):
 		return x.refuse(refused)
 	case err != nil:
@@ -162,6 +169,9 @@ func (x *session) readLine() ([]byte, error) {
 			return l, nil
 		}
 		return nil, &pop3.Error{Text: "a line must end in CRLF and hold no other CR"}
+	case errors.Is(err, line.ErrInterrupted) && x.pass.Over(): // that is what interrupted it
+		x.err(errExpelled)
+		return nil, err
 	case errors.Is(err, line.ErrInterrupted):
 		x.err(x.shuttingDown())
 		return nil, err
@@ -169,6 +179,10 @@ func (x *session) readLine() ([]byte, error) {
 	// A time-out ends the session without a word and without UPDATE. RFC 1939 §3
 	return l, err
 }
+
+// errExpelled ends the session of an account that was disabled or removed or got
+// another password. RFC 3206 §4
+var errExpelled = &pop3.Error{Code: pop3.CodeAuth, Text: "the account has changed: log in again; nothing was deleted"}
 
 func (x *session) shuttingDown() *pop3.Error {
 	return &pop3.Error{Code: pop3.CodeTemporary, Text: "%s is shutting down; nothing was deleted", Args: []any{x.server.o.Hostname}}

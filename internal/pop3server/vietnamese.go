@@ -58,6 +58,7 @@ var vietnamese = map[string]string{
 	"POP3 is off for this account; whoever runs %s turns it on with: tem account set %s --pop all": "POP3 đang tắt cho tài khoản này; người quản trị %s bật lại bằng: tem account set %s --pop all",
 	"another session has this maildrop open":                                                       "một phiên khác đang mở hộp thư này",
 	"the last login was too short a time ago, try again in %d seconds":                             "vừa mới đăng nhập, hãy thử lại sau %d giây",
+	"the account has changed: log in again; nothing was deleted":                                   "tài khoản đã thay đổi: hãy đăng nhập lại; chưa xoá thư nào",
 	"%s is shutting down; nothing was deleted":                                                     "%s đang tắt; chưa xoá thư nào",
 	"internal error, session %s":                                                                   "lỗi bên trong, phiên %s",
 	"too many commands without a login, closing":                                                   "quá nhiều lệnh mà chưa đăng nhập, đóng kết nối",

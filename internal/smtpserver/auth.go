@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tem/internal/address"
+	"tem/internal/directory"
 	"tem/internal/line"
 	"tem/internal/sasl"
 	"tem/internal/wire/smtp"
@@ -49,16 +50,26 @@ func (x *session) exchange(ctx context.Context, mechanism string, s sasl.Server,
 		x.unreadable(line.ErrInterrupted)
 		return
 	}
+	since, err := x.o.Directory.Version(ctx)
+	if err != nil {
+		x.unverified(err)
+		return
+	}
 	x.c.Secret(true)
-	err := x.steps(ctx, s, initial)
+	err = x.steps(ctx, s, initial)
 	x.c.Secret(false)
+	var user address.Address
+	var pass *directory.Pass
+	if err == nil {
+		user, pass, err = x.admit(ctx, s.Principal(), since)
+	}
 	if errors.Is(err, sasl.ErrFailed) || errors.Is(err, sasl.ErrMalformed) {
 		x.visit.Failed(s.Login(), mechanism, sasl.Reason(err))
 	}
 	switch {
 	case err == nil:
 		x.visit.Succeeded(s.Principal(), mechanism, x.c.TLS())
-		x.loggedIn(s.Principal())
+		x.loggedIn(user, pass)
 	case x.ended, errors.Is(err, errUnread):
 	case errors.Is(err, sasl.ErrFailed):
 		x.authFailed()
@@ -67,9 +78,14 @@ func (x *session) exchange(ctx context.Context, mechanism string, s sasl.Server,
 	case errors.Is(err, errCancelled):
 		x.reply(501, "5.7.0", "Authentication cancelled")
 	default:
-		x.log.Error("smtp authentication failed", "err", err)
-		x.reply(454, "4.7.0", "Temporary authentication failure")
+		x.unverified(err)
 	}
+}
+
+// unverified answers a login that could not be looked at.
+func (x *session) unverified(err error) {
+	x.log.Error("smtp authentication failed", "err", err)
+	x.reply(454, "4.7.0", "Temporary authentication failure")
 }
 
 // errUnread says that the reply to a line that could not be read was given.
@@ -113,13 +129,22 @@ func decode64(s string) ([]byte, error) {
 	return append([]byte{}, b...), nil
 }
 
-func (x *session) loggedIn(principal string) {
+// admit is the account of a principal, which may have been removed, or changed, since
+// the login began.
+func (x *session) admit(ctx context.Context, principal string, since uint64) (address.Address, *directory.Pass, error) {
 	user, err := address.Parse(principal)
 	if err != nil {
-		x.refuse(err)
-		return
+		return user, nil, err
 	}
-	x.principal, x.user = principal, user
+	_, pass, err := x.o.Directory.Admit(ctx, user, since, nil)
+	if errors.Is(err, directory.ErrNotFound) {
+		err = sasl.ErrFailed
+	}
+	return user, pass, err
+}
+
+func (x *session) loggedIn(user address.Address, pass *directory.Pass) {
+	x.as(user, pass)
 	x.logAs()
 	x.reply(235, "2.7.0", "Authentication successful")
 }

@@ -7,7 +7,6 @@ import (
 	"tem/internal/address"
 	"tem/internal/delivery"
 	"tem/internal/directory"
-	"tem/internal/sasl"
 	"tem/internal/wire/smtp"
 )
 
@@ -19,9 +18,6 @@ func (x *session) from(ctx context.Context, c *smtp.Command) {
 		return
 	case x.o.Mode == Submission && x.principal == "":
 		x.reply(530, "5.7.0", "Authentication required") // RFC 6409 §4.3
-		return
-	case x.expelled(ctx):
-		x.bye("4.7.0", "the account may not log in any more")
 		return
 	}
 	t := &transaction{envelope: delivery.Envelope{ReturnPath: c.Path, Submitted: x.principal != "", Submitter: x.principal}}
@@ -48,16 +44,6 @@ func (x *session) from(ctx context.Context, c *smtp.Command) {
 		return
 	}
 	x.reply(250, "2.1.0", "<"+c.Path.String()+"> sender OK")
-}
-
-// expelled says that who has logged in may not any more: the account was disabled
-// or removed, perhaps because somebody else has its password.
-func (x *session) expelled(ctx context.Context) bool {
-	if x.principal == "" {
-		return false
-	}
-	_, err := x.o.Auth.Principal(ctx, x.principal)
-	return errors.Is(err, sasl.ErrFailed)
 }
 
 // noRoom is about the disk, not about a mailbox (RFC 5321 §4.2.3).

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"tem/internal/address"
+	"tem/internal/directory"
 	"tem/internal/wire/smtp"
 )
 
@@ -82,6 +83,18 @@ func (x *session) startTLS(ctx context.Context, _ *smtp.Command) {
 // anew forgets everything that the client has said of itself and its message.
 func (x *session) anew() {
 	x.drop()
-	x.hello, x.extended, x.principal, x.user = "", false, "", address.Address{}
+	x.hello, x.extended = "", false
+	x.as(address.Address{}, nil)
 	x.logAs()
+}
+
+// as makes user, whose right to that is pass, who has logged in; nil: nobody.
+func (x *session) as(user address.Address, pass *directory.Pass) {
+	if x.pass != pass {
+		x.pass.End()
+	}
+	x.user, x.pass, x.principal = user, pass, ""
+	if pass != nil {
+		x.principal = user.String()
+	}
 }

@@ -133,18 +133,27 @@ func TestShutdownEndsALoginsWait(t *testing.T) {
 	})
 }
 
-// TestDisabledSendsNoMore: a session that is open when its account is disabled begins no message more.
-func TestDisabledSendsNoMore(t *testing.T) {
+// TestChangedPasswordEndsSessions: by SMTP at the next command, but not within a text.
+func TestChangedPasswordEndsSessions(t *testing.T) {
 	t.Parallel()
+	const bye = "4.7.0 mx.hanoi.example closing connection: the account has changed, log in again"
 	w := newWorld(t)
-	r := textproto.NewConn(dialled(t, w.Options))
-	_, _, err := r.ReadResponse(220)
-	check(t, err)
-	asking(t, r, "EHLO a", loginAn, "MAIL FROM:<an@hanoi.example>", "RSET")
+	idle, sending := textproto.NewConn(dialled(t, w.Options)), textproto.NewConn(dialled(t, w.Options))
+	for _, r := range []*textproto.Conn{idle, sending} {
+		_, _, err := r.ReadResponse(220)
+		check(t, err)
+		asking(t, r, "EHLO a", loginAn)
+	}
+	asking(t, sending, "MAIL FROM:<an@hanoi.example>", "RCPT TO:<an@hanoi.example>", "DATA")
 	an := w.users["an"]
-	an.Disabled = true
-	check(t, w.Directory.SetAccount(t.Context(), an))
-	if got := asking(t, r, "MAIL FROM:<an@hanoi.example>"); got != "4.7.0 mx.hanoi.example closing connection: the account may not log in any more" {
+	check(t, w.Directory.SetPassword(t.Context(), an.Address, "another secret"))
+	if got := asking(t, idle, "NOOP"); got != bye {
+		t.Error(got)
+	}
+	if got := asking(t, sending, "Subject: x\r\n\r\ny\r\n."); !strings.HasPrefix(got, "2.0.0") {
+		t.Error(got)
+	}
+	if got := asking(t, sending, "MAIL FROM:<an@hanoi.example>"); got != bye {
 		t.Error(got)
 	}
 }

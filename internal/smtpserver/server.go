@@ -146,6 +146,7 @@ func (s *Server) Handle(ctx context.Context, c *line.Conn) {
 		}
 		x.drop()
 		x.unsee()
+		x.pass.End()
 		c.Close()
 	}()
 	x.run(ctx)

@@ -11,6 +11,7 @@ import (
 
 	"tem/internal/address"
 	"tem/internal/delivery"
+	"tem/internal/directory"
 	"tem/internal/journey"
 	"tem/internal/line"
 	"tem/internal/login"
@@ -29,7 +30,8 @@ type session struct {
 	hello     string // the client's name; "": it has not said it
 	extended  bool   // by EHLO
 	user      address.Address
-	principal string // who logged in; "": nobody
+	principal string          // who logged in; "": nobody
+	pass      *directory.Pass // of that account; nil: nobody
 	mail      *transaction
 	seen      *trust.Visit      // what is found out about the client; nil: nothing is yet
 	leave     func()            // ends that
@@ -99,6 +101,10 @@ func (x *session) run(ctx context.Context) {
 			x.unreadable(err)
 			x.ended = x.ended || isVerb(l, "BDAT") // and who knows how many octets behind it
 			continue
+		}
+		if x.pass.Over() { // the account was disabled or removed, or has another password: somebody else may have had it
+			x.bye("4.7.0", "the account has changed, log in again")
+			break
 		}
 		x.linger(ctx)
 		x.command(ctx, l)

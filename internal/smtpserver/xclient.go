@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tem/internal/address"
+	"tem/internal/directory"
 	"tem/internal/wire/smtp"
 )
 
@@ -30,14 +31,15 @@ func (x *session) xclient(ctx context.Context, c *smtp.Command) {
 		err = smtp.NewReply(501, "5.5.4", "HELO="+told["HELO"]+": not a name of a client")
 	}
 	var user address.Address
+	var pass *directory.Pass
 	if err == nil && told["LOGIN"] != "" {
-		user, err = x.vouched(ctx, told["LOGIN"])
+		user, pass, err = x.vouched(ctx, told["LOGIN"])
 	}
 	if err != nil {
 		x.refuse(err)
 		return
 	}
-	x.become(told, user)
+	x.become(told, user, pass)
 	if _, other := told["ADDR"]; !other {
 		x.hail()
 		return
@@ -47,29 +49,33 @@ func (x *session) xclient(ctx context.Context, c *smtp.Command) {
 }
 
 // vouched is the account that a trusted peer has logged in.
-func (x *session) vouched(ctx context.Context, login string) (address.Address, error) {
+func (x *session) vouched(ctx context.Context, login string) (address.Address, *directory.Pass, error) {
 	unknown := smtp.NewReply(535, "5.7.8", "LOGIN="+login+": no such account")
 	if x.o.Auth == nil || x.o.Mode == LMTP {
-		return address.Address{}, unknown
+		return address.Address{}, nil, unknown
+	}
+	since, err := x.o.Directory.Version(ctx)
+	if err != nil {
+		return address.Address{}, nil, unknown
 	}
 	principal, err := x.o.Auth.Principal(ctx, login)
 	if err != nil {
-		return address.Address{}, unknown
+		return address.Address{}, nil, unknown
 	}
-	return address.Parse(principal)
+	user, pass, err := x.admit(ctx, principal, since)
+	if err != nil {
+		return address.Address{}, nil, unknown
+	}
+	return user, pass, nil
 }
 
 // become begins the session again as what was told; what was not told stays.
-func (x *session) become(told smtp.XClient, user address.Address) {
-	principal, who := x.principal, x.user
-	if _, given := told["LOGIN"]; given {
-		principal, who = "", user
-		if told["LOGIN"] != "" {
-			principal = user.String()
-		}
+func (x *session) become(told smtp.XClient, user address.Address, pass *directory.Pass) {
+	if _, given := told["LOGIN"]; !given {
+		user, pass, x.pass = x.user, x.pass, nil
 	}
 	x.anew()
-	x.principal, x.user = principal, who
+	x.as(user, pass)
 	x.hello, x.extended = told["HELO"], strings.EqualFold(told["PROTO"], "ESMTP")
 	x.meet(x.moved(told))
 }
