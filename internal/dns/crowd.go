@@ -2,9 +2,11 @@ package dns
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,6 +18,21 @@ const (
 
 // errCrowded: the question was not asked.
 var errCrowded = fmt.Errorf("%w: too many look-ups at once", ErrTemporary)
+
+type turnedAwayKey struct{}
+
+// NoteTurnedAway returns a context that has noted whether a question under it was not asked
+// because too many were under way (AtMost): then it was not the name servers that failed.
+func NoteTurnedAway(ctx context.Context, noted *atomic.Bool) context.Context {
+	return context.WithValue(ctx, turnedAwayKey{}, noted)
+}
+
+// noteTurnedAway notes what became of a question, if ctx is one of NoteTurnedAway.
+func noteTurnedAway(ctx context.Context, err error) {
+	if noted, ok := ctx.Value(turnedAwayKey{}).(*atomic.Bool); ok && errors.Is(err, errCrowded) {
+		noted.Store(true)
+	}
+}
 
 type behalfKey struct{}
 

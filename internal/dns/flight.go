@@ -41,6 +41,9 @@ func (r *Resolver) fly(ctx context.Context, q question) (answer, error) {
 		for _, a := range f.attempts {
 			a.tell(ctx)
 		}
+		if f.err != nil {
+			noteTurnedAway(ctx, f.err)
+		}
 		return f.answer, f.err
 	case <-ctx.Done():
 		r.leave(t, f)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 
 	"tem/internal/address"
 	"tem/internal/dns"
@@ -36,6 +37,7 @@ type Visit struct {
 	iprev  *task[iprev.Result]
 	hello  *task[spf.Outcome]
 	lists  *task[[]dnsbl.Result]
+	crowd  atomic.Bool // a question about the client was not asked: too many were under way
 }
 
 // Visit begins the checks of the client.
@@ -45,7 +47,7 @@ func (j *Judge) Visit(ctx context.Context, c Client) *Visit {
 	if c.Trusted {
 		return v
 	}
-	ctx = c.asks(ctx)
+	ctx = dns.NoteTurnedAway(c.asks(ctx), &v.crowd)
 	v.iprev = begin(ctx, j.options.Timeout, func(ctx context.Context) iprev.Result {
 		return iprev.Check(ctx, j.resolver, c.Addr)
 	})
@@ -77,6 +79,7 @@ type Exam struct {
 	author  *dmarc.Result // instead of policy: there is no one author domain
 	verdict *Verdict
 	sealing *arc.Sealing // nil: it is not to be sealed
+	crowd   atomic.Bool  // a question about the message was not asked: too many were under way
 }
 
 // From begins a message with its return path, local@domain or "" for the null
@@ -86,7 +89,7 @@ func (v *Visit) From(ctx context.Context, returnPath string) *Exam {
 	if v.client.Trusted {
 		return e
 	}
-	ctx = v.client.asks(ctx)
+	ctx = e.asks(ctx)
 	j := v.judge
 	if returnPath != "" {
 		e.spf = begin(ctx, j.options.Timeout, func(ctx context.Context) spf.Outcome {
@@ -98,6 +101,11 @@ func (v *Visit) From(ctx context.Context, returnPath string) *Exam {
 	e.chain = arc.Watch(ctx, j.verifier, e.message, arc.Options{})
 	e.message.Watch(func(*dkim.Message) { e.begin(ctx) })
 	return e
+}
+
+// asks is Client.asks, and notes what could not be asked.
+func (e *Exam) asks(ctx context.Context) context.Context {
+	return dns.NoteTurnedAway(e.visit.client.asks(ctx), &e.crowd)
 }
 
 // Seal has the message sealed (ARC) for those that it is passed on to. It is
@@ -169,7 +177,8 @@ func (e *Exam) Verdict(ctx context.Context) *Verdict {
 	defer cancel()
 	e.message.Close()
 	e.collect(ctx, v)
-	e.judge(ctx, v)
+	e.judge(e.asks(ctx), v)
+	v.crowded = e.crowd.Load() || e.path == "" && e.visit.crowd.Load() // then SPF is that of the client
 	v.decide(&e.visit.judge.options)
 	return v
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -327,6 +328,58 @@ func TestDeadSelectorIsNoWayIn(t *testing.T) {
 				t.Errorf("%s: want %s\n%s", domain, want, strings.Join(v.Lines(), "\n"))
 			}
 		}
+	}
+}
+
+// TestCrowdedOut: who has us ask too much at once has no mail of others put aside, and no forged mail
+// taken; that which nobody's policy protects is taken.
+func TestCrowdedOut(t *testing.T) {
+	t.Parallel()
+	records := append([]string(nil), zone...)
+	text := signed(t, signing(t, "hanoi.example", &records), letter)
+	faults := dns.Faults{}
+	const others = 9 // one is under way, eight wait
+	for i := range others + 1 {
+		faults[fmt.Sprintf("slow%d.example", i)] = dns.Silent
+	}
+	s, err := faults.Serve("127.0.0.1:0", records...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	r := dns.NewResolver(s.Address()).AtMost(1)
+	open := strings.Replace(letter, "hanoi.example", "none.example", 1)
+	for _, known := range []string{letter, open} {
+		judged(t, NewJudge(r, rules), client("198.51.100.1"), "", known)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	defer cancel()
+	full := make(chan error, others+1)
+	for i := range others + 1 {
+		asking.Go(func() { _, err := r.TXT(ctx, fmt.Sprintf("slow%d.example", i)); full <- err })
+	}
+	if err := <-full; !strings.Contains(fmt.Sprint(err), "too many look-ups") {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		text   string
+		action Action
+	}{
+		"signed":               {text, Defer},
+		"of an unknown domain": {strings.Replace(letter, "hanoi.example", "soft.example", 1), Defer},
+		"without a policy":     {open, Accept},
+	} {
+		v := judged(t, NewJudge(r, rules), client("198.51.100.1"), "x@other.example", c.text)
+		if v.Action != c.action || c.action == Defer && !strings.HasPrefix(v.Status().String(), "451 4.4.3 too many look-ups") {
+			t.Errorf("%s: %s\n%s", name, v.Status(), strings.Join(v.Lines(), "\n"))
+		}
+	}
+	noted := rules
+	noted.EnforceDMARC = false
+	if v := judged(t, NewJudge(r, noted), client("198.51.100.1"), "x@other.example", text); v.Action != Accept {
+		t.Errorf("only noted: %s", v.Action)
 	}
 }
 

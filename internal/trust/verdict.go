@@ -30,6 +30,7 @@ type Verdict struct {
 	Reasons    []string // why the action is not Accept, or why it is in spite of a fail
 	Override   string   // the sealer (ARC) whose word counts more than the DMARC fail; "" for none
 	status     dsn.Status
+	crowded    bool // something could not be asked since we had too many questions under way
 }
 
 // Status is what to answer the client: 250, or a refusal with its reason.
@@ -43,7 +44,11 @@ func (v *Verdict) Status() dsn.Status {
 // decide weighs the results by the operator's rules.
 func (v *Verdict) decide(o *Options) {
 	v.weighLists(o)
-	v.weighDMARC(o)
+	if o.EnforceDMARC && v.crowdedOut(o) {
+		v.add(Defer, dsn.Code{4, 4, 3}, "too many look-ups are under way to check this message, try again later")
+	} else {
+		v.weighDMARC(o)
+	}
 	v.weighSPF(o)
 	if o.DeferTempError && v.DMARC.Value == dmarc.TempError {
 		v.add(Defer, dsn.Code{4, 4, 3}, "the message can't be checked for now, try later: "+v.DMARC.Reason)
@@ -83,6 +88,25 @@ func (v *Verdict) weighLists(o *Options) {
 	}
 }
 
+// crowdedOut reports that what the author's domain may ask for can't be known only
+// because of our own bound on questions: who fills that must neither have mail of
+// others refused or put aside, nor have forged mail taken.
+func (v *Verdict) crowdedOut(o *Options) bool {
+	d := v.DMARC
+	switch {
+	case !v.crowded:
+		return false
+	case d.Value == dmarc.TempError:
+		return d.Record == nil || protects(d)
+	}
+	return d.Apply != dmarc.PolicyNone && v.ARC.Temporary && len(o.TrustedSealers) > 0
+}
+
+// protects reports a policy that is known and asks for more than none.
+func protects(d *dmarc.Result) bool {
+	return d.Record != nil && !d.Record.Testing && d.Policy != dmarc.PolicyNone
+}
+
 // weighDMARC does what the author's domain asks for, unless a sealer that we trust saw it pass.
 func (v *Verdict) weighDMARC(o *Options) {
 	d := v.DMARC
@@ -93,7 +117,7 @@ func (v *Verdict) weighDMARC(o *Options) {
 		v.add(Quarantine, dsn.Code{5, 6, 0}, d.Reason)
 		return
 	}
-	if d.Value == dmarc.TempError && d.Record != nil && !d.Record.Testing && d.Policy != dmarc.PolicyNone {
+	if d.Value == dmarc.TempError && protects(d) {
 		// Else who forges a domain need only sign with one of its selectors whose name servers are dead.
 		v.add(Quarantine, dsn.Code{4, 4, 3}, fmt.Sprintf("%s asks to be protected (DMARC, %s=%s), and it can't be found out for now whether it sent this: %s", d.Domain, d.Tag, d.Policy, d.Reason))
 		return
