@@ -38,10 +38,15 @@ func (q *Queue) Show(ctx context.Context, id string) (Job, error) {
 func (q *Queue) Retry(ctx context.Context, c Choice) (int, error) {
 	return q.alter(ctx, c, alteration{reason: "to be tried now", rested: true, change: func(j *Job, now time.Time) {
 		j.Held = false
-		if !j.Claimed.After(now) { // else it is being tried just now
-			j.Next = now
-		}
+		j.dueNow(now)
 	}})
+}
+
+// dueNow has a job tried, but not beside the attempt of another process.
+func (j *Job) dueNow(now time.Time) {
+	if j.Next = j.Claimed; !j.Claimed.After(now) {
+		j.Next = now
+	}
 }
 
 // Hold keeps jobs from being tried until they are released. They end when their
@@ -56,8 +61,8 @@ func (q *Queue) Hold(ctx context.Context, c Choice) (int, error) {
 func (q *Queue) Release(ctx context.Context, c Choice) (int, error) {
 	c.Held = true
 	return q.alter(ctx, c, alteration{reason: "released", change: func(j *Job, now time.Time) {
-		j.Held, j.Next = false, now
-		if j.Release.After(now) {
+		j.Held = false
+		if j.dueNow(now); j.Release.After(now) {
 			j.Next = j.Release
 		}
 	}})
@@ -71,8 +76,8 @@ func (q *Queue) Reroute(ctx context.Context, c Choice, route string) (int, error
 	}
 	return q.alter(ctx, c, alteration{reason: journey.ReasonRerouted + cmp.Or(route, "the configured way"), change: func(j *Job, now time.Time) {
 		j.Route = route
-		if !j.Held && !j.Claimed.After(now) && !j.Release.After(now) {
-			j.Next = now
+		if !j.Held && !j.Release.After(now) {
+			j.dueNow(now)
 		}
 	}})
 }
@@ -81,7 +86,8 @@ func (q *Queue) Reroute(ctx context.Context, c Choice, route string) (int, error
 func (q *Queue) GiveUp(ctx context.Context, c Choice) (int, error) {
 	return q.alter(ctx, c, alteration{reason: journey.ReasonGivenUp, change: func(j *Job, now time.Time) {
 		j.giveUp()
-		j.Held, j.Next = false, now
+		j.Held = false
+		j.dueNow(now)
 	}})
 }
 
@@ -145,7 +151,8 @@ const together = 500
 
 // each commits a change to each of the jobs, part by part, and returns how
 // many it was made to: a job may end meanwhile. told is called after each
-// commit with the jobs as they are then.
+// commit with the jobs as they are then. A part that is begun is ended, also
+// when ctx is over: who is told is told of all that was done.
 func (q *Queue) each(ctx context.Context, c Choice, told func([]Job), change func(*kv.Batch, stored) Job) (n int, err error) {
 	err = q.parts(ctx, c, func(part []stored) error {
 		changed, err := q.changeAll(ctx, c, part, change)
@@ -164,7 +171,7 @@ func (q *Queue) changeAll(ctx context.Context, c Choice, part []stored, change f
 			changed = append(changed, change(&b, s))
 		}
 	}
-	switch err := kv.Commit(ctx, q.o.KV, &b); {
+	switch err := kv.Commit(context.WithoutCancel(ctx), q.o.KV, &b); {
 	case err == nil:
 		return changed, nil
 	case !errors.Is(err, kv.ErrConflict):
@@ -188,7 +195,7 @@ func (q *Queue) change(ctx context.Context, c Choice, s stored, change func(*kv.
 	for s.bad == nil && c.fits(&s.Job) {
 		var b kv.Batch
 		j = change(&b, s)
-		if err = kv.Commit(ctx, q.o.KV, &b); !errors.Is(err, kv.ErrConflict) {
+		if err = kv.Commit(context.WithoutCancel(ctx), q.o.KV, &b); !errors.Is(err, kv.ErrConflict) {
 			return j, err
 		}
 		if s, err = q.load(ctx, s.ID); err != nil {

@@ -16,23 +16,26 @@ type outcome struct {
 	statuses []dsn.Status // of the recipients that were left
 	next     time.Time    // when the job is due again; zero: never
 	skipped  bool         // no server was asked
+	ended    bool         // nobody is left to try: it is due, if at all, for its report
 	unread   bool         // the job could not be read or written: it is where it was
 }
 
 // attempt tries one job, or does not if skip says why, and records what came of it.
 func (q *Queue) attempt(ctx context.Context, h hint, skip *dsn.Status) (o outcome) {
-	q.setTrying(h.id, true)
-	defer q.setTrying(h.id, false)
 	s, err := q.load(ctx, h.id)
+	began := q.o.Now()
+	if err == nil && !s.Next.After(began) {
+		s, err = q.reportFirst(ctx, s, began)
+	}
 	if err != nil {
 		return q.trouble(ctx, h, err)
 	}
-	if len(s.pending()) == 0 {
-		q.setTrying(h.id, false)
-	}
-	began := q.o.Now()
 	if s.Next.After(began) { // it was put off by hand, or by another process
 		return outcome{next: s.Next, skipped: true}
+	}
+	if len(s.pending()) > 0 { // until here isDue says so
+		q.setTrying(h.id, true)
+		defer q.setTrying(h.id, false)
 	}
 	if why := s.excuse(began, skip); why != nil {
 		o.skipped, o.statuses = true, slices.Repeat([]dsn.Status{*why}, len(s.pending()))
@@ -55,7 +58,7 @@ func (q *Queue) attempt(ctx context.Context, h hint, skip *dsn.Status) (o outcom
 			q.tell(&j, tried, now.Sub(began))
 		}
 		if err = q.settle(keep, s, &j, now, adviseAll(o.statuses).move <= probe); err == nil {
-			o.next = j.due()
+			o.next, o.ended = j.due(), len(j.pending()) == 0
 			return o
 		}
 		if !errors.Is(err, kv.ErrConflict) { // else it was retried or dropped by hand in the meantime
@@ -170,7 +173,6 @@ func (j *Job) spread(statuses []dsn.Status) []dsn.Status {
 // record notes what each recipient was told, unless it has its end already, and
 // returns those as they are now.
 func (j *Job) record(fresh []dsn.Status, now time.Time) (tried []Recipient) {
-	j.Attempts++
 	for i := range j.Recipients {
 		r := &j.Recipients[i]
 		if r.Done || fresh[i] == (dsn.Status{}) {
@@ -184,6 +186,9 @@ func (j *Job) record(fresh []dsn.Status, now time.Time) (tried []Recipient) {
 		r.Done = r.Status.OK() || r.Status.Permanent() || r.Status.Code == codeExpired
 		tried = append(tried, *r)
 	}
+	if len(tried) > 0 {
+		j.Attempts++
+	}
 	return tried
 }
 
@@ -195,12 +200,12 @@ func expired(last dsn.Status) dsn.Status {
 }
 
 // settle commits a job after an attempt, together with the report that its
-// sender is due, if any. A report may wait unless the site is about to rest,
-// for then so does the job.
+// sender is due, if any. A report may wait unless that would bring recipients
+// who are left forward, or the site is about to rest, for then so does the job.
 func (q *Queue) settle(ctx context.Context, old stored, j *Job, now time.Time, mayWait bool) error {
 	if ended := j.only(j.owes); len(ended) > 0 {
 		owing, wait := q.gather(ctx, old, j, now)
-		if wait && mayWait {
+		if wait && mayWait && (len(j.pending()) == 0 || j.Next.Before(now.Add(2*gatherTime))) {
 			j.Next = now.Add(gatherTime)
 			return q.save(ctx, old, j)
 		}

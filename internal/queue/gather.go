@@ -3,6 +3,7 @@ package queue
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -61,6 +62,19 @@ func (q *Queue) isTrying(id string) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.trying[id]
+}
+
+// reportFirst makes the report that a job owes before recipients of its are
+// tried, which may take long, and returns it as it is stored then.
+func (q *Queue) reportFirst(ctx context.Context, s stored, now time.Time) (stored, error) {
+	if len(s.pending()) == 0 || len(s.only(s.owes)) == 0 {
+		return s, nil
+	}
+	j := s.Job
+	if err := q.settle(context.WithoutCancel(ctx), s, &j, now, false); err != nil && !errors.Is(err, kv.ErrConflict) {
+		return s, err
+	}
+	return q.load(ctx, s.ID)
 }
 
 // gather returns the companions of a job that owe their sender a report, too;

@@ -25,6 +25,7 @@ type hint struct {
 type news struct {
 	hint
 	rested bool // its site has rested enough
+	owing  bool // nobody is left to try: it is due for its report
 }
 
 // lane is the due jobs of one domain.
@@ -64,6 +65,11 @@ func (s *scheduler) take(h hint) {
 	if s.known[h.id] {
 		return
 	}
+	if s.owing[h.id] {
+		delete(s.owing, h.id)
+		s.hold(s.lane(reports), h)
+		return
+	}
 	l := s.lane(h.domain)
 	if l.cut || len(l.waiting) >= s.laneRoom() {
 		l.leave(domainKey(h.domain, h.priority, h.next, h.id))
@@ -71,6 +77,20 @@ func (s *scheduler) take(h hint) {
 		return
 	}
 	s.hold(l, h)
+}
+
+// reports is the lane of jobs that are due for their report alone, of whatever
+// domain: no site is asked, so none keeps them waiting.
+const reports = " reports"
+
+// owe notes that a job has nothing but a report to make. Such jobs are found in
+// the rows of their domain; of one that is not remembered the report stands in
+// line there.
+func (s *scheduler) owe(id string) {
+	if len(s.owing) >= allRoom { // among them those that others told of
+		clear(s.owing)
+	}
+	s.owing[id] = true
 }
 
 // hold keeps a job in memory until its attempt has ended.

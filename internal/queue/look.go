@@ -120,6 +120,9 @@ func (s *scheduler) refill(r kv.Reader, l *lane, now time.Time) error {
 				return kv.ErrStop
 			case s.known[h.id]:
 				return nil
+			case s.owing[h.id]:
+				s.take(h)
+				return nil
 			case s.full() || len(l.waiting) >= s.laneRoom():
 				l.from, full = bytes.Clone(key), true
 				return kv.ErrStop
@@ -151,6 +154,9 @@ func (s *scheduler) hear() {
 	for _, n := range news {
 		if n.rested {
 			s.rouseSite(n.domain, now)
+		}
+		if n.owing {
+			s.owe(n.id)
 		}
 		if n.next.After(now) || s.full() {
 			s.rewind(n.next)

@@ -98,6 +98,9 @@ func (s *scheduler) pace(name string) *pace {
 			s.crowd = len(s.paces) * 5 / 4 // all may have something to do: they are not gone through for each new one
 		}
 		p = &pace{site: name, window: min(firstWindow, float64(s.o.PerDomain))}
+		if name == reports {
+			p.window = float64(s.o.PerDomain)
+		}
 		s.paces[name] = p
 	}
 	return p
@@ -187,7 +190,7 @@ func (p *pace) drop(l *lane) {
 
 // learn changes the pace of a site by what came of an attempt there.
 func (s *scheduler) learn(e ended, now time.Time) {
-	if e.skipped || len(e.statuses) == 0 {
+	if e.skipped || len(e.statuses) == 0 || e.lane.domain == reports {
 		return
 	}
 	p := s.settleAt(e.lane, e.statuses)

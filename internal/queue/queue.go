@@ -192,7 +192,7 @@ func (q *Queue) inform(jobs []Job, rested bool) {
 // note remembers a job for Run, or that all rows are to be looked at.
 func (q *Queue) note(j *Job, rested bool) {
 	if len(q.news) < allRoom {
-		q.news = append(q.news, news{hint{j.ID, j.Domain, j.Priority, j.Next}, rested})
+		q.news = append(q.news, news{hint{j.ID, j.Domain, j.Priority, j.Next}, rested, len(j.pending()) == 0})
 	} else {
 		q.all = true
 	}

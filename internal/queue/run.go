@@ -23,6 +23,7 @@ const (
 type scheduler struct {
 	*Queue
 	known   map[string]bool // ids
+	owing   map[string]bool // ids of jobs, not known, that have nothing but a report to make
 	lanes   map[string]*lane
 	paces   map[string]*pace
 	crowd   int               // paces there must be before those with nothing to do are looked for, if more than maxPaces
@@ -83,6 +84,7 @@ func newScheduler(q *Queue) *scheduler {
 	return &scheduler{
 		Queue: q,
 		known: make(map[string]bool),
+		owing: make(map[string]bool),
 		lanes: make(map[string]*lane),
 		paces: make(map[string]*pace),
 		sites: make(map[string]string),
@@ -231,6 +233,9 @@ func (s *scheduler) plan(e ended, now time.Time) {
 	case e.unread: // its row is where it was, behind the cursor
 		s.readAll(now.Add(recovery))
 	case !e.next.IsZero():
+		if e.ended {
+			s.owe(e.id)
+		}
 		s.rewind(e.next)
 	}
 }
