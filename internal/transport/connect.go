@@ -133,7 +133,7 @@ func (a *attempt) open(ctx context.Context, p peer, n need, e end) (*conn, error
 	switch refused := (*smtp.Reply)(nil); {
 	case err == nil:
 		return c, a.accept(n, p, c)
-	case e.tried() && c.Conn().TLS() == nil && ctx.Err() == nil:
+	case e.tried() && unproven(c.Conn().TLS()) && ctx.Err() == nil:
 		c.Close()
 		return nil, stale{err}
 	case ctx.Err() != nil:
@@ -152,6 +152,9 @@ func (a *attempt) open(ctx context.Context, p peer, n need, e end) (*conn, error
 	a.Log.Info("TLS failed, going on in clear", "id", a.job.ID, "remote", p.name, "err", err)
 	return a.hello(ctx, p, n, e)
 }
+
+// unproven reports that no server has shown its certificate in a session, if there is one.
+func unproven(state *tls.ConnectionState) bool { return state == nil || state.DidResume }
 
 func (n *need) asks() string {
 	if n.must {
@@ -174,11 +177,14 @@ func (a *attempt) accept(n need, p peer, c *conn) error {
 		return stale{lack}
 	}
 	a.report(n, p, c, lack)
-	if lack == nil || !n.must {
+	if lack == nil {
+		return nil
+	}
+	c.tickets.spoil() // or each connection would be made twice
+	if !n.must {
 		return nil
 	}
 	c.goodbye()
-	a.sessions.drop(c.key)
 	return lack
 }
 
@@ -202,7 +208,7 @@ func (a *attempt) hello(ctx context.Context, p peer, n need, e end) (*conn, erro
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{key: e.key}
+	c := &conn{key: e.key, tickets: e.tickets}
 	o := line.Options{Session: a.job.ID, ReadTimeout: timeout, WriteTimeout: timeout, Redact: smtp.Redact}
 	if a.Tap != nil || a.Record != nil {
 		c.tap = &recorder{outer: a.Tap, into: a.said, session: a.job.ID}
@@ -277,7 +283,7 @@ func (a *attempt) logInOnce(ctx context.Context, c *conn, r *Relay) (err error) 
 	}
 	err = c.Auth(ctx, m)
 	if refused := (*smtp.Reply)(nil); errors.As(err, &refused) && r.Token != nil {
-		r.Token.Forget()
+		r.Token.Forget(who.Token)
 	}
 	return err
 }

@@ -75,7 +75,12 @@ func (a *authority) issueFor(t testing.TB, key crypto.Signer, name string, life 
 
 // tlsa is a record 3 1 1 for a certificate of the authority.
 func (a *authority) tlsa() string {
-	return fmt.Sprintf("3 1 1 %x", sha256.Sum256(a.cert.RawSubjectPublicKeyInfo))
+	return fmt.Sprintf("3 1 1 %x", a.spki())
+}
+
+func (a *authority) spki() []byte {
+	sum := sha256.Sum256(a.cert.RawSubjectPublicKeyInfo)
+	return sum[:]
 }
 
 // watcher keeps what a Remote tells.

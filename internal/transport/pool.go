@@ -27,11 +27,12 @@ type key struct {
 // conn is a connection on which EHLO, TLS and AUTH are done.
 type conn struct {
 	*smtp.Client
-	key    key
-	tap    *recorder
-	tls    string // what TLS is spoken, "" in clear
-	since  time.Time
-	reused bool
+	key     key
+	tap     *recorder
+	tickets *tickets
+	tls     string // what TLS is spoken, "" in clear
+	since   time.Time
+	reused  bool
 }
 
 func (c *conn) offers(keyword string) bool {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -230,7 +231,7 @@ func TestToken(t *testing.T) {
 	}
 	get("a1")
 	get("a1")
-	token.Forget()
+	token.Forget(token.value)
 	p.next, p.expires = "r2", 30 // which ends too soon to be kept
 	get("a2")
 	get("a3")
@@ -256,7 +257,7 @@ func TestToken(t *testing.T) {
 	}
 	p.expires = 3600
 	get(fmt.Sprint("a", asked+1)) // with something else
-	token.Forget()
+	token.Forget(token.value)
 	p.Close()
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -300,6 +301,27 @@ func TestTokenIsRenewed(t *testing.T) {
 		if codes != want || p.asked != 1 {
 			t.Errorf("%v, asked %d times", statuses, p.asked)
 		}
+	}
+}
+
+// TestTokenIsRefusedToMany: attempts that were begun with the same token have it renewed once.
+func TestTokenIsRefusedToMany(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	token := &Token{URL: p.URL, ClientID: "tem", SecretFile: secret(t, "s"), RefreshFile: secret(t, "r1\n"), value: "before", until: time.Now().Add(time.Hour)}
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			token.Forget("before")
+			if value, err := token.Get(t.Context()); err != nil || value != "a1" {
+				t.Errorf("%q, %v", value, err)
+			}
+		})
+	}
+	wg.Wait()
+	token.Forget("a1")
+	if value, err := token.Get(t.Context()); err != nil || value != "a2" || p.asked != 2 {
+		t.Errorf("%q, %v; asked %d times", value, err, p.asked)
 	}
 }
 

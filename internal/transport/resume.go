@@ -47,6 +47,19 @@ type tickets struct {
 	key     key
 	begun   time.Time // of the session that it speaks
 	offered bool      // there was one to resume
+	spoilt  bool      // nothing is kept
+}
+
+// spoil sees to it that a session which was found wanting is not kept; of TLS
+// 1.3 the ticket comes later. t may be nil.
+func (t *tickets) spoil() {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.spoilt = true
+	delete(t.kept, t.key)
 }
 
 // Get is tls.ClientSessionCache. Its key, the server's name, says too little.
@@ -69,7 +82,7 @@ func (t *tickets) Get(string) (*tls.ClientSessionState, bool) {
 func (t *tickets) Put(_ string, state *tls.ClientSessionState) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if state == nil {
+	if state == nil || t.spoilt {
 		delete(t.kept, t.key)
 		return
 	}

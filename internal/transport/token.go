@@ -105,11 +105,14 @@ func (t *Token) kept() bool {
 
 func (t *Token) good() bool { return t.value != "" && time.Now().Before(t.until) }
 
-// Forget drops a token that a server refused.
-func (t *Token) Forget() {
+// Forget drops a token that a server refused. Another one that has come
+// meanwhile stays: attempts that began with the old one have it renewed once.
+func (t *Token) Forget(refused string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.value = ""
+	if t.value == refused {
+		t.value = ""
+	}
 }
 
 // form is what the provider is asked with.
