@@ -246,7 +246,7 @@ func (q *Queue) report(ctx context.Context, old stored, j *Job, n notice) error 
 	told.markTold(n.delayed, q.o.Now())
 	id, err := "", ErrNoReport
 	if j.ReturnPath != "" && !j.Unverified { // RFC 5321 §4.5.5: no report about a report
-		id, err = q.o.Bounce(ctx, j, n.everybody(), n.delayed, func(b *kv.Batch) {
+		id, err = q.o.Bounce(ctx, j, n.everybody(j), n.delayed, func(b *kv.Batch) {
 			q.replace(b, old, &told)
 			for _, s := range n.with {
 				also := s.Job
@@ -274,11 +274,18 @@ func (q *Queue) report(ctx context.Context, old stored, j *Job, n notice) error 
 	return q.save(ctx, old, j)
 }
 
-// everybody is whom the report is about.
-func (n *notice) everybody() []Recipient {
-	all := slices.Clone(n.about)
+// everybody is whom the report on j is about, in the order of the jobs.
+func (n *notice) everybody(j *Job) (all []Recipient) {
 	for _, s := range n.with {
-		all = append(all, s.only(s.owes)...)
+		if s.ID < j.ID {
+			all = append(all, s.only(s.owes)...)
+		}
+	}
+	all = append(all, n.about...)
+	for _, s := range n.with {
+		if s.ID > j.ID {
+			all = append(all, s.only(s.owes)...)
+		}
 	}
 	return all
 }

@@ -76,7 +76,7 @@ func TestNeverBesideFailure(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		const told = " delayed=false: 550 5.1.1 no such user"
-		l.wantReports("2s loud@y"+told, "2s loud@x"+told)
+		l.wantReports("2s loud@x"+told, "2s loud@y"+told)
 		l.wantEmpty()
 	})
 }

@@ -63,6 +63,12 @@ func TestWantingIsNotKept(t *testing.T) {
 			t.Errorf("%d handshakes for 4 messages", n.Load())
 		}
 	}
+	s := new(sessions)
+	late := s.under(key{}, false)
+	late.spoil()
+	if late.Put("", new(tls.ClientSessionState)); len(s.kept) != 0 {
+		t.Error("a ticket that comes after the judgement is kept")
+	}
 }
 
 // TestExpiredSince: a session is not resumed under a demand that the
