@@ -9,6 +9,7 @@
 // What fails at several sites at the same time is told in one report: a job
 // that has one to make waits in its row for up to a minute while others of the
 // message are being tried, and whichever ends last tells of all (gather.go).
+// Then it stands in line behind no site, and before its own next try.
 // Reports of delays are each job's own.
 //
 // Run owns one goroutine for the schedule and one for each attempt, and waits

@@ -47,6 +47,25 @@ func TestResumedBreaksOff(t *testing.T) {
 	}
 }
 
+// TestTLSIsBroken for good: the session from before does not hide it.
+func TestTLSIsBroken(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	for _, c := range []struct {
+		policy *sts.Policy
+		want   string
+	}{{nil, "250 2.0.0"}, {policy(sts.Enforce, host), "0 4.7.5"}} {
+		r := newResumes(t, ca, tls.VersionTLS13, ca.issue(t, host, time.Hour))
+		r.at(t, c.policy)
+		r.want(t, "first", "250 2.0.0")
+		r.server = new(tls.Config) // without a certificate
+		r.want(t, "broken", c.want)
+		if said := r.events[len(r.events)-1].TLS; said != "" || !strings.HasSuffix(r.results(), "validation-failure") || strings.Count(r.results(), ",") != 1 {
+			t.Errorf("spoke %q, told %s", said, r.results())
+		}
+	}
+}
+
 // TestWantingIsNotKept: a certificate that a policy in testing would refuse does
 // not have each connection made twice.
 func TestWantingIsNotKept(t *testing.T) {
@@ -139,6 +158,8 @@ func TestSessionsAreApart(t *testing.T) {
 		{"no usable TLSA", here, need{policy: daneTLS}, false, "a"},
 		{"REQUIRETLS", here, need{policy: requireTLS}, true, "a"},
 		{"REQUIRETLS by DANE", here, need{policy: requireTLS, tlsa: dane3.tlsa}, true, "a"},
+		{"a relay that verifies", relayed, need{policy: relayTLS}, false, "a"},
+		{"REQUIRETLS by a relay", relayed, need{policy: relayTLS}, true, "a"},
 		{"another HELO", here, need{policy: opportunistic}, false, "b"},
 	} {
 		a := &attempt{Remote: &Remote{Hostname: c.hello}, job: &queue.Job{ReturnPath: "an@hanoi.example", RequireTLS: c.require}}
