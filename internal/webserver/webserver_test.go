@@ -196,7 +196,7 @@ func TestRequests(t *testing.T) {
 				t.Errorf("%s\n%s\nwant %d with %q", reply.Status, text, c.code, c.want)
 			}
 			h := reply.Header
-			if reply.ProtoMajor != 2 || h.Get("Strict-Transport-Security") == "" || h.Get("X-Content-Type-Options") != "nosniff" || (c.code == 405) != (h.Get("Allow") != "") {
+			if reply.ProtoMajor != 2 || h.Get("Strict-Transport-Security") == "" || h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" || (c.code == 405) != (h.Get("Allow") != "") {
 				t.Errorf("%s, %v", reply.Proto, h)
 			}
 		})
