@@ -51,6 +51,11 @@ func (d *Delivery) accept(ctx context.Context, e *Envelope, body *mail.Body, als
 	if err != nil {
 		return nil, dsn.Status{}, err
 	}
+	if e.Unsure && !e.answered && p.withheld(e) {
+		status := e.notForwarded()
+		d.logRefused(e, body, p, status)
+		return p, status, nil
+	}
 	for !p.empty() {
 		jobs, err := d.commit(ctx, e, body, p, also)
 		if err == nil {

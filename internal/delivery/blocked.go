@@ -31,6 +31,14 @@ func (e *Envelope) notForwarded() dsn.Status {
 	return s
 }
 
+// withheld reports that somebody elsewhere gets nothing since the message is
+// Junk. While that is not sure it waits with its sender, for all: else what
+// proves good tomorrow would be lost to them, and nobody told.
+func (p *plan) withheld(e *Envelope) bool {
+	why := e.notForwarded()
+	return slices.ContainsFunc(p.refused, func(r refusal) bool { return r.Status == why })
+}
+
 // junkUse is the special use of the mailbox for what is not wanted (RFC 6154
 // §2); junkName is its name where there is none yet.
 const (

@@ -222,6 +222,16 @@ func TestJunkIsNotForwarded(t *testing.T) {
 	if e.Unsure = true; l.deliver(e, letter) != "451 4.4.3" {
 		t.Error("what can't be judged for now is not to be tried again")
 	}
+	if e = junk("away@hanoi.example", "an@hanoi.example"); l.deliver(e, letter) != "250 2.0.0" || l.mailbox("an", "Junk") != 1 {
+		t.Error("what is junk for sure waits")
+	}
+	if e.Unsure = true; l.deliver(e, letter) != "451 4.4.3" || l.mailbox("an", "Junk") != 1 {
+		t.Error("what can't be judged for now is lost to those elsewhere")
+	}
+	e = junk("an@hanoi.example")
+	if e.Unsure = true; l.deliver(e, letter) != "250 2.0.0" {
+		t.Error("a mailbox has a place for it")
+	}
 	events = nil
 	if s := l.deliver(junk("away@hanoi.example", "an@hanoi.example"), letter); s != "250 2.0.0" {
 		t.Errorf("elsewhere and here: %s", s)
@@ -246,8 +256,8 @@ func TestJunkIsNotForwarded(t *testing.T) {
 	if s := l.deliver(junk("an@hanoi.example", "chi@hanoi.example"), letter); s != "250 2.0.0" {
 		t.Errorf("forwarded, and no room: %s", s)
 	}
-	if n := l.mailbox("an", "Junk"); n != 3 {
-		t.Errorf("%d letters are in Junk, want 3", n)
+	if n := l.mailbox("an", "Junk"); n != 5 {
+		t.Errorf("%d letters are in Junk, want 5", n)
 	}
 	l.wantInboxes(0, 0, 0)
 	l.wantJobs() // neither to be forwarded nor reported, nor to come into an INBOX later
