@@ -137,6 +137,8 @@ func (in *intake) begin(text []byte, end int) error {
 	if in.x.mail.envelope.Binary && !new(lines).whole(text[:end]) { // a header has lines, whatever the body has
 		return line.ErrBareNewline
 	}
+	came := text
+	text, end = behindSeparator(text, end)
 	h := scan(text[:end])
 	in.messageID = h.messageID
 	if h.received > maxReceived {
@@ -150,7 +152,7 @@ func (in *intake) begin(text []byte, end int) error {
 	if h.none { // a text without any header: it must not be taken for one
 		lacks = append(lacks, "\r\n"...)
 	}
-	in.show(text)
+	in.show(came)
 	header := text[:end:end]
 	if h.ending {
 		header = in.x.strip(header)

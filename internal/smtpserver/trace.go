@@ -64,13 +64,13 @@ type header struct {
 
 // headerEnd is where the header of text ends, after its empty line; -1: not
 // yet. What lies before from has been looked at, and begun says that the first
-// line lies there. A first line that is no field makes it 0.
+// line lies there. A first line that is no field, nor a separator, makes it 0.
 func headerEnd(text []byte, from int, begun *bool) int {
 	if bytes.HasPrefix(text, []byte("\r\n")) {
 		return 2
 	}
 	if i := bytes.IndexByte(text[from:], '\n'); i >= 0 && !*begun {
-		if *begun = true; !beginsField(text[:from+i]) {
+		if *begun = true; !beginsField(text[:from+i]) && !isSeparator(text) {
 			return 0
 		}
 	}
@@ -79,6 +79,25 @@ func headerEnd(text []byte, from int, begun *bool) int {
 		return from + i + 4
 	}
 	return -1
+}
+
+// isSeparator reports that a text begins with the line that mailbox files have
+// between messages. Careless programs leave it there when they send one on.
+func isSeparator(text []byte) bool {
+	return bytes.HasPrefix(bytes.TrimPrefix(text, []byte(">")), []byte("From "))
+}
+
+// behindSeparator leaves a separator out, if a header is behind it; else the
+// text is one of somebody who writes so, without any header.
+func behindSeparator(text []byte, end int) ([]byte, int) {
+	if !isSeparator(text[:end]) {
+		return text, end
+	}
+	n := bytes.IndexByte(text[:end], '\n') + 1
+	if next, _, _ := bytes.Cut(text[n:end], []byte("\n")); !beginsField(next) {
+		return text, 0
+	}
+	return text[n:], end - n
 }
 
 // beginsField reports that a line begins a field.
