@@ -26,6 +26,7 @@ type question struct {
 // for, or err, which is ErrNotFound. It is not changed once it is made.
 type answer struct {
 	records       []dns.RR
+	end           string // of the aliases; "": the name asked for is none
 	err           error
 	authenticated bool
 	life          time.Duration // how long it may be kept

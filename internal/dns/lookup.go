@@ -58,9 +58,12 @@ func (r *Resolver) chain(ctx context.Context, q question, report func(attempt)) 
 			step.name = keyName(end) // the chain leaves what this server knows
 			continue
 		}
+		if end = keyName(end); end != q.name {
+			a.end = end
+		}
 		if len(a.records) == 0 {
 			a.err = describe(q, ErrNotFound)
-			if reply.Rcode == dns.RcodeNameError && keyName(end) == q.name {
+			if reply.Rcode == dns.RcodeNameError && a.end == "" {
 				a.err = describe(q, errNoName)
 			}
 		}

@@ -199,6 +199,13 @@ func (r *Resolver) Authenticated(ctx context.Context, kind Kind, name string) (b
 	return a.authenticated, err
 }
 
+// End is the name at the end of the aliases that a name has for a kind of record, whether
+// there are such or not; the name itself if it is no alias. Otherwise it is as Authenticated.
+func (r *Resolver) End(ctx context.Context, kind Kind, name string) (string, error) {
+	a, err := r.lookup(ctx, name, uint16(kind))
+	return cmp.Or(a.end, keyName(name)), err
+}
+
 // collect looks records of one type up and converts each.
 func collect[R dns.RR, T any](ctx context.Context, r *Resolver, name string, kind uint16, convert func(R) T) ([]T, error) {
 	a, err := r.lookup(ctx, name, kind)

@@ -189,6 +189,9 @@ func (a *attempt) accept(n need, p peer, c *conn) error {
 }
 
 func (n *need) config(host string) *tls.Config {
+	if len(n.names) > 0 {
+		host = n.names[0] // RFC 7672 §8.1: the server may choose its certificate by the name of the records
+	}
 	c := &tls.Config{ServerName: host, InsecureSkipVerify: true, MinVersion: tls.VersionTLS12} // check verifies
 	if !n.must {
 		c.MinVersion = tls.VersionTLS10 // the alternative is not TLS 1.3 but clear text

@@ -32,7 +32,7 @@ type need struct {
 	must     bool        // TLS, or no mail
 	verify   bool        // by the host's name, too
 	tlsa     []dns.TLSA  // usable ones: one of them must fit
-	names    []string    // that usage 2 of them takes
+	names    []string    // that usage 2 of them takes; the first is where they are
 	required bool        // it is the sender who asks (RFC 8689): what fails, fails for good
 	sts      *sts.Policy // that names the host, in force or being tested
 	report   TLSPolicy
@@ -101,52 +101,90 @@ func (a *attempt) dane(ctx context.Context, w way, host string, n *need) (bool, 
 	if !w.secure {
 		return false, dsn.Status{}
 	}
-	if secure, err := a.secureAddress(ctx, host); err != nil {
+	end, err := a.secureAddress(ctx, host)
+	if err != nil {
 		return false, dsn.Status{Code: codeInsecure, Text: "host " + host + " can't be used: whether its addresses are authenticated can't be had: " + err.Error()}
-	} else if !secure {
-		return false, dsn.Status{}
 	}
-	name := dane.Name(host)
+	for _, base := range bases(host, end) {
+		records, err := a.secureTLSA(ctx, base)
+		if err != nil { // RFC 7672 §2.1.2: who can't tell must not go on without
+			return false, dsn.Status{Code: codeInsecure, Text: "host " + host + " can't be used: its TLSA records can't be had: " + err.Error()}
+		}
+		if records != nil {
+			n.tell(base, w.domain, records)
+			return true, dsn.Status{}
+		}
+	}
+	return false, dsn.Status{}
+}
+
+// bases are the names at which the TLSA records of a host may be, the better one first (RFC 7672 §2.2.3):
+// the end of its aliases, and its own. None, when there is no authenticated end.
+func bases(host, end string) []string {
+	switch end {
+	case "":
+		return nil
+	case host:
+		return []string{host}
+	}
+	return []string{end, host}
+}
+
+// secureTLSA are the TLSA records of a host for which the DNS vouches; nil: there are none.
+func (a *attempt) secureTLSA(ctx context.Context, base string) ([]dns.TLSA, error) {
+	name := dane.Name(base)
 	records, err := a.Resolver.TLSA(ctx, name)
 	if errors.Is(err, dns.ErrNotFound) {
-		return false, dsn.Status{}
+		return nil, nil
 	}
-	secure := false
-	if err == nil {
-		secure, err = a.Resolver.Authenticated(ctx, dns.KindTLSA, name)
+	if err != nil {
+		return nil, err
 	}
-	if err != nil { // RFC 7672 §2.1.2: who can't tell must not go on without
-		return false, dsn.Status{Code: codeInsecure, Text: "host " + host + " can't be used: its TLSA records can't be had: " + err.Error()}
+	if secure, err := a.Resolver.Authenticated(ctx, dns.KindTLSA, name); !secure {
+		return nil, err
 	}
-	if !secure {
-		return false, dsn.Status{}
-	}
+	return records, nil
+}
+
+// tell sets n to what the TLSA records at a base domain ask.
+func (n *need) tell(base, domain string, records []dns.TLSA) {
 	n.policy, n.must = daneTLS, true
 	n.tlsa = dane.Usable(records)
-	n.names = []string{host, w.domain}
-	n.report = TLSPolicy{Type: "tlsa", Domain: host}
+	n.names = []string{base, domain}
+	n.report = TLSPolicy{Type: "tlsa", Domain: base}
 	for _, r := range records {
 		n.report.Strings = append(n.report.Strings, fmt.Sprintf("%d %d %d %x", r.Usage, r.Selector, r.Matching, r.Data))
 	}
-	return true, dsn.Status{}
 }
 
-// secureAddress reports whether the DNS vouches for the addresses of a host
-// (RFC 7672 §2.2.2). With an error nobody can tell (§2.1.2): whoever stands on
-// the way must not turn DANE off by silence.
-func (a *attempt) secureAddress(ctx context.Context, host string) (secure bool, err error) {
+// secureAddress is the name that the addresses of a host belong to, its own or the one at the end of its
+// aliases, if the DNS vouches for all of them (RFC 7672 §2.2.2); else "". With an error nobody can tell
+// (§2.1.2): whoever stands on the way must not turn DANE off by silence.
+func (a *attempt) secureAddress(ctx context.Context, host string) (end string, err error) {
 	told := false
 	for _, kind := range []dns.Kind{dns.KindA, dns.KindAAAA} {
 		secure, bad := a.Resolver.Authenticated(ctx, kind, host)
 		if secure {
-			return true, nil
+			return a.Resolver.End(ctx, kind, host)
 		}
 		told, err = told || bad == nil, errors.Join(err, bad)
 	}
 	if told { // of a zone without DNSSEC
-		return false, nil
+		return a.secureAlias(ctx, host)
 	}
-	return false, err
+	return "", err
+}
+
+// secureAlias is the host if it is an alias for which the DNS vouches, though not for what it leads to:
+// then the records at its own name count (RFC 7672 §2.2.2). Else it is "".
+func (a *attempt) secureAlias(ctx context.Context, host string) (string, error) {
+	if end, err := a.Resolver.End(ctx, dns.KindA, host); err != nil || end == host {
+		return "", nil
+	}
+	if secure, err := a.Resolver.Authenticated(ctx, dns.KindCNAME, host); err != nil || !secure {
+		return "", err
+	}
+	return host, nil
 }
 
 // underSTS sets n to the domain's MTA-STS policy, if it has one.

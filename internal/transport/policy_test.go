@@ -24,6 +24,7 @@ import (
 	"tem/internal/journey"
 	"tem/internal/kv"
 	"tem/internal/kv/memory"
+	"tem/internal/message/dsn"
 	"tem/internal/transport/sts"
 )
 
@@ -296,6 +297,35 @@ func TestSilenceDoesNotTurnDANEOff(t *testing.T) {
 		found, status := a.dane(t.Context(), way{secure: true, domain: "saigon.example"}, host, &n)
 		if found || (status.Code == codeInsecure) != refused {
 			t.Errorf("%s: %v, %+v", host, found, status)
+		}
+	}
+}
+
+// TestAliasedHost: the records of a host that is an alias are where its addresses are, else where it is.
+func TestAliasedHost(t *testing.T) {
+	t.Parallel()
+	tlsa := ". TLSA 3 1 1 " + strings.Repeat("ab", 32)
+	r, err := dns.ZoneResolver(dns.Signed("saigon.example"),
+		"mx.saigon.example. A 192.0.2.1", "_25._tcp.mx.saigon.example"+tlsa, "bare.saigon.example. AAAA 2001:db8::1", "out.example. A 192.0.2.2", "_25._tcp.out.example"+tlsa,
+		"both.saigon.example. CNAME mx.saigon.example.", "_25._tcp.both.saigon.example"+tlsa,
+		"own.saigon.example. CNAME bare.saigon.example.", "_25._tcp.own.saigon.example"+tlsa,
+		"far.saigon.example. CNAME out.example.", "_25._tcp.far.saigon.example"+tlsa,
+		"none.saigon.example. CNAME bare.saigon.example.", "in.out.example. CNAME mx.saigon.example.", "_25._tcp.in.out.example"+tlsa)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &attempt{Remote: &Remote{Resolver: r.TrustAD(true)}}
+	for host, base := range map[string]string{
+		"mx.saigon.example": "mx.saigon.example", "both.saigon.example": "mx.saigon.example", "own.saigon.example": "own.saigon.example",
+		"far.saigon.example": "far.saigon.example", "none.saigon.example": "", "out.example": "", "in.out.example": "",
+	} {
+		n := need{policy: opportunistic}
+		found, status := a.dane(t.Context(), way{secure: true, domain: "saigon.example"}, host, &n)
+		if status != (dsn.Status{}) || found != (base != "") {
+			t.Errorf("%s: %v, %+v", host, found, status)
+		}
+		if found && (n.names[0] != base || n.report.Domain != base || n.config(host).ServerName != base) {
+			t.Errorf("%s: %q, reported as of %s; want %s", host, n.names, n.report.Domain, base)
 		}
 	}
 }
