@@ -12,15 +12,23 @@ DEBS = os.path.join(os.environ["TEM_CACHE"], "tem-test/debian")
 DEVICES = {"null": (1, 3), "zero": (1, 5), "random": (1, 8), "urandom": (1, 9)}
 
 
-class Root:
-    """The directory at which a package is the whole system: its files, the libraries that it needs, users, and the name server of this world."""
+def unpack(package, path):
+    """The files of a package, in a directory of their own."""
+    debs = glob.glob(f"{DEBS}/{package}_*.deb")
+    assert debs, f"{DEBS} has no package {package}: test/packages puts it there"
+    run("dpkg-deb", "-x", max(debs, key=os.path.getmtime), path)
+    os.chmod(path, 0o755)
+    return path
 
-    def __init__(self, package, programs, users):
-        debs = glob.glob(f"{DEBS}/{package}_*.deb")
-        assert debs, f"{DEBS} has no package {package}: test/packages puts it there"
+
+class Root:
+    """The directory at which a package is the whole system: its files, the libraries that it needs, users, and a name server.
+    Without a package it holds programs of this machine, which know no other name server then."""
+
+    def __init__(self, package, programs, users, dns=TEM_AT):
         self.path = os.path.join(PLACE, "root")
-        run("dpkg-deb", "-x", max(debs, key=os.path.getmtime), self.path)
-        os.chmod(self.path, 0o755)
+        if package:
+            unpack(package, self.path)
         for program in programs:
             self.libraries(program)
         self.devices()
@@ -31,7 +39,7 @@ class Root:
         self.write("etc/group", "root:x:0:\nmail:x:8:\n" + "".join(f"{name}:x:{n}:\n" for name, n in users.items()))
         self.write("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")
         self.write("etc/hosts", "127.0.0.1 localhost\n")
-        self.write("etc/resolv.conf", f"nameserver {TEM_AT}\n")
+        self.write("etc/resolv.conf", f"nameserver {dns}\n")
         for name in "mx.pem", "mx.key":
             shutil.copy(os.path.join(PLACE, name), self.at("etc"))
         os.makedirs(self.at("etc/ssl/certs"))

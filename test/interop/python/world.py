@@ -100,13 +100,13 @@ class Server:
 
 
 class Tem(Server):
-    """The built program with the configuration tem.toml, and more if the script has any."""
+    """The built program with the configuration tem.toml, and more if the script has any. dns: the address of its name server, if that is not names."""
 
-    def __init__(self, people=("an", "binh"), more="", dane=True):
+    def __init__(self, people=("an", "binh"), more="", dane=True, dns=TEM_AT):
         certificates()
         self.names = Names(TEM_AT)
         self.publish(dane)
-        config = fill("../python/tem.toml", to=PLACE, PLACE=PLACE, TEM=TEM_AT)
+        config = fill("../python/tem.toml", to=PLACE, PLACE=PLACE, TEM=TEM_AT, DNS=dns)
         if more:
             with open(config, "a") as both, open(fill(more, to=PLACE, PLACE=PLACE, PEER=PEER_AT)) as f:
                 both.write(f.read())
