@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"net"
 	"net/netip"
 
 	"tem/internal/app"
@@ -128,12 +127,11 @@ func (c *dnsCheck) resolver(site dnsplan.Site) (*dns.Resolver, error) {
 		o.DNS = nil
 	}
 	for _, s := range c.DNS {
-		if a, err := netip.ParseAddr(s); err == nil {
-			s = net.JoinHostPort(a.String(), "53")
-		} else if _, err := netip.ParseAddrPort(s); err != nil {
-			return nil, usagef("--dns %s: write an address, or address:port", s)
+		server, err := nameServer(s)
+		if err != nil {
+			return nil, usagef("%w", err)
 		}
-		o.DNS = append(o.DNS, s)
+		o.DNS = append(o.DNS, server)
 	}
 	return app.Resolver(o), nil
 }

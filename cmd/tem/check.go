@@ -8,9 +8,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"tem/internal/dns"
 )
@@ -28,10 +31,10 @@ type CheckCommand struct {
 
 // checkFlags are what all checks take.
 type checkFlags struct {
-	Zone string `type:"path" placeholder:"FILE" xor:"dns" help:"Answer DNS from a zone file instead of the network; a line NAME TIMEOUT stands for silence."`
-	DNS  string `name:"dns" placeholder:"SERVER" xor:"dns" help:"Ask this name server (address or address:port)."`
-	JSON bool   `name:"json" help:"Answer with JSON: check, verdict, reason, meaning, steps, questions; spf also explanation, dkim signatures, dmarc signatures and policy."`
-	Lang string `enum:"en,vi,both" default:"both" help:"Language of the explanation: en, vi or both."`
+	Zone *string `placeholder:"FILE" xor:"dns" help:"Answer DNS from a zone file instead of the network; a line NAME TIMEOUT stands for silence."`
+	DNS  *string `name:"dns" placeholder:"SERVER" xor:"dns" help:"Ask this name server (address or address:port)."`
+	JSON bool    `name:"json" help:"Answer with JSON: check, verdict, reason, meaning, steps, questions; spf also explanation, dkim signatures, dmarc signatures and policy."`
+	Lang string  `enum:"en,vi,both" default:"both" help:"Language of the explanation: en, vi or both."`
 }
 
 // checkTime bounds one check.
@@ -100,20 +103,33 @@ type checkQuestion struct {
 // resolver is who answers the questions.
 func (f *checkFlags) resolver() (*dns.Resolver, error) {
 	switch {
-	case f.Zone != "":
-		records, err := dns.ReadZone(f.Zone)
+	case f.Zone != nil && *f.Zone == "":
+		return nil, errors.New("--zone \"\": name a zone file, or leave --zone out to ask the network")
+	case f.Zone != nil:
+		records, err := dns.ReadZone(kong.ExpandPath(*f.Zone))
 		if err != nil {
 			return nil, err
 		}
 		return dns.ZoneResolver(records...)
-	case f.DNS != "":
-		server := f.DNS
-		if _, _, err := net.SplitHostPort(server); err != nil {
-			server = net.JoinHostPort(strings.Trim(server, "[]"), "53")
+	case f.DNS != nil:
+		server, err := nameServer(*f.DNS)
+		if err != nil {
+			return nil, err
 		}
 		return dns.NewResolver(server), nil
 	}
 	return dns.NewResolver(), nil
+}
+
+// nameServer is the address and port of a name server that --dns names.
+func nameServer(s string) (string, error) {
+	if a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")); err == nil {
+		return net.JoinHostPort(a.String(), "53"), nil
+	}
+	if a, err := netip.ParseAddrPort(s); err != nil || a.Port() == 0 {
+		return "", fmt.Errorf("--dns %q: write an address, or address:port, such as 192.0.2.53 or [2001:db8::53]:53", s)
+	}
+	return s, nil
 }
 
 // run makes a check with its questions noted, prints the report, and fails if the verdict is bad.

@@ -73,6 +73,9 @@ func TestCheckHosts(t *testing.T) {
 	}{
 		{"mx", mx, 0, []string{"MX: pass", "MX of example.com: mx.example.com", "TLS 1.3", "verified", "Có thể gửi thư"}},
 		{"mx --no-connect", mx, 0, []string{"MX: pass", "addresses of mx.example.com: [127.0.0.1]"}},
+		{"mx --no-connect", "example.com. MX 1 alias.example.com.\nalias.example.com. CNAME mx.example.com.\nmx.example.com. A 192.0.2.1\nmx.example.com. A 10.0.0.1\n", 0,
+			[]string{"MX: pass", "remark on alias.example.com: it is an alias (CNAME) of mx.example.com"}},
+		{"mx --no-connect", "example.com. MX 1 mx.example.com.\nmx.example.com. A 10.0.0.1\nmx.example.com. AAAA fd00::1\n", 0, []string{"remark on mx.example.com: none of its addresses [fd00::1 10.0.0.1] can be reached"}},
 		{"mx", "example.com. MX 0 .\n", 0, []string{"MX: none", "takes no mail (null MX)"}},
 		{"mx --port 1", mx, 1, []string{"MX: fail", "1 of 1 mail servers can't be used"}},
 		{"mx", "example.com. MX 1 mx.example.com.\n", 1, []string{"MX: fail", "1 of 1 mail servers can't be used"}},

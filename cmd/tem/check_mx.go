@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -76,11 +77,29 @@ func (c *CheckMXCommand) Run(ctx context.Context, std *streams) error {
 			if _, err := c.look(ctx, r, rep, host); err != nil {
 				errs = append(errs, err)
 			}
+			c.remark(ctx, r, rep, host)
 		}
 		rep.Verdict, rep.Reason = c.verdict(hosts, errs)
 		return nil
 	})
 }
+
+// remark says what senders may take amiss in a host that MX records name.
+func (c *CheckMXCommand) remark(ctx context.Context, r *dns.Resolver, rep *checkReport, host string) {
+	if host == c.Domain { // without MX records it may be an alias (RFC 5321 §5.1)
+		return
+	}
+	if target, err := r.CNAME(ctx, host); err == nil {
+		rep.step("remark on "+host, "it is an alias (CNAME) of %s, and must not be (RFC 5321 §5.1, RFC 2181 §10.3): some senders do not follow it; let the MX record name %s", target, target)
+	}
+	addrs, err := r.Addresses(ctx, host)
+	if err == nil && !slices.ContainsFunc(addrs, public) {
+		rep.step("remark on "+host, "none of its addresses %v can be reached from the Internet: they are of this machine or of a private network", addrs)
+	}
+}
+
+// public: senders elsewhere may reach the address.
+func public(a netip.Addr) bool { return a.IsGlobalUnicast() && !a.IsPrivate() }
 
 // verdict sums up the hosts of a domain, of which some have errors.
 func (c *CheckMXCommand) verdict(hosts []string, errs []error) (verdict, reason string) {

@@ -181,3 +181,29 @@ func TestChecksTellTheirExitCodes(t *testing.T) {
 		}
 	}
 }
+
+// TestCheckNamesItsServers: a resolver that can't be is refused before anything is asked.
+func TestCheckNamesItsServers(t *testing.T) {
+	t.Parallel()
+	for flag, want := range map[string]string{
+		"--dns=foo bar":         "write an address",
+		"--dns=":                "write an address",
+		"--dns=192.0.2.1:99999": "write an address",
+		"--dns=192.0.2.1:0":     "write an address",
+		"--dns=ns.example":      "write an address",
+		"--zone=":               "name a zone file",
+		"--zone=/nowhere/zone":  "no such file",
+	} {
+		for _, check := range []string{"mx|a.example", "mta-sts|a.example", "spf|--ip|192.0.2.1|--from|a@a.example"} {
+			code, out, errOut := tem(t, "", append(append([]string{"check"}, strings.Split(check, "|")...), flag)...)
+			if code != exitUsage || out != "" || !strings.Contains(errOut, want) {
+				t.Errorf("%s %s: exit code %d, %s%s", check, flag, code, out, errOut)
+			}
+		}
+	}
+	for given, want := range map[string]string{"192.0.2.1": "192.0.2.1:53", "::1": "[::1]:53", "[::1]": "[::1]:53", "[::1]:5353": "[::1]:5353", "127.0.0.1:5353": "127.0.0.1:5353"} {
+		if got, err := nameServer(given); got != want || err != nil {
+			t.Errorf("%s: %q, %v", given, got, err)
+		}
+	}
+}

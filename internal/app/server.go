@@ -53,6 +53,7 @@ type Server struct {
 	stores   *Stores
 	throttle *smtpserver.Throttle // of SMTP clients
 	judge    *trust.Judge         // of mail from elsewhere; nil: nobody is
+	sealer   *sealer              // nil: nothing is sealed
 	remote   *transport.Remote
 	queue    *queue.Queue
 	delivery *delivery.Delivery
@@ -134,7 +135,7 @@ func (s *Server) wire() {
 		Keys: s.keys, Accepted: s.accepted,
 	})
 	s.reports = s.newReports()
-	s.throttle, s.judge = s.newThrottle(), s.newJudge()
+	s.throttle, s.judge, s.sealer = s.newThrottle(), s.newJudge(), s.newSealer()
 	smtp := smtpserver.New(s.smtpOptions(smtpserver.Relay))
 	submission := smtpserver.New(s.smtpOptions(smtpserver.Submission))
 	lmtp := smtpserver.New(s.smtpOptions(smtpserver.LMTP))
@@ -194,14 +195,18 @@ func (s *Server) smtpOptions(mode smtpserver.Mode) smtpserver.Options {
 	if mode != smtpserver.Submission {
 		cfg = s.cert.Config() // a server whose certificate we do not know would break off
 	}
-	return smtpserver.Options{
+	o := smtpserver.Options{
 		Record:   s.stores.Journal.Record,
 		Hostname: s.config.Hostname, Mode: mode, TLS: cfg, Auth: s.auth(), Guard: s.guard, InsecureAuth: s.insecureAuth(),
 		Delivery: s.delivery, Directory: s.stores.Directory,
 		MaxSize: int64(s.config.Limits.Message), MaxRecipients: s.config.Limits.Recipients,
 		Timeout: time.Duration(s.config.Limits.SMTPTimeout), Log: s.log,
-		Room: s.hasRoom, Judge: s.judge, Judged: s.reports.Judged, Keys: s.keys, Sealer: s.sealer(), Throttle: s.throttle, GreetDelay: time.Duration(s.config.Limits.GreetingDelay), Trusted: config.Within(s.config.Trusted.XClient),
+		Room: s.hasRoom, Judge: s.judge, Judged: s.reports.Judged, Keys: s.keys, Throttle: s.throttle, GreetDelay: time.Duration(s.config.Limits.GreetingDelay), Trusted: config.Within(s.config.Trusted.XClient),
 	}
+	if s.sealer != nil {
+		o.Sealer = s.sealer.key
+	}
+	return o
 }
 
 // newThrottle holds SMTP clients, on all ports together, to the limits.
@@ -316,6 +321,9 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	if len(s.config.Listen.HTTPS) > 0 {
 		tasks = append(tasks, s.web.Run)
+	}
+	if s.sealer != nil {
+		s.sealer.key(ctx) // that there is none is better known now than with the first letter
 	}
 	endJournal := beside(ctx, s.stores.Journal.Run)
 	endReports := beside(ctx, s.reports.Run)

@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"crypto/rsa"
-	"fmt"
+	"log/slog"
+	"sync"
+	"time"
 
 	"tem/internal/address"
 	"tem/internal/trust"
@@ -37,23 +39,43 @@ func (s *Server) keys(ctx context.Context, domain string) ([]dkim.Key, error) {
 	return keys, nil
 }
 
-// sealer gives the key that seals what is forwarded; nil: nothing is sealed.
-// Those who look at seals know RSA; few know more.
-func (s *Server) sealer() func(context.Context) (dkim.Key, error) {
+// sealer has the key that seals what is forwarded.
+type sealer struct {
+	domain string
+	keys   dkim.Keys
+	log    *slog.Logger
+
+	mu   sync.Mutex
+	told time.Time // when it was last said that there is no key
+}
+
+// newSealer returns nil where nothing is sealed.
+func (s *Server) newSealer() *sealer {
 	domain, _ := address.Domain(s.config.Trust.Seal) // the configuration was checked
 	if domain == "" {
 		return nil
 	}
-	return func(ctx context.Context) (dkim.Key, error) {
-		keys, err := s.keys(ctx, domain)
-		for _, k := range keys {
-			if _, ok := k.Signer.Public().(*rsa.PublicKey); ok {
-				return k, nil
-			}
+	return &sealer{domain: domain, keys: s.keys, log: s.log}
+}
+
+// key finds the key. Those who look at seals know RSA; few know more. A domain
+// without one, such as one that is not ours, is said to be so once a day.
+func (s *sealer) key(ctx context.Context) (dkim.Key, bool) {
+	keys, err := s.keys(ctx, s.domain)
+	for _, k := range keys {
+		if _, ok := k.Signer.Public().(*rsa.PublicKey); ok {
+			return k, true
 		}
-		if err == nil {
-			err = fmt.Errorf("trust.seal = %q: the domain has no active RSA key; make one with tem domain dkim add", domain)
-		}
-		return dkim.Key{}, err
 	}
+	if err != nil {
+		s.log.Error("trust.seal: the key was not found", "domain", s.domain, "err", err)
+		return dkim.Key{}, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := time.Now(); s.told.IsZero() || now.Sub(s.told) >= 24*time.Hour {
+		s.told = now
+		s.log.Warn("trust.seal: what is forwarded is not sealed: the domain is not here or has no active RSA key; make one with tem domain dkim add", "domain", s.domain)
+	}
+	return dkim.Key{}, false
 }

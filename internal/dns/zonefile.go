@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
+	"golang.org/x/net/idna"
 )
 
 const (
@@ -17,7 +19,8 @@ const (
 
 // ReadZone reads a master file (RFC 1035 §5, with $ORIGIN, and $TTL of RFC 2308
 // §4; without $INCLUDE) and returns its records, one a line with absolute names.
-// A line "NAME TIMEOUT" makes the name one whose servers are silent, but for the
+// Names with U-labels become A-labels.
+// A line "NAME TIMEOUT" (with or without TTL and IN) makes the name one whose servers are silent, but for the
 // records that it has besides: the published suites of tests have such.
 func ReadZone(path string) ([]string, error) {
 	info, err := os.Stat(path)
@@ -44,11 +47,54 @@ func timeouts(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
 		line, _, _ = strings.Cut(line, ";")
-		if f := strings.Fields(line); len(f) == 2 && strings.EqualFold(f[1], "TIMEOUT") {
-			lines[i] = f[0] + " " + mute.String() + ` \# 0`
+		if f := strings.Fields(line); isTimeout(f) {
+			lines[i] = strings.Join(f[:len(f)-1], " ") + " " + mute.String() + ` \# 0`
 		}
 	}
 	return strings.Join(lines, "\n")
+}
+
+// isTimeout reports the fields of a line NAME [TTL] [IN] TIMEOUT, the two in either order (RFC 1035 §5.1).
+func isTimeout(fields []string) bool {
+	last := len(fields) - 1
+	if last < 1 || last > 3 || !strings.EqualFold(fields[last], "TIMEOUT") {
+		return false
+	}
+	return !slices.ContainsFunc(fields[1:last], func(f string) bool {
+		return !strings.EqualFold(f, "IN") && (f[0] < '0' || f[0] > '9')
+	})
+}
+
+// toALabels writes the names of a record with A-labels, as they are asked for (RFC 5890 §2.3.2.1).
+func toALabels(rr dns.RR) error {
+	names := []*string{&rr.Header().Name}
+	switch rr := rr.(type) {
+	case *dns.MX:
+		names = append(names, &rr.Mx)
+	case *dns.CNAME:
+		names = append(names, &rr.Target)
+	case *dns.NS:
+		names = append(names, &rr.Ns)
+	case *dns.SRV:
+		names = append(names, &rr.Target)
+	case *dns.PTR:
+		names = append(names, &rr.Ptr)
+	}
+	for _, name := range names {
+		labels := strings.Split(*name, ".")
+		for i, label := range labels {
+			if strings.IndexFunc(label, func(r rune) bool { return r >= 0x80 }) < 0 {
+				continue
+			}
+			a, err := idna.New(idna.MapForLookup(), idna.BidiRule()).ToASCII(label)
+			if err != nil {
+				return fmt.Errorf("%s: %q is no label of a domain name; write its A-label, xn--…", *name, label)
+			}
+			labels[i] = a
+		}
+		*name = strings.Join(labels, ".")
+	}
+	return nil
 }
 
 // eachRecord reads the records of a master file. The file's name is for errors.
@@ -59,6 +105,9 @@ func eachRecord(text, file string, take func(dns.RR)) error {
 	for rr, ok := p.Next(); ok; rr, ok = p.Next() {
 		if n++; n > maxZoneRecords {
 			return fmt.Errorf("more than %d records", maxZoneRecords)
+		}
+		if err := toALabels(rr); err != nil {
+			return err
 		}
 		take(rr)
 	}

@@ -56,7 +56,7 @@ $ORIGIN hue.example.
 
 func TestReadZoneSilence(t *testing.T) {
 	t.Parallel()
-	lines, err := ReadZone(writeZone(t, "\ufeff$ORIGIN example.\nerr TIMEOUT ; all of it\nhalf A 192.0.2.1\nhalf timeout\n"+`a\058b\047c A 192.0.2.2`+"\n"))
+	lines, err := ReadZone(writeZone(t, "\ufeff$ORIGIN example.\nerr TIMEOUT ; all of it\nttl 300 IN TIMEOUT\nclass IN 5m TIMEOUT\nword TXT TIMEOUT\nhalf A 192.0.2.1\nhalf timeout\n"+`a\058b\047c A 192.0.2.2`+"\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,10 @@ func TestReadZoneSilence(t *testing.T) {
 			t.Errorf("%s: %v, %v", host, got, err)
 		}
 	}
-	for _, name := range []string{"err.example", "half.example"} {
+	if got := show(r.TXT(t.Context(), "word.example")); got != "[TIMEOUT]" {
+		t.Error(got)
+	}
+	for _, name := range []string{"err.example", "ttl.example", "class.example", "half.example"} {
 		if _, err := r.TXT(t.Context(), name); !errors.Is(err, ErrTemporary) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -79,12 +82,34 @@ func TestReadZoneSilence(t *testing.T) {
 	}
 }
 
+func TestReadZoneULabels(t *testing.T) {
+	t.Parallel()
+	lines, err := ReadZone(writeZone(t, "$ORIGIN Thư.example.\n@ MX 10 Máy\n_dmarc TXT \"v=DMARC1; p=none; x=thư\"\nmáy A 192.0.2.1\nbí.danh CNAME máy\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := ZoneResolver(lines...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ got, want string }{
+		{show(r.MX(t.Context(), "xn--th-e0a.example")), "[{10 xn--my-mia.xn--th-e0a.example}]"},
+		{show(r.TXT(t.Context(), "_dmarc.xn--th-e0a.example")), "[v=DMARC1; p=none; x=thư]"},
+		{show(r.A(t.Context(), "xn--b-jga.danh.xn--th-e0a.example")), "[192.0.2.1]"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s, want %s\n%q", c.got, c.want, lines)
+		}
+	}
+}
+
 func TestReadZoneErrors(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"hanoi.example. MX ten mx\n":         "line: 1",
 		"\n\nhanoi.example. A 192.0.2.256\n": "line: 3",
 		"$INCLUDE /etc/passwd\n":             "INCLUDE",
+		"á‍-.example. A 192.0.2.1\n":        "write its A-label",
 		"$GENERATE 1-65535 a$ A 192.0.2.1\n$GENERATE 1-65535 b$ A 192.0.2.1\n$GENERATE 1-65535 c$ A 192.0.2.1\n": "more than",
 	} {
 		file := writeZone(t, text)

@@ -55,11 +55,11 @@ func (x *session) seal(ctx context.Context) {
 	if x.o.Sealer == nil || x.mail.exam == nil || !x.mail.envelope.Onward {
 		return
 	}
-	key, err := x.o.Sealer(ctx)
-	if err == nil {
-		err = x.mail.exam.Seal(key)
+	key, ok := x.o.Sealer(ctx)
+	if !ok {
+		return
 	}
-	if err != nil {
+	if err := x.mail.exam.Seal(key); err != nil {
 		x.log.Error("smtp message not sealed", "err", err)
 	}
 }

@@ -137,8 +137,8 @@ func TestForwardedIsSealed(t *testing.T) {
 	record, err := dkim.Record(key.Public())
 	check(t, err)
 	w := judged(t)
-	w.Sealer = func(context.Context) (dkim.Key, error) {
-		return dkim.Key{Domain: "hanoi.example", Selector: "s1", Signer: key}, nil
+	w.Sealer = func(context.Context) (dkim.Key, bool) {
+		return dkim.Key{Domain: "hanoi.example", Selector: "s1", Signer: key}, true
 	}
 	check(t, w.Directory.AddList(t.Context(), directory.List{Address: addr(t, "away@hanoi.example"), Members: []address.Address{addr(t, "an@hanoi.example"), addr(t, "an@far.example")}}))
 	w.from(t, "192.0.2.1", letterFrom("hue.example", "", "250"))

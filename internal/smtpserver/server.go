@@ -69,8 +69,9 @@ type Options struct {
 	Judged func(*trust.Verdict)
 	// Keys sign what our people send, by the domain in From; nil: nothing is signed.
 	Keys dkim.Keys
-	// Sealer is the key that seals (ARC) what is judged and passed on; nil: nothing is sealed.
-	Sealer func(ctx context.Context) (dkim.Key, error)
+	// Sealer is the key that seals (ARC) what is judged and passed on; false: there is none, of
+	// which it has told whom that concerns. nil: nothing is sealed.
+	Sealer func(ctx context.Context) (dkim.Key, bool)
 	// Throttle says who does too much; nil: nobody.
 	Throttle *Throttle
 	// Record tells the journey of what was refused; nil: nobody.
