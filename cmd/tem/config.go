@@ -28,6 +28,9 @@ func (c *configCheck) Run(std *streams) error {
 	if err != nil {
 		return usageError{err}
 	}
+	for _, w := range loaded.Warnings() {
+		fmt.Fprintf(std.out, "warning: %s\n", w)
+	}
 	_, err = fmt.Fprintf(std.out, "%s is right: %s, data in %s\n", c.File, loaded.Hostname, loaded.Data)
 	return err
 }

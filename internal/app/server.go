@@ -74,6 +74,9 @@ type port struct {
 // Its errors are mistakes in the set-up: one line that says what to mend.
 func Start(ctx context.Context, c config.Config, o Options) (*Server, error) {
 	s := &Server{config: c, options: o, log: o.Log, guard: login.NewGuard(o.Log)}
+	for _, w := range c.Warnings() {
+		o.Log.Warn(w)
+	}
 	if err := s.cert.Load(c.TLS); err != nil {
 		return nil, err
 	}

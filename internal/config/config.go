@@ -9,11 +9,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -311,37 +309,4 @@ func (c *Config) checkBounds() error {
 		}
 	}
 	return c.Listen.check()
-}
-
-// check says which address can't be listened on, as far as its text tells.
-func (l *Listen) check() error {
-	for _, p := range []struct {
-		key       string
-		addresses []string
-	}{
-		{"smtp", l.SMTP}, {"lmtp", l.LMTP}, {"submission", l.Submission}, {"submissions", l.Submissions},
-		{"pop3", l.POP3}, {"pop3s", l.POP3S}, {"imap", l.IMAP}, {"imaps", l.IMAPS}, {"https", l.HTTPS},
-	} {
-		for _, a := range p.addresses {
-			if p.key == "lmtp" && IsSocket(a) {
-				continue
-			}
-			if !isAddress(a) {
-				return fmt.Errorf("listen.%s = %q: write address:port, 192.0.2.1:25 or :25; a port is 0 to 65535", p.key, a)
-			}
-		}
-	}
-	return nil
-}
-
-// IsSocket reports that an address to listen on is the path of a socket.
-func IsSocket(address string) bool { return strings.HasPrefix(address, "/") }
-
-func isAddress(s string) bool {
-	_, port, err := net.SplitHostPort(s)
-	if err != nil {
-		return false
-	}
-	_, err = strconv.ParseUint(port, 10, 16)
-	return err == nil
 }
