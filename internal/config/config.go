@@ -120,7 +120,7 @@ type Limits struct {
 	POP3LoginDelay        Duration      `toml:"pop3_login_delay" doc:"Shortest time between two POP3 logins to one account (RFC 2449 §6.5), on each server; 0s for none."`
 	IMAPTimeout           Duration      `toml:"imap_timeout" doc:"Longest silence of an IMAP client (RFC 9051 §5.4: at least 30m)."`
 	IMAPMessages          int           `toml:"imap_messages" doc:"Messages that one IMAP command may work on (RFC 9738); few mail programs know of such a limit; 0 for none."`
-	Drain                 Duration      `toml:"drain" doc:"How long a stopping server waits for sessions to end."`
+	Drain                 Duration      `toml:"drain" doc:"How long a stopping server waits for sessions to end: those that send a message, or are being answered, may finish that; all others are told at once."`
 }
 
 // Outbound says how mail leaves.

@@ -34,6 +34,8 @@ type Conn struct {
 	mu          sync.Mutex // guards what Interrupt and Close share with the owner; never held across I/O
 	nc          net.Conn   // the top layer; only the owner replaces it
 	interrupted bool
+	finishing   bool // Interrupt waits until that is over
+	stopped     bool // InterruptNow
 	closed      bool
 	resting     bool // in Wait
 	nudged      bool // and Wait has not said so yet
@@ -129,19 +131,40 @@ func (c *Conn) event(from Side, kind Kind, text []byte) {
 }
 
 // Interrupt makes the current and all later reads that need the network
-// return ErrInterrupted. Writing still works.
+// return ErrInterrupted, but what Finishing protects. Writing still works.
 func (c *Conn) Interrupt() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.interrupted = true
+	if !c.finishing {
+		c.nc.SetReadDeadline(past)
+	}
+}
+
+// InterruptNow is an Interrupt that Finishing does not put off.
+func (c *Conn) InterruptNow() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.interrupted, c.stopped = true, true
 	c.nc.SetReadDeadline(past)
 }
+
+// Finishing, while on, puts an Interrupt off: for what has begun and would only
+// be begun again. It is for the owner.
+func (c *Conn) Finishing(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.finishing = on
+}
+
+// ends reports that reads end with ErrInterrupted; its caller holds mu.
+func (c *Conn) ends() bool { return c.interrupted && !c.finishing || c.stopped }
 
 // expect sets the time by which the peer must have said something.
 func (c *Conn) expect(by time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.interrupted {
+	if c.ends() {
 		return ErrInterrupted
 	}
 	c.nc.SetReadDeadline(by) // when it fails so does reading
@@ -151,7 +174,7 @@ func (c *Conn) expect(by time.Time) error {
 // failed is the error to report for a failure of the network.
 func (c *Conn) failed(err error) error {
 	c.mu.Lock()
-	interrupted := c.interrupted
+	interrupted := c.ends()
 	c.mu.Unlock()
 	if interrupted && isTimeout(err) {
 		return ErrInterrupted

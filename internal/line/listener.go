@@ -47,7 +47,8 @@ type Listener struct {
 	// itself after ctx has. nil: Handle serves.
 	Raw func(ctx context.Context, nc net.Conn)
 	// Drain is how long a session may go on after that; then c is closed: one
-	// whose client does not read would otherwise hold Run up. 0: without end.
+	// whose client does not read would otherwise hold Run up. What Conn.Finishing
+	// protects is interrupted a moment before, so that it too can say goodbye. 0: without end.
 	Drain time.Duration
 
 	held held
@@ -152,14 +153,24 @@ func (l *Listener) end(idle <-chan struct{}) {
 	if l.Drain <= 0 {
 		return
 	}
-	late := time.NewTimer(l.Drain)
-	defer late.Stop()
-	select {
-	case <-idle:
-	case <-late.C:
-		l.held.close()
+	last := min(lastWords, l.Drain/2)
+	for _, step := range []struct {
+		after time.Duration
+		do    func()
+	}{{l.Drain - last, l.held.interruptNow}, {last, l.held.close}} {
+		timer := time.NewTimer(step.after)
+		select {
+		case <-idle:
+			timer.Stop()
+			return
+		case <-timer.C:
+			step.do()
+		}
 	}
 }
+
+// lastWords is how long a session may take to say goodbye that was let finish what it had begun, and did not.
+const lastWords = time.Second
 
 // passing reports that a failure to accept is one to wait out.
 func passing(err error) bool {
@@ -245,6 +256,14 @@ func (h *held) interrupt() {
 	h.over = true
 	for c := range h.conns {
 		c.Interrupt()
+	}
+}
+
+func (h *held) interruptNow() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.conns {
+		c.InterruptNow()
 	}
 }
 

@@ -153,3 +153,43 @@ func trickle(nc net.Conn) {
 		time.Sleep(time.Second)
 	}
 }
+
+// TestDrainLetsFinish: who is finishing something is interrupted a moment before the end.
+func TestDrainLetsFinish(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		nl := make(pipes)
+		l := &Listener{Net: nl, Drain: 20 * time.Second, Handle: func(_ context.Context, c *Conn) {
+			c.Finishing(true)
+			c.WriteLine("354 go on")
+			c.ReadLine()
+			c.Finishing(false)
+			c.WriteLine("421 bye")
+		}}
+		ctx, stop := context.WithCancel(t.Context())
+		ran := make(chan error)
+		go func() { ran <- l.Run(ctx) }()
+		var clients [2]*Conn // one says something, the other never does
+		for i := range clients {
+			near, far := net.Pipe()
+			nl <- far
+			clients[i] = NewConn(near, Client, Options{})
+			want(t, clients[i], "354 go on")
+		}
+		synctest.Wait()
+		began := time.Now()
+		stop()
+		time.Sleep(5 * time.Second)
+		clients[0].WriteLine(".")
+		for i, after := range []time.Duration{5 * time.Second, 19 * time.Second} {
+			want(t, clients[i], "421 bye")
+			if took := time.Since(began); took != after {
+				t.Errorf("client %d: goodbye after %v, want %v", i, took, after)
+			}
+			clients[i].Close()
+		}
+		if err := <-ran; err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -49,7 +49,7 @@ func (c *Conn) rest(by time.Time) (ready bool, err error) {
 		return false, ErrNudged
 	case c.Buffered() > 0:
 		return true, nil
-	case c.interrupted:
+	case c.ends():
 		return false, ErrInterrupted
 	}
 	c.resting = true
@@ -65,7 +65,7 @@ func (c *Conn) rested(err error) error {
 	switch {
 	case err == nil || !isTimeout(err):
 		return nil
-	case c.interrupted:
+	case c.ends():
 		return ErrInterrupted
 	case c.nudged:
 		c.nudged = false

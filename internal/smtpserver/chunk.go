@@ -30,8 +30,7 @@ func (x *session) bdat(ctx context.Context, c *smtp.Command) {
 	}
 	t := x.mail
 	if t.text == nil {
-		// What has begun is ended even while the server shuts down, as with DATA.
-		x.open(context.WithoutCancel(ctx))
+		x.open(context.WithoutCancel(ctx)) // see finishing
 	}
 	if x.feed(chunk.Size) {
 		x.chunked(ctx, chunk)

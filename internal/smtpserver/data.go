@@ -33,9 +33,7 @@ func (x *session) data(ctx context.Context, _ *smtp.Command) {
 		return
 	}
 	x.reply(354, "", "Start mail input; end with <CRLF>.<CRLF>")
-	// What has begun is ended even while the server shuts down: a client that
-	// gets no answer would send the message again.
-	ctx = context.WithoutCancel(ctx)
+	ctx = context.WithoutCancel(ctx) // see finishing
 	x.finish(ctx, x.open(ctx).receive(x.c.DotReader(true)))
 	x.drop()
 }
@@ -48,6 +46,7 @@ func (x *session) open(ctx context.Context) *intake {
 		in.width = new(message.LineMeter)
 	}
 	x.mail.text = in
+	x.c.Finishing(true)
 	x.seal(ctx)
 	return in
 }

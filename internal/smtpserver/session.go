@@ -94,7 +94,7 @@ func (x *session) run(ctx context.Context) {
 		if err == nil && len(l) > maxLine-2 && !isVerb(l, "AUTH") {
 			err = line.ErrTooLong
 		}
-		if ctx.Err() != nil { // what is buffered is not begun any more
+		if ctx.Err() != nil && !x.finishing() { // what is buffered is not begun any more
 			err = line.ErrInterrupted
 		}
 		if err != nil {
@@ -102,7 +102,7 @@ func (x *session) run(ctx context.Context) {
 			x.ended = x.ended || isVerb(l, "BDAT") // and who knows how many octets behind it
 			continue
 		}
-		if x.pass.Over() { // the account was disabled or removed, or has another password: somebody else may have had it
+		if x.pass.Over() && !x.finishing() { // the account was disabled or removed, or has another password: somebody else may have had it
 			x.bye("4.7.0", "the account has changed, log in again")
 			break
 		}
@@ -115,6 +115,12 @@ func (x *session) run(ctx context.Context) {
 			x.bye("4.7.0", "too many errors")
 		}
 	}
+}
+
+// finishing: the text of a message has begun, and what has begun is ended even
+// while the server shuts down, within limits.drain: its client would only send it again (RFC 5321 §3.8, §4.1.1.4).
+func (x *session) finishing() bool {
+	return x.mail != nil && x.mail.text != nil && !x.mail.spoilt
 }
 
 // isVerb reports that a line is a command with an argument.
@@ -264,6 +270,7 @@ func (x *session) drop() {
 	}
 	x.mail.exam.end()
 	x.mail = nil
+	x.c.Finishing(false)
 	x.dialogue.Mark()
 }
 
