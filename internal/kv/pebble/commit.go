@@ -389,9 +389,11 @@ func (o *overlay) holds(key, want []byte) (bool, error) {
 		return want == nil, nil
 	}
 	defer closer.Close()
-	if val, err = o.shelf.whole(val); err != nil {
+	val, m, err := o.volumes.whole(o.shelf, val)
+	if err != nil {
 		return false, fmt.Errorf("check a condition: %w", err)
 	}
+	defer o.volumes.vacate(m)
 	return equal(val, true, want), nil
 }
 

@@ -105,7 +105,7 @@ func Open(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the store in %s: %w", o.Dir, err)
 	}
-	v, err := openVolumes(opts.FS, db, o.Dir, o.Apart)
+	v, err := openVolumes(opts.FS, db, o.Dir, o.Apart, o.Log)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the values in %s: %w", o.Dir, err), db.Close())
 	}
@@ -142,7 +142,7 @@ func options(o Options, d *kv.Death) *pebble.Options {
 }
 
 // Close lets the batches in line finish, then closes the store. It must not be
-// called while a View runs.
+// called while a View or a Tidy runs.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	was := e.closing

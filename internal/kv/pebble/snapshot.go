@@ -18,13 +18,14 @@ import (
 type snapshot struct {
 	*pebble.Snapshot
 	shelf   *shelf // with the volumes that its rows refer to
+	full    uint32 // up to this number they are full, and all that is in them is in this state or before it
 	volumes *volumes
 	refs    atomic.Int64
 }
 
-// newSnapshot holds one reference for its publisher.
+// newSnapshot holds one reference for its publisher. It is for the committer.
 func (e *Engine) newSnapshot() *snapshot {
-	s := &snapshot{Snapshot: e.db.NewSnapshot(), shelf: e.volumes.borrow(), volumes: e.volumes}
+	s := &snapshot{Snapshot: e.db.NewSnapshot(), shelf: e.volumes.borrow(), full: e.volumes.full(), volumes: e.volumes}
 	s.refs.Store(1)
 	return s
 }
@@ -74,10 +75,11 @@ func (e *Engine) View(ctx context.Context, fn func(kv.Reader) error) error {
 
 // reader is one View.
 type reader struct {
-	ctx  context.Context
-	snap *snapshot
-	buf  []byte
-	held []io.Closer // values handed out by Get
+	ctx    context.Context
+	snap   *snapshot
+	buf    []byte
+	held   []io.Closer // values handed out by Get
+	rented []*room     // those of them that lie apart
 
 	asked int                // keys that GetMulti was asked for
 	depth int                // of calls of GetMulti, each from the callback of the one before
@@ -91,15 +93,28 @@ func (r *reader) close() {
 	for _, c := range r.held {
 		c.Close()
 	}
+	for _, m := range r.rented {
+		r.snap.volumes.vacate(m)
+	}
 }
 
-// whole is the value of a row, wherever it lies.
-func (r *reader) whole(row []byte) ([]byte, error) {
-	val, err := r.snap.shelf.whole(row)
+// whole is the value of a row, wherever it lies; the room is to be given back.
+func (r *reader) whole(row []byte) ([]byte, *room, error) {
+	val, m, err := r.snap.volumes.whole(r.snap.shelf, row)
 	if err != nil {
-		return nil, fmt.Errorf("read a value: %w", err)
+		return nil, nil, fmt.Errorf("read a value: %w", err)
 	}
-	return val, nil
+	return val, m, nil
+}
+
+// with calls fn with the value of a row, for the time of the call.
+func (r *reader) with(row []byte, fn func(val []byte) error) error {
+	val, m, err := r.whole(row)
+	if err != nil {
+		return err
+	}
+	defer r.snap.volumes.vacate(m)
+	return fn(val)
 }
 
 func (r *reader) get(p kv.Part, key []byte) ([]byte, io.Closer, error) {
@@ -131,7 +146,10 @@ func (r *reader) Get(p kv.Part, key []byte) ([]byte, bool, error) {
 		return nil, false, err
 	}
 	r.held = append(r.held, closer)
-	val, err = r.whole(val)
+	val, m, err := r.whole(val)
+	if m != nil {
+		r.rented = append(r.rented, m)
+	}
 	return val, err == nil, err
 }
 
@@ -163,10 +181,7 @@ func (r *reader) getOne(p kv.Part, key []byte, i int, fn func(i int, val []byte)
 		return err
 	}
 	defer closer.Close()
-	if val, err = r.whole(val); err != nil {
-		return err
-	}
-	return fn(i, val)
+	return r.with(val, func(val []byte) error { return fn(i, val) })
 }
 
 func (r *reader) seekOne(p kv.Part, key []byte, i int, fn func(i int, val []byte) error) error {
@@ -185,10 +200,7 @@ func (r *reader) seekOne(p kv.Part, key []byte, i int, fn func(i int, val []byte
 	if err != nil {
 		return fmt.Errorf("read a key: %w", err)
 	}
-	if val, err = r.whole(val); err != nil {
-		return err
-	}
-	return fn(i, val)
+	return r.with(val, func(val []byte) error { return fn(i, val) })
 }
 
 // isNext steps to the key in buf if it is the one behind the present key, as far
@@ -246,17 +258,7 @@ func (r *reader) walk(it *pebble.Iterator, o kv.ScanOptions, fn func(key, val []
 		if n%1024 == 0 && r.ctx.Err() != nil {
 			return r.ctx.Err()
 		}
-		var val []byte
-		if !o.Keys {
-			row, err := it.ValueAndErr()
-			if err != nil {
-				return fmt.Errorf("scan: %w", err)
-			}
-			if val, err = r.whole(row); err != nil {
-				return err
-			}
-		}
-		if err := fn(it.Key()[8:], val); err != nil {
+		if err := r.visit(it, o.Keys, fn); err != nil {
 			return err
 		}
 		if n++; n == o.Limit {
@@ -264,6 +266,18 @@ func (r *reader) walk(it *pebble.Iterator, o kv.ScanOptions, fn func(key, val []
 		}
 	}
 	return it.Error()
+}
+
+// visit calls fn with where the iterator is.
+func (r *reader) visit(it *pebble.Iterator, keys bool, fn func(key, val []byte) error) error {
+	if keys {
+		return fn(it.Key()[8:], nil)
+	}
+	row, err := it.ValueAndErr()
+	if err != nil {
+		return fmt.Errorf("scan: %w", err)
+	}
+	return r.with(row, func(val []byte) error { return fn(it.Key()[8:], val) })
 }
 
 // stepper goes on to the next key. A step passes over each version of a key that

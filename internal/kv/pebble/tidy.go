@@ -27,63 +27,70 @@ const dailyRounds = 24
 // Tidy looks at some of the full volumes and gives back the room of those that
 // have little of use. One Tidy at a time.
 func (e *Engine) Tidy(ctx context.Context) error {
-	full := e.volumes.fullOnes()
+	full, err := e.fullOnes()
+	errs := []error{err}
 	for range (len(full) + dailyRounds - 1) / dailyRounds {
 		at, _ := slices.BinarySearchFunc(full, e.tidied+1, func(v *volume, n uint32) int { return cmp.Compare(v.number, n) })
 		at %= len(full) // after the last the first
 		e.tidied = full[at].number
-		if err := e.tidyVolume(ctx, full[at]); err != nil {
-			return fmt.Errorf("tidy volume %d: %w", full[at].number, err)
+		err := e.tidyVolume(ctx, full[at])
+		if err != nil {
+			errs = append(errs, fmt.Errorf("tidy volume %d: %w", full[at].number, err))
+		}
+		if err != nil && !errors.Is(err, kv.ErrDamaged) { // which concerns no other
+			break
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
-// fullOnes are the volumes that nothing is added to, in order.
-func (v *volumes) fullOnes() (list []*volume) {
+// fullOnes are the volumes that nothing is added to, in order. What was added
+// last is in the published state: a volume that a group on its way to the disk
+// has filled is not among them, as nobody sees yet which rows refer to it.
+func (e *Engine) fullOnes() (list []*volume, err error) {
+	s := e.acquire()
+	if s == nil {
+		return nil, kv.ErrClosed
+	}
+	defer s.release()
+	v := e.volumes
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for n, vol := range v.shelf.volumes {
-		if n <= v.filled {
+	for n, vol := range v.shelf.volumes { // the snapshot's may have some that were removed
+		if n <= s.full {
 			list = append(list, vol)
 		}
 	}
 	slices.SortFunc(list, func(a, b *volume) int { return cmp.Compare(a.number, b.number) })
-	return list
+	return list, nil
 }
 
 func (e *Engine) tidyVolume(ctx context.Context, vol *volume) error {
-	alive, dead, err := e.survey(ctx, vol)
-	if err != nil || dead*deadShare < alive.octets+dead {
+	leave := func([]byte) error { return nil }
+	alive, dead, err := e.survey(ctx, vol, leave)
+	if err != nil || dead*deadShare < alive+dead {
 		return err
 	}
-	for _, key := range alive.keys {
-		if err := e.carry(ctx, vol, key); err != nil {
-			return err
-		}
-	}
-	if alive, _, err = e.survey(ctx, vol); err != nil || len(alive.keys) > 0 {
+	if _, _, err = e.survey(ctx, vol, func(key []byte) error { return e.carry(ctx, key) }); err != nil {
 		return err
 	}
-	return e.remove(vol)
+	if alive, _, err = e.survey(ctx, vol, leave); err != nil || alive > 0 {
+		return err
+	}
+	return e.remove(ctx, vol)
 }
 
-// residents are the rows whose values are in a volume.
-type residents struct {
-	keys   [][]byte
-	octets int64
-}
-
-// survey goes over a volume up to its end and tells what is some row's value and how much is not.
-func (e *Engine) survey(ctx context.Context, vol *volume) (alive residents, dead int64, err error) {
+// survey goes over a volume up to its end, calls each with the keys of the rows
+// whose values are there, and tells how many octets they have and how many are of no row.
+func (e *Engine) survey(ctx context.Context, vol *volume, each func(key []byte) error) (alive, dead int64, err error) {
 	s := e.acquire()
 	if s == nil {
-		return alive, 0, kv.ErrClosed
+		return 0, 0, kv.ErrClosed
 	}
 	defer s.release()
 	end, err := endOf(s, vol.number)
 	if err != nil {
-		return alive, 0, err
+		return 0, 0, err
 	}
 	for at := int64(0); at < end && err == nil; {
 		var r record
@@ -93,7 +100,8 @@ func (e *Engine) survey(ctx context.Context, vol *volume) (alive residents, dead
 		at = r.place.at + int64(r.place.stored)
 		var is bool
 		if is, err = r.isValueIn(s); is {
-			alive.keys, alive.octets = append(alive.keys, r.key), alive.octets+int64(r.place.stored)
+			alive += int64(r.place.stored)
+			err = each(r.key)
 		} else {
 			dead += int64(r.place.stored)
 		}
@@ -118,11 +126,11 @@ func (v *volume) record(at int64) (r record, err error) {
 		return r, err
 	}
 	if len(b) < recordHead {
-		return r, fmt.Errorf("damaged at %d: no record begins there", at)
+		return r, fmt.Errorf("%w: at %d no record begins", kv.ErrDamaged, at)
 	}
 	whole := recordHead + int64(binary.BigEndian.Uint32(b[17:]))
-	if whole > maxGroup {
-		return r, fmt.Errorf("damaged at %d: a key of %d octets", at, whole)
+	if whole < recordHead+8 || whole > maxGroup {
+		return r, fmt.Errorf("%w: at %d a key of %d octets", kv.ErrDamaged, at, whole)
 	}
 	if whole > int64(len(b)) {
 		if b, err = v.octets(at, whole); err != nil {
@@ -130,7 +138,7 @@ func (v *volume) record(at int64) (r record, err error) {
 		}
 	}
 	if whole > int64(len(b)) || crc32.Checksum(b[4:whole], castagnoli) != binary.BigEndian.Uint32(b) {
-		return r, fmt.Errorf("damaged at %d: what is there has another checksum", at)
+		return r, fmt.Errorf("%w: at %d the head has another checksum", kv.ErrDamaged, at)
 	}
 	return record{b[recordHead:whole], place{
 		volume: v.number, at: at + whole, stored: binary.BigEndian.Uint32(b[4:]), size: binary.BigEndian.Uint32(b[8:]),
@@ -159,10 +167,7 @@ func (r *record) isValueIn(from pebble.Reader) (bool, error) {
 }
 
 // carry writes a row's value again, unless the row has changed since.
-func (e *Engine) carry(ctx context.Context, vol *volume, key []byte) error {
-	if len(key) < 8 {
-		return fmt.Errorf("a value of no row: %x", key)
-	}
+func (e *Engine) carry(ctx context.Context, key []byte) error {
 	b, part := new(kv.Batch), kv.Part(binary.BigEndian.Uint64(key))
 	err := e.View(ctx, func(r kv.Reader) error {
 		val, ok, err := r.Get(part, key[8:])
@@ -184,8 +189,10 @@ func (e *Engine) carry(ctx context.Context, vol *volume, key []byte) error {
 
 // remove takes away a volume that no row of the newest state refers to. Who
 // still reads an older state has the file open.
-func (e *Engine) remove(vol *volume) error {
-	if err := e.db.Delete(endKey(vol.number), pebble.Sync); err != nil { // without that row a file is nothing, whatever becomes of it
+func (e *Engine) remove(ctx context.Context, vol *volume) error {
+	b, row := new(kv.Batch), endKey(vol.number)
+	b.Delete(kv.Part(binary.BigEndian.Uint64(row)), row[8:])
+	if err := kv.Commit(ctx, e, b); err != nil { // without that row a file is nothing, whatever becomes of it
 		return err
 	}
 	v := e.volumes

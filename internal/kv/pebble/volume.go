@@ -8,10 +8,14 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"log/slog"
 	"maps"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -53,11 +57,12 @@ type volumes struct {
 	files vfs.FS
 	dir   string
 	Apart // without zeros
+	rooms sync.Pool
 
-	mu     sync.Mutex
-	shelf  *shelf
-	filled uint32 // all up to this number are full
+	mu    sync.Mutex
+	shelf *shelf
 
+	last    uint32  // the highest number that was ever committed or begun
 	current *volume // nil: none yet
 	at      int64   // where buf belongs in current
 	buf     []byte
@@ -66,15 +71,22 @@ type volumes struct {
 }
 
 // endKey is the row that tells how far a volume is filled: in no partition.
-func endKey(number uint32) []byte { return binary.BigEndian.AppendUint32([]byte("\xffapart"), number) }
+func endKey(number uint32) []byte { return binary.BigEndian.AppendUint32([]byte(endPrefix), number) }
+
+const endPrefix = "\xffapart"
 
 // openVolumes opens those that have a row and removes the others: what is in
-// them was never committed.
-func openVolumes(files vfs.FS, db *pebble.DB, dir string, a Apart) (*volumes, error) {
+// them was never committed. One that is missing or cut off is told of; the
+// values that are there can still be read.
+func openVolumes(files vfs.FS, db *pebble.DB, dir string, a Apart, log *slog.Logger) (*volumes, error) {
 	a.From, a.Volume = cmp.Or(a.From, apartFrom), cmp.Or(a.Volume, volumeSize)
 	v := &volumes{
-		files: files, dir: files.PathJoin(dir, volumesDir), Apart: a,
+		files: files, dir: files.PathJoin(dir, volumesDir), Apart: a, rooms: sync.Pool{New: func() any { return new(room) }},
 		shelf: &shelf{volumes: make(map[uint32]*volume), refs: 1}, ends: make(map[uint32]int64),
+	}
+	ends, err := allEnds(db)
+	if err != nil {
+		return nil, err
 	}
 	names, err := files.List(v.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -82,32 +94,37 @@ func openVolumes(files vfs.FS, db *pebble.DB, dir string, a Apart) (*volumes, er
 	}
 	for _, name := range names {
 		n, err := strconv.ParseUint(strings.TrimSuffix(name, volumeSuffix), 10, 32)
-		if err != nil || !strings.HasSuffix(name, volumeSuffix) {
+		if err != nil || name != volumeName(uint32(n)) {
 			continue // none of ours
 		}
-		if err := v.reopen(db, uint32(n)); err != nil {
+		if err := v.reopen(uint32(n), ends[uint32(n)]); err != nil {
 			v.close()
 			return nil, err
 		}
 	}
-	if v.current != nil {
-		v.filled = v.current.number - 1
+	for number, end := range ends {
+		v.last = max(v.last, number) // also of one that is missing: rows refer to it
+		if vol := v.shelf.volumes[number]; vol == nil || !vol.reaches(end) {
+			log.Error("kv: a file of the store is missing or cut off, some of it can't be read; `tem store check` says what is lost", "file", v.name(number))
+		}
 	}
 	return v, nil
 }
 
-const volumeSuffix = ".values"
-
-func (v *volumes) name(number uint32) string {
-	return v.files.PathJoin(v.dir, fmt.Sprintf("%08d%s", number, volumeSuffix))
+// reaches reports whether all that was committed can be there.
+func (v *volume) reaches(end int64) bool {
+	info, err := v.file.Stat()
+	return err == nil && info.Size() >= end
 }
 
+const volumeSuffix = ".values"
+
+func volumeName(number uint32) string { return fmt.Sprintf("%08d%s", number, volumeSuffix) }
+
+func (v *volumes) name(number uint32) string { return v.files.PathJoin(v.dir, volumeName(number)) }
+
 // reopen opens one volume; the one with the highest number is filled further.
-func (v *volumes) reopen(db *pebble.DB, number uint32) error {
-	end, err := endOf(db, number)
-	if err != nil {
-		return err
-	}
+func (v *volumes) reopen(number uint32, end int64) error {
 	if end == 0 {
 		return v.files.Remove(v.name(number))
 	}
@@ -130,10 +147,31 @@ func endOf(from pebble.Reader, number uint32) (int64, error) {
 		return 0, err
 	}
 	defer closer.Close()
-	if len(val) != 8 {
-		return 0, fmt.Errorf("the end of volume %d is damaged", number)
+	return decodeEnd(number, val)
+}
+
+func decodeEnd(number uint32, val []byte) (int64, error) {
+	if len(val) != 8 || val[0] >= 1<<7 {
+		return 0, fmt.Errorf("the end of volume %d is damaged: %x", number, val)
 	}
 	return int64(binary.BigEndian.Uint64(val)), nil
+}
+
+// allEnds are the ends of all volumes.
+func allEnds(db *pebble.DB) (map[uint32]int64, error) {
+	it, err := db.NewIter(&pebble.IterOptions{LowerBound: endKey(0), UpperBound: append(endKey(math.MaxUint32), 0)})
+	if err != nil {
+		return nil, err
+	}
+	ends := make(map[uint32]int64)
+	for ok := it.First(); ok && err == nil; ok = it.Next() {
+		var val []byte
+		if val, err = it.ValueAndErr(); err == nil && len(it.Key()) == len(endPrefix)+4 {
+			number := binary.BigEndian.Uint32(it.Key()[len(endPrefix):])
+			ends[number], err = decodeEnd(number, val)
+		}
+	}
+	return ends, errors.Join(err, it.Close())
 }
 
 // A record is a head, the key of the row and what is stored of the value. Who
@@ -176,13 +214,11 @@ func (v *volumes) put(key []byte, p parcel) (place, error) {
 
 // begin ends the current volume and makes the next one.
 func (v *volumes) begin() error {
-	number := uint32(1)
-	if v.current != nil {
-		if err := v.sync(); err != nil {
-			return err
-		}
-		number = v.current.number + 1
+	if err := v.sync(); err != nil {
+		return err
 	}
+	v.last++
+	number := v.last
 	if err := v.files.MkdirAll(v.dir, 0o700); err != nil {
 		return err
 	}
@@ -195,7 +231,6 @@ func (v *volumes) begin() error {
 	list := maps.Clone(v.shelf.volumes)
 	list[number] = vol
 	v.replace(list)
-	v.filled = number - 1
 	v.mu.Unlock()
 	v.current, v.at = vol, 0
 	return errors.Join(syncDir(v.files, v.dir), syncDir(v.files, v.files.PathDir(v.dir)))
@@ -240,16 +275,39 @@ func (v *volumes) sync() error {
 	return errors.Join(v.flush(), v.current.file.SyncData())
 }
 
-// read gives the value at a place, in memory of its own.
-func (s *shelf) read(p place) ([]byte, error) {
+// full is the number up to which all volumes are full: the committer's answer.
+func (v *volumes) full() uint32 {
+	if v.current == nil {
+		return 0
+	}
+	return v.current.number - 1
+}
+
+// room is memory that a value is read into. It is used again, as it costs more
+// than the reading.
+type room struct{ stored, val []byte }
+
+// largestRoom is how much of it is kept, in octets.
+const largestRoom = 1 << 20
+
+// vacate gives room back; nil is none.
+func (v *volumes) vacate(m *room) {
+	if m != nil && cap(m.stored)+cap(m.val) <= largestRoom {
+		v.rooms.Put(m)
+	}
+}
+
+// read gives the value at a place, in the memory of m.
+func (s *shelf) read(p place, m *room) ([]byte, error) {
 	vol := s.volumes[p.volume]
 	if vol == nil {
 		return nil, fmt.Errorf("%w: volume %d is not there", kv.ErrDamaged, p.volume)
 	}
-	stored := make([]byte, p.stored)
+	m.stored = slices.Grow(m.stored[:0], int(p.stored))[:p.stored]
+	stored := m.stored
 	if n, err := vol.file.ReadAt(stored, p.at); n < len(stored) {
-		if errors.Is(err, io.EOF) {
-			err = fmt.Errorf("%w: it ends before", kv.ErrDamaged)
+		if errors.Is(err, io.EOF) || errors.Is(err, syscall.EIO) { // the disk has lost it
+			err = fmt.Errorf("%w: %w", kv.ErrDamaged, err)
 		}
 		return nil, fmt.Errorf("read volume %d at %d: %w", p.volume, p.at, err)
 	}
@@ -259,19 +317,27 @@ func (s *shelf) read(p place) ([]byte, error) {
 	if p.form == plain {
 		return stored, nil
 	}
-	val, err := minlz.Decode(make([]byte, 0, p.size), stored)
+	val, err := minlz.Decode(slices.Grow(m.val[:0], int(p.size)), stored)
 	if err != nil || len(val) != int(p.size) {
-		return nil, fmt.Errorf("%w: volume %d at %d: it can't be unpacked: %w", kv.ErrDamaged, p.volume, p.at, err)
+		return nil, fmt.Errorf("%w: volume %d at %d: it can't be unpacked to %d octets: %v", kv.ErrDamaged, p.volume, p.at, p.size, err)
 	}
+	m.val = val
 	return val, nil
 }
 
-// whole is the value of a row: what is at the place that it holds, if it holds one.
-func (s *shelf) whole(row []byte) ([]byte, error) {
+// whole is the value of a row: what is at the place that it holds, if it holds
+// one. Then it lies in a room, to be given back when it is not needed any more.
+func (v *volumes) whole(s *shelf, row []byte) ([]byte, *room, error) {
 	if !looksLikePlace(row) {
-		return row, nil
+		return row, nil, nil
 	}
-	return s.read(placeOf(row))
+	m := v.rooms.Get().(*room)
+	val, err := s.read(placeOf(row), m)
+	if err != nil {
+		v.vacate(m)
+		return nil, nil, err
+	}
+	return val, m, nil
 }
 
 // borrow returns the present shelf; it is to be given back.

@@ -153,6 +153,9 @@ func TestVolumes(t *testing.T) {
 	s.check()
 	s.set(map[string][]byte{"e": noise(6, 50<<10), "f": noise(7, 50<<10)})
 	s.check()
+	if again, err := fs.Stat("db/apart/00000001.values"); err != nil || again.Size() < info.Size()+100<<10 {
+		t.Errorf("two in company are not in the volume: %v", err)
+	}
 	if got := files(t, fs); got != "00000001.values" {
 		t.Errorf("files after opening it again: %s", got)
 	}
@@ -273,7 +276,7 @@ func TestTidyLeavesDamageAlone(t *testing.T) {
 	}
 	fs.Flip("*1.values", 1540, 0) // in the head of the second record
 	err := s.e.Tidy(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "tidy volume 1: damaged at") {
+	if err == nil || !strings.Contains(err.Error(), "tidy volume 1: kv: a value is damaged: at") {
 		t.Errorf("tidy: %v", err)
 	}
 	s.check()
