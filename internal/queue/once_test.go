@@ -150,6 +150,34 @@ func TestTwoProcessesReport(t *testing.T) {
 	})
 }
 
+// TestReportWaitsForAnotherProcess: what another process is trying is waited
+// for, and told of by that one.
+func TestReportWaitsForAnotherProcess(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, slowly(map[string]time.Duration{"y": 20 * time.Second}, never))
+		l.o.Shared = true
+		made := l.keepReports()
+		l.add("A-2", "an@hanoi.example", "b@y")
+		defer l.run()()
+		time.Sleep(time.Second)
+		another := New(l.o)
+		another.refer, another.release = l.refer, l.release
+		l.Queue = another
+		l.add("A-1", "an@hanoi.example", "a@x")
+		defer l.run()()
+		time.Sleep(18 * time.Second)
+		if got := made(); len(got) != 0 {
+			t.Errorf("reported already: %q", got)
+		}
+		time.Sleep(2 * time.Second)
+		if got := made(); fmt.Sprint(got) != "[a@x b@y]" {
+			t.Errorf("%q", got)
+		}
+		l.wantRows()
+	})
+}
+
 // TestAlteredWhileAnotherTries: what another process is delivering is not
 // delivered, or told of as given up, by this one.
 func TestAlteredWhileAnotherTries(t *testing.T) {
