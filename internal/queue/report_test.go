@@ -63,6 +63,31 @@ func TestNobodyIsTold(t *testing.T) {
 	}
 }
 
+// TestGoesWith: one report tells only of what goes to the same sender on the same terms.
+func TestGoesWith(t *testing.T) {
+	t.Parallel()
+	j := Job{ID: "A-1", ReturnPath: "an@hanoi.example", Domain: "x"}
+	for name, change := range map[string]func(*Job){
+		"sender":     func(j *Job) { j.ReturnPath = "srs@hue.example" },
+		"text":       func(j *Job) { j.Body[0]++ },
+		"beginning":  func(j *Job) { j.Skip++ },
+		"unverified": func(j *Job) { j.Unverified = true },
+		"envelope":   func(j *Job) { j.EnvID = "e" },
+		"return":     func(j *Job) { j.Return = dsn.ReturnFull },
+		"binary":     func(j *Job) { j.Binary = true },
+		"local":      func(j *Job) { j.Domain = "" },
+	} {
+		other := j
+		other.ID, other.Domain = "A-2", "y"
+		if !j.goesWith(&other) {
+			t.Fatal("two domains are not told of together")
+		}
+		if change(&other); j.goesWith(&other) || other.goesWith(&j) {
+			t.Errorf("%s: they are told of together", name)
+		}
+	}
+}
+
 // TestNeverBesideFailure: a report about companions leaves those out that nobody is to hear of.
 func TestNeverBesideFailure(t *testing.T) {
 	t.Parallel()
