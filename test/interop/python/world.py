@@ -108,7 +108,7 @@ class Tem(Server):
         self.publish(dane)
         config = fill("../python/tem.toml", to=PLACE, PLACE=PLACE, TEM=TEM_AT, DNS=dns)
         if more:
-            with open(config, "a") as both, open(fill(more, to=PLACE, PLACE=PLACE, PEER=PEER_AT)) as f:
+            with open(config, "a") as both, open(fill(more, to=PLACE, PLACE=PLACE, PEER=PEER_AT, NET=NET)) as f:
                 both.write(f.read())
         super().__init__("tem", os.environ["TEM"], "serve", "--config", config)
         wait_for("the server", lambda: self.process.poll() is not None or "msg=ready" in self.said())
