@@ -247,8 +247,8 @@ func TestParameterReplies(t *testing.T) {
 	check(t, err)
 	before, after := accounts[0].Created.Add(-time.Hour).Format(time.RFC3339), accounts[0].Created.Add(time.Hour).Format(time.RFC3339)
 	play(t, made.Options, hi+refused("RET=ALL", "501 5.5.4")+refused("ENVID=+", "501 5.5.4")+refused("BY=0;R", "501 5.5.4")+refused("MT-PRIORITY=10", "501 5.5.4")+
-		refused("HOLDFOR=60", "555 5.5.4")+refused("REQUIRETLS", "555 5.5.4")+refused("AUTH=x", "501 5.5.4")+refused("AUTH=", "501 5.5.4")+refused("SMTPUTF8=1", "501 5.5.4")+refused("SIZE", "501 5.5.4")+
-		refused("AUTH=a+40b MT-PRIORITY=5", "250 2.3.6")+
+		refused("HOLDFOR=60", "555 5.5.4")+refused("REQUIRETLS", "555 5.5.4")+refused("AUTH=x", "501 5.5.4")+refused("AUTH=", "501 5.5.4")+refused("AUTH=<x>", "501 5.5.4")+refused("SMTPUTF8=1", "501 5.5.4")+refused("SIZE", "501 5.5.4")+
+		refused("AUTH=<a@b>", "250 2.1.0")+"C: RSET\nS: 250 2.0.0\n"+refused("AUTH=a+40b MT-PRIORITY=5", "250 2.3.6")+
 		rcpt("NOTIFY=NEVER,DELAY", "501 5.5.4")+rcpt("ORCPT=x", "501 5.5.4")+rcpt("RRVS=x", "501 5.5.4")+rcpt("RRVS", "501 5.5.4")+rcpt("NOTIFY", "501 5.5.4")+
 		rcpt("RRVS="+before, "550 5.7.17")+rcpt("RRVS="+before+";C", "550 5.7.17")+rcpt("RRVS="+after, "250 2.1.5")+
 		"C: RCPT TO:<nobody@hanoi.example> RRVS="+after+"\nS: 550 5.1.1\n")

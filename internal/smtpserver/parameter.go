@@ -86,6 +86,9 @@ func (x *session) body(p smtp.Param, t *transaction) error {
 func (x *session) onBehalf(p smtp.Param, _ *transaction) error {
 	who, ok := smtp.DecodeXtext(p.Value)
 	if ok && who != "<>" {
+		if inside, bracketed := strings.CutPrefix(who, "<"); bracketed { // QUIRK(curl): --mail-auth is sent in brackets
+			who = strings.TrimSuffix(inside, ">")
+		}
 		_, err := address.Parse(who)
 		ok = err == nil
 	}
