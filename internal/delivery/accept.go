@@ -14,8 +14,9 @@ import (
 	"tem/internal/queue"
 )
 
-// maxHops is how many servers a message may have come through (RFC 5321 §6.3).
-const maxHops = 100
+// MaxHops is how many servers a message may have come through before this one,
+// by its Received fields (RFC 5321 §6.3).
+const MaxHops = 100
 
 // Accept stores body for all recipients in one commit; durable when it
 // returns a 250. Recipients that became undeliverable since Check are reported to the sender; if
@@ -43,7 +44,7 @@ func (d *Delivery) accept(ctx context.Context, e *Envelope, body *mail.Body, als
 	if err != nil {
 		return nil, dsn.Status{}, err
 	}
-	if countField(header, "Received:") > maxHops {
+	if countField(header, "Received:") > MaxHops+1 { // with our own
 		d.logRefused(e, body, nil, looping)
 		return nil, looping, nil
 	}

@@ -134,3 +134,6 @@ func (d *Delivery) trouble(err error) dsn.Status {
 	d.o.Log.Error("delivery: internal error", "err", err)
 	return internal
 }
+
+// Looping is the refusal of a message that came through more than MaxHops servers.
+func Looping() dsn.Status { return looping }

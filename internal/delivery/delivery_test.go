@@ -432,7 +432,7 @@ func TestLargerThanTheMailbox(t *testing.T) {
 func TestTooManyHops(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	for n, want := range map[int]string{99: "250 2.0.0", 100: "554 5.4.6"} {
+	for n, want := range map[int]string{MaxHops: "250 2.0.0", MaxHops + 1: "554 5.4.6"} {
 		text := strings.Replace(letter, "Subject", strings.Repeat("RECEIVED: from y\r\n", n)+"Subject", 1)
 		if s := l.Accept(t.Context(), envelope("x@hue.example", "an@hanoi.example"), l.body(text)); code(s) != want {
 			t.Errorf("%d hops before this one: %v, want %s", n, s, want)

@@ -36,6 +36,9 @@ const (
 	ReasonGivenUp  = "given up"
 	ReasonRerouted = "rerouted to "                  // and where
 	ReasonHeldBack = "held back as its sender asked" // of Queued
+
+	// ReasonUnfinished is of Refused: neither taken nor, perhaps, answered.
+	ReasonUnfinished = "the text did not come to its end"
 )
 
 // Event is one step of one message.

@@ -3,7 +3,6 @@ package smtpserver
 import (
 	"context"
 	"errors"
-	"os"
 	"syscall"
 
 	"tem/internal/delivery"
@@ -113,13 +112,10 @@ func (x *session) refused(err error) {
 		x.ended = true
 	case errors.Is(err, line.ErrBareNewline):
 		r = smtp.NewReply(550, "5.6.11", "Message holds a CR or LF that is not part of CRLF")
-	case errors.Is(err, line.ErrInterrupted), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, errSlow):
-		x.unreadable(err)
-		return
 	case errors.Is(err, errStore):
 		r = x.notStored(err)
 	default:
-		x.ended = true
+		x.unreadable(err)
 		return
 	}
 	x.describe(nil)

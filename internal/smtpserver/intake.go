@@ -18,10 +18,7 @@ import (
 	"tem/internal/wire/smtp"
 )
 
-const (
-	maxHeader   = 1 << 20
-	maxReceived = 100 // RFC 5321 §6.3
-)
+const maxHeader = 1 << 20
 
 // intake brings a message's text into a spool. The header is kept back until it
 // is whole, since what it lacks goes before it; our trace fields, which tell
@@ -141,8 +138,8 @@ func (in *intake) begin(text []byte, end int) error {
 	text, end = behindSeparator(text, end)
 	h := scan(text[:end])
 	in.messageID = h.messageID
-	if h.received > maxReceived {
-		return smtp.NewReply(554, "5.4.6", "Routing loop detected: too many Received fields")
+	if h.received > delivery.MaxHops {
+		return smtp.StatusReply(delivery.Looping())
 	}
 	var lacks []byte
 	if in.x.principal != "" {

@@ -37,6 +37,18 @@ func (x *session) describe(v *trust.Verdict) {
 	}
 }
 
+// unfinished tells the log and the journey of a text that had begun and will come no further,
+// if there is one: its recipients may ask where it is.
+func (x *session) unfinished(why dsn.Status) {
+	if !x.finishing() {
+		return
+	}
+	x.describe(nil)
+	x.mail.envelope.Origin.Reason = journey.ReasonUnfinished
+	in := x.mail.text
+	x.o.Delivery.Refused(&x.mail.envelope, in.spool.ID().String(), in.size, why)
+}
+
 // tlsText names protocol and cipher; "" in clear.
 func tlsText(s *tls.ConnectionState) string {
 	if s == nil {

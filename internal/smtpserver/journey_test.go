@@ -1,11 +1,16 @@
 package smtpserver
 
 import (
+	"io"
+	"net"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
+	"tem/internal/delivery"
 	"tem/internal/journey"
+	"tem/internal/line"
 )
 
 // TestDialogueIsOfOneMessage: what was said before belongs to others.
@@ -110,8 +115,77 @@ func TestRefusedTextIsFound(t *testing.T) {
 	w := judged(t)
 	told := w.remembered()
 	w.from(t, "192.0.2.9", hello+"C: MAIL FROM:<b@free.example>\nS: 250\nC: RCPT TO:<an@hanoi.example>\nS: 250\nC: DATA\nS: 354\n"+
-		strings.Repeat("C: Received: from a by b; 19 Nov 2020 09:01:00 +0000\n", maxReceived+1)+"C: Message-ID: <round@x.example>\nC: \nC: .\nS: 554 5.4.6\nC: QUIT\nS: 221\n")
+		strings.Repeat("C: Received: from a by b; 19 Nov 2020 09:01:00 +0000\n", delivery.MaxHops+1)+"C: Message-ID: <round@x.example>\nC: \nC: .\nS: 554 5.4.6\nC: QUIT\nS: 221\n")
 	if len(*told) != 1 || (*told)[0].MessageID != "<round@x.example>" || strings.Join((*told)[0].To, " ") != "an@hanoi.example" {
 		t.Errorf("%+v", *told)
+	}
+}
+
+// TestUnfinishedTextIsFound: a text that was cut short, however, leaves an answer for who asks, and no letter.
+func TestUnfinishedTextIsFound(t *testing.T) {
+	t.Parallel()
+	const begin = "EHLO x\r\nMAIL FROM:<b@free.example>\r\nRCPT TO:<an@hanoi.example>\r\nRCPT TO:<binh@hanoi.example>\r\n"
+	const text = "Message-ID: <m1@free.example>\r\nA: b\r\n\r\nhello\r\n"
+	for name, c := range map[string]struct {
+		in    string
+		reply int // 0: the client is gone, 421: it is silent
+		size  int64
+	}{
+		"cut":                {begin + "DATA\r\n" + text, 0, 46},
+		"cut in a chunk":     {begin + "BDAT 1000 LAST\r\n" + text, 0, 46},
+		"cut between chunks": {begin + "BDAT 46\r\n" + text, 0, 46},
+		"silent":             {begin + "DATA\r\n" + text, 421, 46},
+		"silent in a chunk":  {begin + "BDAT 1000 LAST\r\n" + text, 421, 46},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := judged(t)
+			told := w.remembered()
+			synctest.Test(t, func(t *testing.T) {
+				s := New(w.Options)
+				o := s.Options()
+				o.Tap = journey.Listen(nil)
+				near, far := net.Pipe()
+				go io.Copy(io.Discard, near)
+				go func() {
+					io.WriteString(near, c.in)
+					if c.reply == 0 {
+						near.Close()
+					}
+				}()
+				s.Handle(t.Context(), line.NewConn(far, line.Server, o))
+				near.Close()
+			})
+			if len(*told) != 1 {
+				t.Fatalf("%+v", *told)
+			}
+			e := (*told)[0]
+			if e.Kind != journey.Refused || e.ID == "" || e.MessageID != "<m1@free.example>" || strings.Join(e.To, " ") != "an@hanoi.example binh@hanoi.example" ||
+				e.Size != c.size || e.Status.Reply != c.reply || !e.Status.Temporary() || e.Reason != journey.ReasonUnfinished || !strings.Contains(e.Dialogue, "C: RCPT TO:<binh@") {
+				t.Errorf("%+v", e)
+			}
+			if a := journey.Answers(&journey.Trip{Events: *told}, "en"); a[0].Cause != "unfinished" || a[0].Party != journey.Sender {
+				t.Errorf("%+v", a)
+			}
+			if n := len(w.inbox(t, "an")); n != 0 {
+				t.Errorf("%d letters", n)
+			}
+		})
+	}
+}
+
+// TestMostHops: a letter may have come through a hundred servers, not through one more (RFC 5321 §6.3).
+func TestMostHops(t *testing.T) {
+	t.Parallel()
+	w := judged(t)
+	told := w.remembered()
+	letter := func(hops int, answer string) {
+		w.from(t, "192.0.2.9", hello+"C: MAIL FROM:<b@free.example>\nS: 250\nC: RCPT TO:<an@hanoi.example>\nS: 250\nC: DATA\nS: 354\n"+
+			strings.Repeat("C: Received: from a by b; 19 Nov 2020 09:01:00 +0000\n", hops)+"C: \nC: .\nS: "+answer+"\nC: QUIT\nS: 221\n")
+	}
+	letter(delivery.MaxHops, "250")
+	letter(delivery.MaxHops+1, "554 5.4.6 "+delivery.Looping().Text)
+	if n := len(w.inbox(t, "an")); n != 1 || (*told)[len(*told)-1].Status != delivery.Looping() {
+		t.Errorf("%d letters, %+v", n, *told)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"tem/internal/journey"
 	"tem/internal/line"
 	"tem/internal/login"
+	"tem/internal/message/dsn"
 	"tem/internal/trust"
 	"tem/internal/wire/smtp"
 )
@@ -209,12 +210,13 @@ func (x *session) unreadable(err error) {
 	case errors.Is(err, line.ErrBareNewline):
 		x.reply(500, "5.5.2", "Line holds a CR or LF that is not part of CRLF")
 	case errors.Is(err, line.ErrInterrupted):
-		x.bye("4.3.2", "shutting down, try again later")
+		x.interrupted("4.3.2", "shutting down, try again later")
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		x.bye("4.4.2", "waited too long")
+		x.interrupted("4.4.2", "waited too long")
 	case errors.Is(err, errSlow):
-		x.bye("4.4.2", "the message comes too slowly")
+		x.interrupted("4.4.2", "the message comes too slowly")
 	default:
+		x.unfinished(dsn.Status{Code: dsn.Code{4, 4, 2}, Text: "connection lost"}) // RFC 3463 §3.5: nobody was told
 		x.ended = true
 	}
 	if x.errors >= x.o.MaxErrors && !x.ended {
@@ -256,8 +258,20 @@ func (x *session) refuse(err error) {
 
 // bye says 421 and ends the session (RFC 5321 §3.8).
 func (x *session) bye(enhanced, why string) {
-	x.reply(421, enhanced, x.o.Hostname+" closing connection: "+why)
+	x.send(x.goodbye(enhanced, why))
 	x.ended = true
+}
+
+// interrupted says goodbye, perhaps in the middle of a text.
+func (x *session) interrupted(enhanced, why string) {
+	r := x.goodbye(enhanced, why)
+	x.unfinished(r.Status(""))
+	x.send(r)
+	x.ended = true
+}
+
+func (x *session) goodbye(enhanced, why string) *smtp.Reply {
+	return smtp.NewReply(421, enhanced, x.o.Hostname+" closing connection: "+why)
 }
 
 // drop forgets the transaction.
