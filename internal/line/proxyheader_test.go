@@ -136,7 +136,7 @@ func TestListenerBehindProxy(t *testing.T) {
 		var silent []string
 		f := &feeder{make(chan net.Conn), make(chan struct{})}
 		l := &Listener{
-			Net: f, Limits: Limits{Connections: 10, PerAddress: 1}, Refuse: "421 full",
+			Net: f, Limits: Limits{Connections: 10, PerAddress: 1, Exempt: func(a net.Addr) bool { return strings.HasPrefix(a.String(), "10.9.") }}, Refuse: "421 full",
 			Proxies: func(a net.Addr) bool { return strings.HasPrefix(a.String(), "10.") },
 			Silent: func(a net.Addr, err error) {
 				silent = append(silent, fmt.Sprint(a, " ", errors.Is(err, ErrProxyHeader)))
@@ -167,6 +167,10 @@ func TestListenerBehindProxy(t *testing.T) {
 			{"192.0.2.9:1", "PROXY TCP4 192.0.2.4 192.0.2.2 8080 25\r\n", "192.0.2.9:1"},
 			{"10.0.0.1:5", "", ""}, // it says nothing, for ten seconds of the test's clock
 			{"10.0.0.1:6", header2(0x20, 0, ""), "10.0.0.1:6"},
+			{"10.0.0.1:8", "PROXY UNKNOWN\r\n", "421 full"}, // it counts, as any client does
+			{"10.9.0.1:1", header2(0x20, 0, ""), "10.9.0.1:1"},
+			{"10.9.0.1:2", "PROXY UNKNOWN\r\n", "10.9.0.1:2"}, // unless it is exempt, which its clients are not
+			{"10.9.0.1:3", "PROXY TCP4 192.0.2.1 192.0.2.2 8081 25\r\n", "421 full"},
 		} {
 			began := time.Now()
 			if got := say(c.remote, c.text); got != c.want {
