@@ -529,11 +529,12 @@ func (c *crash) readFaults() {
 	}
 	s, e = c.open(c.fs, func(error) {}) // what was in the log is in tables now
 	defer e.Close()
+	defer c.fs.Heal() // an engine that has died is not closed, and its library reads again and again
 	if c.rng.IntN(2) == 0 {
 		c.fs.Fail(faultfs.Fault{On: faultfs.Reads, After: c.rng.IntN(100)})
 	} else {
 		for range 20 {
-			c.fs.Flip([]string{"*.sst", "*.blob"}[c.rng.IntN(2)], int64(c.rng.IntN(200<<10)), byte(c.rng.IntN(8)))
+			c.fs.Flip([]string{"*.sst", "*.blob", "*.values"}[c.rng.IntN(3)], int64(c.rng.IntN(200<<10)), byte(c.rng.IntN(8)))
 		}
 	}
 	a := s.Account(alice)
