@@ -153,6 +153,8 @@ func TestAnswers(t *testing.T) {
 		{"junk", []Event{to(Placed, Event{Mailbox: "Junk"})}, There, Recipient},
 		{"junk by policy", []Event{to(Accepted, Event{Verdict: "SPF fail: x\naction: quarantine\nbecause quarantined by the DMARC policy of b.example"}), to(Placed, Event{Mailbox: "Junk"})}, There, Recipient},
 		{"gone", []Event{to(Queued, Event{}), to(Attempted, Event{Remote: "mx"}), to(Delivered, Event{Status: dsn.Status{Reply: 250, Remote: "mx"}})}, There, OtherSide},
+		{"gone before it was noted that it is queued", []Event{to(Attempted, Event{Job: "M-1", Remote: "mx"}), to(Delivered, Event{Job: "M-1", Status: dsn.Status{Reply: 250, Remote: "mx"}}), to(Accepted, Event{}), to(Queued, Event{Job: "M-1"})}, There, OtherSide},
+		{"queued anew by another job", []Event{to(Failed, Event{Job: "M-1"}), to(Queued, Event{Job: "M-2"})}, Waiting, Wait},
 		{"held", []Event{to(Queued, Event{}), {Kind: Changed, Reason: "held"}}, Held, Operator},
 		{"released", []Event{to(Queued, Event{}), {Kind: Changed, Reason: "held"}, {Kind: Changed, Reason: "released"}}, Waiting, Wait},
 		{"dropped", []Event{to(Queued, Event{}), {Kind: Changed, Reason: "dropped"}}, Dropped, Nobody},

@@ -45,6 +45,9 @@ func (t *Trip) fates() []fate {
 	var list []fate
 	for i := range t.Events {
 		e := &t.Events[i]
+		if e.Kind == Queued && anyOf(t.Events[:i], e.Job) { // a quick attempt at it was written down before
+			continue
+		}
 		for _, to := range e.about(list) {
 			k := slices.IndexFunc(list, func(f fate) bool { return strings.EqualFold(f.to, to) })
 			if k < 0 {
@@ -55,6 +58,11 @@ func (t *Trip) fates() []fate {
 		}
 	}
 	return resolved(list)
+}
+
+// anyOf reports whether some of these events are of a job.
+func anyOf(events []Event, job string) bool {
+	return job != "" && slices.ContainsFunc(events, func(e Event) bool { return e.Job == job })
 }
 
 // about are the recipients that an event is about: those it names, or all.
