@@ -63,7 +63,7 @@ func (e *Engine) take() (group []*pending, closing bool) {
 	defer e.mu.Unlock()
 	n, size := 0, 0
 	for n < len(e.queue) && (n == 0 || size < maxGroup) {
-		size += batchSize(e.queue[n].batch)
+		size += e.queue[n].size
 		n++
 	}
 	group = e.queue[:n:n]
@@ -71,14 +71,6 @@ func (e *Engine) take() (group []*pending, closing bool) {
 		e.queue = nil
 	}
 	return group, e.closing
-}
-
-// batchSize is how many octets of keys and values a batch has.
-func batchSize(b *kv.Batch) (n int) {
-	for i := range b.Ops {
-		n += len(b.Ops[i].Key) + len(b.Ops[i].Val) + opSize
-	}
-	return n
 }
 
 // opSize is the most that a record of the log adds to a key and a value: the
@@ -93,7 +85,7 @@ const (
 func groupSize(group []*pending, apart bool) int {
 	n := headSize
 	for _, p := range group {
-		n += batchSize(p.batch)
+		n += p.size
 		if apart {
 			n -= p.large
 		}

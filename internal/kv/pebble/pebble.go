@@ -193,16 +193,18 @@ type pending struct {
 	kv.Decision
 	batch *kv.Batch
 
+	size          int             // octets that its operations take in the log at most, with large values
 	values, large int             // how many large values it has, and their octets
 	must          bool            // some have to lie apart
 	parcels       map[int]*parcel // of large values, by the index of their operation, as far as they are made
 }
 
-// prepare looks for large values and, if there is company, packs them in the
+// prepare measures the batch, looks for large values and, if there is company, packs them in the
 // caller's time rather than the committer's, who is one for all.
 func (p *pending) prepare(v *volumes, company bool) {
 	for i := range p.batch.Ops {
 		op := &p.batch.Ops[i]
+		p.size += len(op.Key) + len(op.Val) + opSize
 		if !v.takes(op) {
 			continue
 		}
