@@ -23,27 +23,14 @@ import (
 
 // serveSink takes all mail with as little work as can be; with chunks it offers CHUNKING.
 func serveSink(b *testing.B, chunks bool) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			io.WriteString(c, "220 sink\r\n")
-			go sink(c, chunks)
-		}
-	}()
-	return l.Addr().(*net.TCPAddr).Port
+	return serve(b, func(c net.Conn) {
+		io.WriteString(c, "220 sink\r\n")
+		sink(c, chunks)
+	})
 }
 
 // sink is a session of it after the greeting.
 func sink(c net.Conn, chunks bool) {
-	defer c.Close()
 	in, out := bufio.NewReader(c), bufio.NewWriter(c)
 	text := false
 	for {
@@ -117,32 +104,17 @@ func BenchmarkDeliver(b *testing.B) {
 
 // serveTLS says hello and begins TLS.
 func serveTLS(b *testing.B, config *tls.Config) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				io.WriteString(c, "220 mx\r\n")
-				line := make([]byte, 100)
-				c.Read(line)
-				io.WriteString(c, "250-mx\r\n250 STARTTLS\r\n")
-				c.Read(line)
-				io.WriteString(c, "220 go\r\n")
-				if c := tls.Server(c, config); c.Handshake() == nil {
-					sink(c, true)
-				}
-			}()
+	return serve(b, func(c net.Conn) {
+		io.WriteString(c, "220 mx\r\n")
+		line := make([]byte, 100)
+		c.Read(line)
+		io.WriteString(c, "250-mx\r\n250 STARTTLS\r\n")
+		c.Read(line)
+		io.WriteString(c, "220 go\r\n")
+		if c := tls.Server(c, config); c.Handshake() == nil {
+			sink(c, true)
 		}
-	}()
-	return l.Addr().(*net.TCPAddr).Port
+	})
 }
 
 // BenchmarkHandshake opens a connection for each message, verified as MTA-STS

@@ -116,7 +116,7 @@ type quiet struct{}
 func (quiet) Printf(string, ...any) {}
 func (quiet) Println(...any)        {}
 
-func listen(t *testing.T) net.Listener {
+func listen(t testing.TB) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -131,6 +131,12 @@ func listen(t *testing.T) net.Listener {
 // session ends with the script.
 func serveScript(t *testing.T, script string) int {
 	t.Helper()
+	return serve(t, func(c net.Conn) { follow(c, script) })
+}
+
+// serve starts a server and returns its port; a session ends with the call.
+func serve(t testing.TB, session func(net.Conn)) int {
+	t.Helper()
 	l := listen(t)
 	go func() {
 		for {
@@ -140,7 +146,7 @@ func serveScript(t *testing.T, script string) int {
 			}
 			go func() {
 				defer c.Close()
-				follow(c, script)
+				session(c)
 			}()
 		}
 	}()

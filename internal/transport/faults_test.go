@@ -2,6 +2,7 @@ package transport
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -78,27 +79,13 @@ func TestExchangersBehindOurselves(t *testing.T) {
 // TestSlowDrip: a server that says a little all the time is given up, too.
 func TestSlowDrip(t *testing.T) {
 	t.Parallel()
-	l := listen(t)
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
+	lab := newLab(t, serve(t, func(c net.Conn) {
+		for tick := time.NewTicker(50 * time.Millisecond); ; <-tick.C {
+			if _, err := c.Write([]byte("220-still here\r\n")); err != nil {
 				return
 			}
-			go func() {
-				defer c.Close()
-				for tick := time.NewTicker(50 * time.Millisecond); ; <-tick.C {
-					if _, err := c.Write([]byte("220-still here\r\n")); err != nil {
-						return
-					}
-				}
-			}()
 		}
-	}()
-	_, port, _ := strings.Cut(l.Addr().String(), ":")
-	var n int
-	fmt.Sscan(port, &n)
-	lab := newLab(t, n)
+	}))
 	lab.Timeout = 2 * time.Second
 	if statuses, codes := lab.send(t, "a@saigon.example"); codes != "0 4.4.2" || !strings.Contains(statuses[0].Text, errSlow.Error()) {
 		t.Errorf("%v", statuses)
