@@ -25,14 +25,8 @@ type socket struct {
 	tried func(fd uintptr) bool // try, kept because a method value is an allocation
 
 	// What fetchTry works with: who lends a buffer and takes it back while it waits.
-	lender  lender
+	lender  *Conn
 	fetched func(fd uintptr) bool // fetchTry
-}
-
-// lender has a buffer for what has come.
-type lender interface {
-	lend() []byte
-	park()
 }
 
 // asSocket returns nil when nc can't be waited on.
@@ -78,18 +72,15 @@ func (s *socket) outcome(err error) (int, error) {
 }
 
 // fetch reads what comes into a buffer of the lender's, which it has back while nothing does.
-func (s *socket) fetch(l lender) (int, error) {
-	s.lender = l
+func (s *socket) fetch(lender *Conn) (int, error) {
+	s.lender = lender
 	return s.outcome(s.raw.Read(s.fetched))
 }
 
 func (s *socket) fetchTry(fd uintptr) bool {
-	p := s.lender.lend()
-	for {
-		if s.n, s.err = syscall.Read(int(fd), p); s.err != syscall.EINTR {
-			break
-		}
-	}
+	s.into = s.lender.lend()
+	s.try(fd)
+	s.into = nil
 	if s.err != syscall.EAGAIN {
 		return true
 	}

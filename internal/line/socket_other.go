@@ -12,9 +12,7 @@ type socket struct {
 
 func asSocket(net.Conn) *socket { return nil }
 
-type lender interface{}
-
-func (*socket) wait() error               { return nil }
-func (*socket) fetch(lender) (int, error) { return 0, nil }
-func (*socket) hurry()                    {}
-func (*socket) ready() bool               { return false }
+func (*socket) wait() error              { return nil }
+func (*socket) fetch(*Conn) (int, error) { return 0, nil }
+func (*socket) hurry()                   {}
+func (*socket) ready() bool              { return false }
