@@ -69,7 +69,13 @@ func nameLength(line []byte) int {
 // startsHeader reports whether a line can be the first of a header block: a
 // field, or the separator line of an mbox file left there by a careless tool.
 func startsHeader(line []byte) bool {
-	return nameLength(line) > 0 || bytes.HasPrefix(line, []byte("From ")) || bytes.HasPrefix(line, []byte(">From "))
+	return nameLength(line) > 0 || IsSeparator(line)
+}
+
+// IsSeparator reports that a text begins with the line that mailbox files have
+// between messages. Careless programs leave it there when they send one on.
+func IsSeparator(text []byte) bool {
+	return bytes.HasPrefix(bytes.TrimPrefix(text, []byte(">")), []byte("From "))
 }
 
 // Get returns the first value of a field, unfolded and trimmed, not decoded;

@@ -70,7 +70,7 @@ func headerEnd(text []byte, from int, begun *bool) int {
 		return 2
 	}
 	if i := bytes.IndexByte(text[from:], '\n'); i >= 0 && !*begun {
-		if *begun = true; !beginsField(text[:from+i]) && !isSeparator(text) {
+		if *begun = true; !beginsField(text[:from+i]) && !message.IsSeparator(text) {
 			return 0
 		}
 	}
@@ -81,16 +81,10 @@ func headerEnd(text []byte, from int, begun *bool) int {
 	return -1
 }
 
-// isSeparator reports that a text begins with the line that mailbox files have
-// between messages. Careless programs leave it there when they send one on.
-func isSeparator(text []byte) bool {
-	return bytes.HasPrefix(bytes.TrimPrefix(text, []byte(">")), []byte("From "))
-}
-
 // behindSeparator leaves a separator out, if a header is behind it; else the
 // text is one of somebody who writes so, without any header.
 func behindSeparator(text []byte, end int) ([]byte, int) {
-	if !isSeparator(text[:end]) {
+	if !message.IsSeparator(text[:end]) {
 		return text, end
 	}
 	n := bytes.IndexByte(text[:end], '\n') + 1
