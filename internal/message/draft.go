@@ -163,7 +163,7 @@ func writeText(w io.Writer, text string) {
 // fits7bit reports text of printable ASCII in lines that every server takes (RFC 5322 §2.1.1).
 func fits7bit(text string) bool {
 	for line := range strings.SplitSeq(text, "\n") {
-		if len(line) > 998 || needsWords(strings.ReplaceAll(line, "=?", "")) {
+		if len(line) > MaxLine || needsWords(strings.ReplaceAll(line, "=?", "")) {
 			return false
 		}
 	}
