@@ -26,7 +26,7 @@ func (e *Envelope) notForwarded() dsn.Status {
 		s.Reply, s.Code = 451, dsn.Code{4, 4, 3}
 	}
 	if why := e.Origin.Reason; why != "" {
-		s.Text += ": " + strings.ToValidUTF8(why[:min(len(why), maxReason)], "")
+		s.Text += ": " + dsn.Clip(why, maxReason)
 	}
 	return s
 }
