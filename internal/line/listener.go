@@ -149,7 +149,7 @@ const proxyTimeout = 10 * time.Second
 // end has every session say goodbye, and closes those that do not within Drain.
 func (l *Listener) end(idle <-chan struct{}) {
 	l.Net.Close()
-	l.held.interrupt()
+	l.held.interrupt((*Conn).Interrupt)
 	if l.Drain <= 0 {
 		return
 	}
@@ -157,7 +157,7 @@ func (l *Listener) end(idle <-chan struct{}) {
 	for _, step := range []struct {
 		after time.Duration
 		do    func()
-	}{{l.Drain - last, l.held.interruptNow}, {last, l.held.close}} {
+	}{{l.Drain - last, func() { l.held.interrupt((*Conn).InterruptNow) }}, {last, l.held.close}} {
 		timer := time.NewTimer(step.after)
 		select {
 		case <-idle:
@@ -250,20 +250,12 @@ func (h *held) forget(c *Conn) {
 	delete(h.conns, c)
 }
 
-func (h *held) interrupt() {
+func (h *held) interrupt(how func(*Conn)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.over = true
 	for c := range h.conns {
-		c.Interrupt()
-	}
-}
-
-func (h *held) interruptNow() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for c := range h.conns {
-		c.InterruptNow()
+		how(c)
 	}
 }
 
