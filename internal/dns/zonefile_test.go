@@ -19,9 +19,23 @@ func writeZone(t *testing.T, text string) string {
 	return file
 }
 
+// zoneOf reads a zone: its records, and who answers with them.
+func zoneOf(t *testing.T, text string) ([]string, *Resolver) {
+	t.Helper()
+	lines, err := ReadZone(writeZone(t, text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := ZoneResolver(lines...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lines, r
+}
+
 func TestReadZone(t *testing.T) {
 	t.Parallel()
-	lines, err := ReadZone(writeZone(t, `
+	lines, r := zoneOf(t, `
 $ORIGIN hanoi.example.
 $TTL 120
 @   SOA ns hostmaster ( 1 3600 600
@@ -32,14 +46,7 @@ key._domainkey TXT ( "v=DKIM1; "
                      "p=AAAA" )
 $ORIGIN hue.example.
 @   60 MX 10 mx.hanoi.example.
-`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := ZoneResolver(lines...)
-	if err != nil {
-		t.Fatal(err)
-	}
+`)
 	for _, c := range []struct{ got, want string }{
 		{show(r.MX(t.Context(), "hanoi.example")), "[{10 mx.hanoi.example}]"},
 		{show(r.MX(t.Context(), "hue.example")), "[{10 mx.hanoi.example}]"},
@@ -56,14 +63,7 @@ $ORIGIN hue.example.
 
 func TestReadZoneSilence(t *testing.T) {
 	t.Parallel()
-	lines, err := ReadZone(writeZone(t, "\ufeff$ORIGIN example.\nerr TIMEOUT ; all of it\nttl 300 IN TIMEOUT\nclass IN 5m TIMEOUT\nword TXT TIMEOUT\nhalf A 192.0.2.1\nhalf timeout\n"+`a\058b\047c A 192.0.2.2`+"\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := ZoneResolver(lines...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, r := zoneOf(t, "\ufeff$ORIGIN example.\nerr TIMEOUT ; all of it\nttl 300 IN TIMEOUT\nclass IN 5m TIMEOUT\nword TXT TIMEOUT\nhalf A 192.0.2.1\nhalf timeout\n"+`a\058b\047c A 192.0.2.2`+"\n")
 	for _, host := range []string{"half.example", "a:b/c.example", `a\058b/c.EXAMPLE`} {
 		if got, err := r.A(t.Context(), host); len(got) != 1 {
 			t.Errorf("%s: %v, %v", host, got, err)
@@ -84,14 +84,7 @@ func TestReadZoneSilence(t *testing.T) {
 
 func TestReadZoneULabels(t *testing.T) {
 	t.Parallel()
-	lines, err := ReadZone(writeZone(t, "$ORIGIN Thư.example.\n@ MX 10 Máy\n_dmarc TXT \"v=DMARC1; p=none; x=thư\"\nmáy A 192.0.2.1\nbí.danh CNAME máy\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := ZoneResolver(lines...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	lines, r := zoneOf(t, "$ORIGIN Thư.example.\n@ MX 10 Máy\n_dmarc TXT \"v=DMARC1; p=none; x=thư\"\nmáy A 192.0.2.1\nbí.danh CNAME máy\n")
 	for _, c := range []struct{ got, want string }{
 		{show(r.MX(t.Context(), "xn--th-e0a.example")), "[{10 xn--my-mia.xn--th-e0a.example}]"},
 		{show(r.TXT(t.Context(), "_dmarc.xn--th-e0a.example")), "[v=DMARC1; p=none; x=thư]"},
