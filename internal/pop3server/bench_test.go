@@ -3,7 +3,6 @@ package pop3server
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -15,7 +14,6 @@ import (
 	"tem/internal/bus/local"
 	"tem/internal/directory"
 	"tem/internal/kv/pebble"
-	"tem/internal/line"
 	"tem/internal/mail"
 )
 
@@ -61,13 +59,7 @@ func (h house) fill(b *testing.B, n int) {
 func (h house) talk(b *testing.B) (net.Conn, *bufio.Reader) {
 	b.Helper()
 	near, far := tcpPipe(b)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		c := line.NewConn(far, line.Server, h.Options())
-		defer c.Close()
-		h.Handle(context.Background(), c)
-	}()
+	done := h.serve(far)
 	b.Cleanup(func() { near.Close(); <-done })
 	return near, bufio.NewReaderSize(near, 64<<10)
 }

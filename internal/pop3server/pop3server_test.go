@@ -145,17 +145,23 @@ func tcpPipe(t testing.TB) (near, far net.Conn) {
 	return near, far
 }
 
-// connect starts a session and returns the client's end of it.
-func (h house) connect(t *testing.T) *pop3.Client {
-	t.Helper()
-	near, far := tcpPipe(t)
-	done := make(chan struct{})
+// serve has a session at the server's end of a connection; it is done when that is over.
+func (h house) serve(far net.Conn) (done chan struct{}) {
+	done = make(chan struct{})
 	go func() {
 		defer close(done)
 		c := line.NewConn(far, line.Server, h.Options())
 		defer c.Close()
 		h.Handle(context.Background(), c)
 	}()
+	return done
+}
+
+// connect starts a session and returns the client's end of it.
+func (h house) connect(t *testing.T) *pop3.Client {
+	t.Helper()
+	near, far := tcpPipe(t)
+	done := h.serve(far)
 	conn := line.NewConn(near, line.Client, line.Options{})
 	t.Cleanup(func() { conn.Close(); <-done })
 	c, err := pop3.NewClient(context.Background(), conn)
@@ -309,13 +315,7 @@ func TestPlaintextBehindSTLS(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	near, far := net.Pipe()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		c := line.NewConn(far, line.Server, h.Options())
-		defer c.Close()
-		h.Handle(context.Background(), c)
-	}()
+	done := h.serve(far)
 	defer func() { near.Close(); <-done }()
 	buf := make([]byte, 512)
 	near.Read(buf)

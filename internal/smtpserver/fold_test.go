@@ -14,7 +14,7 @@ import (
 	"tem/internal/trust/dkim"
 )
 
-const loggedIn = hello + "C: AUTH PLAIN AGFuQGhhbm9pLmV4YW1wbGUAc2VjcmV0\nS: 235\n"
+const loggedIn = hello + "C: " + loginAn + "\nS: 235\n"
 
 // longest is the longest line of a text.
 func longest(text string) int {
