@@ -237,7 +237,7 @@ func (r *Record) check() error {
 		return fmt.Errorf("source_ip %.60q is not an address", r.SourceIP)
 	}
 	r.SourceIP = a.Unmap().WithZone("").String()
-	if r.Count < 0 || r.Count > maxCount {
+	if !counts(r.Count) {
 		return fmt.Errorf("count %d is none", r.Count)
 	}
 	tidyAll(&r.Disposition, &r.DKIM, &r.SPF, &r.HeaderFrom, &r.EnvelopeFrom, &r.EnvelopeTo)
@@ -260,6 +260,8 @@ func (r *Record) check() error {
 
 // maxCount is the largest number that is believed, far from an overflow of sums.
 const maxCount = 1 << 40
+
+func counts(n int64) bool { return n >= 0 && n <= maxCount }
 
 var errPeriod = errors.New("it is no time that a report can be about")
 

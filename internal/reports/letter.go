@@ -235,13 +235,8 @@ func (r *Reports) sendMail(ctx context.Context, w *work, asked []wish, from addr
 		return nil
 	}
 	w.state.To = refused[:before]
-	return fmt.Errorf("letter: %w", cmp.Or(err, error(&refusal{status.String()})))
+	return fmt.Errorf("letter: %w", cmp.Or(err, errors.New(status.String())))
 }
-
-// refusal is a status as an error.
-type refusal struct{ text string }
-
-func (e *refusal) Error() string { return e.text }
 
 // letter is the message that brings a report (RFC 9990 §3.5.2, RFC 8460 §5.3).
 func (r *Reports) letter(w *work, to []wish, from address.Address, file []byte) *delivery.Letter {

@@ -120,7 +120,6 @@ func (r *Reports) counted(ctx context.Context, k Kind, day uint32, domain string
 			if err != nil {
 				return err
 			}
-			row.What = append(json.RawMessage(nil), row.What...)
 			return fn(row)
 		})
 	})

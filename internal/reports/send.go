@@ -31,7 +31,7 @@ type Sent struct {
 // Destination is an address that a report was asked to.
 type Destination struct {
 	URI     string    `json:"uri"`
-	Outcome string    `json:"outcome"` // "queued as ID", "posted", or why not
+	Outcome string    `json:"outcome"` // "mailed", "posted", or why not
 	Time    time.Time `json:"time"`
 }
 

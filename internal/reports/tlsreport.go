@@ -147,8 +147,6 @@ func (p *TLSPolicies) check() error {
 	return nil
 }
 
-func counts(n int64) bool { return n >= 0 && n <= maxCount }
-
 // Domains are those that the report's policies are of.
 func (t *TLSReport) Domains() (list []string) {
 	for i := range t.Policies {
