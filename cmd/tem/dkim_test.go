@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -12,21 +13,28 @@ import (
 	"tem/internal/trust/dkim"
 )
 
-// TestDKIMSign: what the command prints verifies.
-func TestDKIMSign(t *testing.T) {
-	t.Parallel()
-	signer, err := dkim.GenerateKey("ed25519")
+// newKey is a key to sign with, and a file that has it.
+func newKey(t *testing.T) (key crypto.Signer, file string) {
+	t.Helper()
+	key, err := dkim.GenerateKey("ed25519")
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := dkim.MarshalKey(signer)
+	text, err := dkim.MarshalKey(key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "key.pem")
+	file = filepath.Join(t.TempDir(), "key.pem")
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return key, file
+}
+
+// TestDKIMSign: what the command prints verifies.
+func TestDKIMSign(t *testing.T) {
+	t.Parallel()
+	signer, file := newKey(t)
 	record, err := dkim.Record(signer.Public())
 	if err != nil {
 		t.Fatal(err)
@@ -71,18 +79,7 @@ func TestDKIMSign(t *testing.T) {
 // What is to be published has the domain as the DNS has it.
 func TestDKIMSignIDN(t *testing.T) {
 	t.Parallel()
-	signer, err := dkim.GenerateKey("ed25519")
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := dkim.MarshalKey(signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "key.pem")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	_, file := newKey(t)
 	code, out, errOut := tem(t, "From: an@bücher.example\n\nhello\n", "dkim", "sign", "-", "--domain", "Bücher.example", "--selector", "s1", "--key", file, "--json")
 	if code != 0 || !strings.Contains(out, `"name":"s1._domainkey.xn--bcher-kva.example"`) {
 		t.Errorf("exit code %d: %s%s", code, out, errOut)
