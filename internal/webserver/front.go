@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"net/http"
 	"strings"
+	"sync"
 
 	"golang.org/x/text/language"
 )
@@ -19,13 +20,14 @@ var frontHTML string
 //go:embed front.css
 var frontCSS string
 
-var frontPage = template.Must(template.New("front").Parse(frontHTML))
+// frontPage is parsed when somebody looks at it: most programs that start here serve no page.
+var frontPage = sync.OnceValue(func() *template.Template { return template.Must(template.New("front").Parse(frontHTML)) })
 
 // frontPolicy lets a browser use the page's own style and form, and nothing else.
-func frontPolicy() string {
+var frontPolicy = sync.OnceValue(func() string {
 	sum := sha256.Sum256([]byte(frontCSS))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-}
+})
 
 // view is what the page shows.
 type view struct {
@@ -63,7 +65,7 @@ func (s *Server) front(r *http.Request) (answer, error) {
 		v.Profile = profilePath
 	}
 	var b strings.Builder
-	if err := frontPage.Execute(&b, v); err != nil {
+	if err := frontPage().Execute(&b, v); err != nil {
 		return answer{}, fmt.Errorf("write the page of settings: %w", err)
 	}
 	return answer{kind: "text/html; charset=utf-8", body: b.String(), what: "page of settings", code: code, policy: frontPolicy()}, nil
@@ -100,6 +102,11 @@ func (w *words) way(s Service) way {
 	return way{kind, fmt.Sprint(s.Port), "STARTTLS"}
 }
 
+// spoken are the languages of the page, as wordsFor has them.
+var spoken = sync.OnceValue(func() language.Matcher {
+	return language.NewMatcher([]language.Tag{language.English, language.Vietnamese})
+})
+
 // wordsFor chooses the language: the one that was clicked, or what the browser
 // asks for (RFC 9110 §12.5.4).
 func wordsFor(clicked, accepted string) *words {
@@ -109,6 +116,6 @@ func wordsFor(clicked, accepted string) *words {
 			return w
 		}
 	}
-	_, i := language.MatchStrings(language.NewMatcher([]language.Tag{language.English, language.Vietnamese}), accepted)
+	_, i := language.MatchStrings(spoken(), accepted)
 	return known[i]
 }
