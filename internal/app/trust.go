@@ -73,7 +73,7 @@ func (s *sealer) key(ctx context.Context) (dkim.Key, bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if now := time.Now(); s.told.IsZero() || now.Sub(s.told) >= 24*time.Hour {
+	if now := time.Now(); now.Sub(s.told) >= 24*time.Hour {
 		s.told = now
 		s.log.Warn("trust.seal: what is forwarded is not sealed: the domain is not here or has no active RSA key; make one with tem domain dkim add", "domain", s.domain)
 	}
