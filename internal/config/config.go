@@ -82,7 +82,7 @@ type Listen struct {
 	POP3S       []string `toml:"pop3s" doc:"POP3 with TLS from the first octet."`
 	IMAP        []string `toml:"imap" doc:"IMAP with STARTTLS."`
 	IMAPS       []string `toml:"imaps" doc:"IMAP with TLS from the first octet."`
-	HTTPS       []string `toml:"https" doc:"The web: settings for mail programs, and the MTA-STS policies of the domains. Off by default, since port 443 may be that of another web server here, and the certificate must have the names mta-sts.DOMAIN, autoconfig.DOMAIN and autodiscover.DOMAIN too; [\":443\"] turns it on."`
+	HTTPS       []string `toml:"https" doc:"The web: settings for mail programs and people, and the MTA-STS policies of the domains. Off by default, since port 443 may be that of another web server here, and the certificate must have the names mta-sts.DOMAIN, autoconfig.DOMAIN and autodiscover.DOMAIN too; [\":443\"] turns it on."`
 }
 
 // Trusted names the peers that speak for others.
