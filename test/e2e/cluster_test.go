@@ -85,6 +85,16 @@ func (n *node) admin(t *testing.T, args ...string) (string, int) {
 	return string(out), exitCode(t, err)
 }
 
+// asks is admin with standard output and standard error apart.
+func (n *node) asks(t *testing.T, args ...string) (out, said string, code int) {
+	t.Helper()
+	var stdout, stderr strings.Builder
+	cmd := n.command(t, args...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	code = exitCode(t, cmd.Run())
+	return stdout.String(), stderr.String(), code
+}
+
 func (n *node) command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	return exec.CommandContext(t.Context(), binary, append(args, "--config", n.file)...)

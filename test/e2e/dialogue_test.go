@@ -121,10 +121,15 @@ func popAll(t testing.TB, s town, who person) (letters []string) {
 // eventually tries until it succeeds or the time is over.
 func eventually(t testing.TB, what string, within time.Duration, try func() bool) {
 	t.Helper()
-	for end := time.Now().Add(within); !try(); {
-		if time.Now().After(end) {
+	for began := time.Now(); !try(); time.Sleep(pause(began)) {
+		if time.Since(began) > within {
 			t.Fatalf("%s: not within %v", what, within)
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
+}
+
+// pause is how long to wait until what was first asked at began is asked again:
+// longer and longer, so that the server's log is not of questions only.
+func pause(began time.Time) time.Duration {
+	return min(50*time.Millisecond+time.Since(began)/10, 2*time.Second)
 }

@@ -80,23 +80,22 @@ type journey struct {
 // journey asks for the newest journey of something until ok is content with its first answer.
 func (p *post) journey(t *testing.T, what string, ok func(answer) bool) journey {
 	t.Helper()
-	var all struct{ Trips []journey }
-	var last string
-	deadline := time.Now().Add(testTime)
-	for {
-		out, code := p.admin(t, "journey", what, "--json")
-		last = out
+	for began := time.Now(); ; time.Sleep(pause(began)) {
+		out, said, code := p.asks(t, "journey", what, "--json")
+		var all struct{ Trips []journey }
 		if code == 0 {
-			all.Trips = nil
-			must(t, json.Unmarshal([]byte(out), &all))
-			if len(all.Trips) > 0 && len(all.Trips[0].Answers) > 0 && ok(all.Trips[0].Answers[0]) {
-				return all.Trips[0]
+			if err := json.Unmarshal([]byte(out), &all); err != nil {
+				t.Fatalf("the journey of %s: %v\n%s\nstandard error: %s", what, err, out, said)
 			}
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the journey of %s did not come to what was expected; it is\n%s", what, last)
+		if len(all.Trips) > 0 && len(all.Trips[0].Answers) > 0 && ok(all.Trips[0].Answers[0]) {
+			return all.Trips[0]
 		}
-		time.Sleep(200 * time.Millisecond)
+		if time.Since(began) > testTime {
+			queue, _ := p.admin(t, "queue", "list")
+			t.Fatalf("the journey of %s did not come to what was expected in %v; the last answer, with exit code %d, is\n%s\nstandard error: %s\nthe queue:\n%s",
+				what, testTime, code, out, said, queue)
+		}
 	}
 }
 

@@ -19,8 +19,9 @@ type Log struct {
 	b  bytes.Buffer
 }
 
-// shown is how much of a log a test that failed shows, its end.
-const shown = 8000
+// shown is how much of a log a test that failed shows, its end: enough for
+// what led to a wait of minutes that was in vain.
+const shown = 32_000
 
 // NewLog is a log that is shown if the test fails.
 func NewLog(t testing.TB, name string) *Log {
