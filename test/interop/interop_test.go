@@ -78,7 +78,7 @@ func (l *lab) script(t *testing.T, name string) {
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
 	}
-	t.Logf("%s", outside.Tail(string(out), 8000))
+	t.Logf("%s", outside.Tail(string(out), 32_000))
 }
 
 // TestPeers runs every script.

@@ -6,11 +6,11 @@ PATIENCE = 60
 
 
 def wait_for(what, try_it, seconds=PATIENCE):
-    """Calls try_it until it returns something true."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    """Calls try_it until it returns something true, more and more seldom: a server's log is not to be of questions only."""
+    began = time.monotonic()
+    while (waited := time.monotonic() - began) < seconds:
         got = try_it()
         if got:
             return got
-        time.sleep(0.05)
+        time.sleep(min(0.05 + waited / 10, 2))
     raise AssertionError(f"{what}: not within {seconds} s")

@@ -95,7 +95,7 @@ class Server:
         for log in self.logs if hasattr(sys, "last_value") else ():
             with open(log, "a+", errors="replace") as f:
                 f.seek(0)
-                print(f"--- {log}:\n" + f.read()[-3000:])
+                print(f"--- {log}:\n" + f.read()[-8000:])
         return "" if code in (0, -signal.SIGTERM) else f"{self.name} ended with {code}"
 
 
@@ -110,7 +110,8 @@ class Tem(Server):
         if more:
             with open(config, "a") as both, open(fill(more, to=PLACE, PLACE=PLACE, PEER=PEER_AT, NET=NET)) as f:
                 both.write(f.read())
-        super().__init__("tem", os.environ["TEM"], "serve", "--config", config)
+        self.asked = os.path.join(PLACE, "tem.journey")  # what it said last of a journey
+        super().__init__("tem", os.environ["TEM"], "serve", "--config", config, log=self.asked)
         wait_for("the server", lambda: self.process.poll() is not None or "msg=ready" in self.said())
         assert self.process.poll() is None, f"tem ended with {self.process.returncode}"
         self.admin("domain", "add", HERE)
@@ -142,6 +143,8 @@ class Tem(Server):
     def journey(self, what):
         """The trips of a message, an address or a session."""
         said = self.admin("journey", "--json", "--dialogue", what, ok=(0, 3))
+        with open(self.asked, "w") as f:
+            f.write(f"{what}\n{said}")
         return json.loads(said)["trips"] if said.startswith("{") else []
 
     def inbox(self, person):
