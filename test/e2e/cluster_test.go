@@ -110,6 +110,12 @@ func (n *node) do(t *testing.T, args ...string) string {
 	return out
 }
 
+// emptied waits until nothing is queued any more.
+func (n *node) emptied(t *testing.T) {
+	t.Helper()
+	eventually(t, "an empty queue", testTime, func() bool { return strings.Contains(n.do(t, "queue", "list"), "empty") })
+}
+
 // addAccount gives somebody a mailbox.
 func (n *node) addAccount(t *testing.T, address string) person {
 	t.Helper()
@@ -324,9 +330,7 @@ func TestClusterSendsOnce(t *testing.T) {
 	}
 	send(nodes...)
 	arrived()
-	eventually(t, "an empty queue", testTime, func() bool { // else what was taken elsewhere, and is not noted yet, rightly goes out again
-		return strings.Contains(nodes[1].do(t, "queue", "list"), "empty")
-	})
+	nodes[1].emptied(t) // else what was taken elsewhere, and is not noted yet, rightly goes out again
 	nodes[0].Kill()
 	send(nodes[1])
 	arrived()

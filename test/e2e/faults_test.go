@@ -58,9 +58,7 @@ func TestKillWhileSending(t *testing.T) {
 		p.start(t)
 	}
 	slow.Store(false)
-	eventually(t, "an empty queue", testTime, func() bool {
-		return strings.Contains(p.do(t, "queue", "list"), "empty")
-	})
+	p.emptied(t)
 	there := map[string]int{}
 	got, _ := s.got()
 	for _, m := range got {

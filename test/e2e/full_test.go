@@ -86,7 +86,7 @@ func TestFullDisk(t *testing.T) {
 	open.Store(true)
 	p.do(t, "queue", "retry", "--all")
 	s.await(t, letters)
-	eventually(t, "an empty queue", testTime, func() bool { return strings.Contains(p.do(t, "queue", "list"), "empty") })
+	p.emptied(t)
 	if n := len(popAll(t, p.town, p.an)); n != 1 {
 		t.Errorf("%d letters to read", n)
 	}

@@ -181,7 +181,7 @@ func inBoth(t *testing.T, letters []sent, an, binh map[string]int) {
 // (between the sink's 250 and its note of it, RFC 5321 §4.5.4.1).
 func (p *post) wentOut(t *testing.T, s *sink, letters []sent, deaths int, name func(accepted) string) {
 	t.Helper()
-	eventually(t, "an empty queue", testTime, func() bool { return strings.Contains(p.do(t, "queue", "list"), "empty") })
+	p.emptied(t)
 	got, _ := s.got()
 	there, again := make(map[string]int), 0
 	for _, m := range got {
